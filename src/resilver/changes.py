@@ -1,0 +1,85 @@
+"""What the stages changed: measured against the pixels before, stage by stage, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.imaging.tiles import Pixels
+from resilver.stages.draft import Mark
+
+_STRIP_PX = 256
+_ONE_LEVEL = 257  # one grey level of 255, on the 16-bit scale
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeMap:
+    """The largest change of each area of a photo, at the size of the report's pictures."""
+
+    size: tuple[int, int]  # of the photo, (height, width)
+    preview: NDArray[np.uint8]  # (h, w): largest change in the area, grey levels of 255
+
+    @classmethod
+    def empty(cls, size: tuple[int, int], preview_size: tuple[int, int]) -> ChangeMap:
+        return cls(size, np.zeros(preview_size, np.uint8))
+
+    def add(self, old: Pixels, new: Pixels, marks: NDArray[np.uint8]) -> tuple[float, float]:
+        """Notes what changed from `old` to `new`, both (H, W, 3); sets `Mark.CHANGED` in marks.
+
+        Returns:
+            (share of pixels that moved by more than one grey level of 255, their mean absolute
+            change in grey levels of 255).
+        """
+        height, width = self.size
+        changed, total = 0, 0.0
+        for top in range(0, height, _STRIP_PX):
+            rows = slice(top, min(top + _STRIP_PX, height))
+            moved = np.abs(_wide(old[rows]) - _wide(new[rows])).max(axis=2)
+            over = moved > _ONE_LEVEL
+            changed += int(np.count_nonzero(over))
+            total += float(moved[over].sum())
+            marks[rows][over] |= np.uint8(Mark.CHANGED)
+            levels = np.minimum(moved / _ONE_LEVEL, 255).astype(np.uint8)
+            _raise_to(self.preview, _cells(rows, height, self.preview.shape[0]), levels)
+        mean = total / changed / _ONE_LEVEL if changed else 0.0
+        return changed / (height * width), mean
+
+    def shrink_flag(self, marks: NDArray[np.uint8], flag: Mark) -> NDArray[np.uint8]:
+        """(h, w) at preview size: 255 where any pixel of the area carries the flag."""
+        out = np.zeros_like(self.preview)
+        for top in range(0, self.size[0], _STRIP_PX):
+            rows = slice(top, min(top + _STRIP_PX, self.size[0]))
+            flagged = ((marks[rows] & np.uint8(flag)) != 0).astype(np.uint8) * np.uint8(255)
+            _raise_to(out, _cells(rows, self.size[0], out.shape[0]), flagged)
+        return out
+
+    def shrink_flags(self, marks: NDArray[np.uint8], flags: tuple[Mark, ...]) -> NDArray[np.uint8]:
+        """(h, w) at preview size: every flag that a pixel of the area carries."""
+        out = np.zeros_like(self.preview)
+        for flag in flags:
+            out |= np.where(self.shrink_flag(marks, flag) > 0, np.uint8(flag), np.uint8(0))
+        return out
+
+
+def _wide(pixels: Pixels) -> NDArray[np.int32]:
+    wide = pixels.astype(np.int32)
+    return wide * 257 if pixels.dtype == np.uint8 else wide
+
+
+def _cells(rows: slice, height: int, cells: int) -> NDArray[np.intp]:
+    """The preview row under which each row of the photo falls."""
+    return np.arange(rows.start, rows.stop) * cells // height
+
+
+def _raise_to(preview: NDArray[np.uint8], cells: NDArray[np.intp], strip: NDArray[np.uint8]) -> None:
+    """Raises preview cells to the maximum of the strip's pixels that fall under them."""
+    width = preview.shape[1]
+    columns = np.arange(strip.shape[1]) * width // strip.shape[1]
+    starts = np.flatnonzero(np.diff(columns, prepend=-1))
+    across = np.maximum.reduceat(strip, starts, axis=1)
+    row_starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    peaks = np.maximum.reduceat(across, row_starts, axis=0)
+    for cell, peak in zip(cells[row_starts], peaks, strict=True):
+        preview[cell] = np.maximum(preview[cell], peak)

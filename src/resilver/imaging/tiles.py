@@ -1,0 +1,134 @@
+"""Overlapping tiles: how a photo of any size passes through a network in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Tile = NDArray[np.float32]
+
+OVERLAP_PX = 48  # two neighbouring tiles share this many pixels
+DISCARD_PX = 16  # of those, the outermost are never used: a network sees no context beyond them
+ALIGN_PX = 64  # tiles start on multiples of this, so that every scale of a U-Net keeps one grid
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle of the photo, in pixels: [top, bottom) x [left, right)."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """(rows, columns) for indexing an array (H, W, ...)."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+def tile_areas(size: tuple[int, int], tile_px: int) -> Iterator[Area]:
+    """Overlapping areas that cover a photo of `size` (height, width), row by row.
+
+    `tile_px` is rounded down to a multiple of `ALIGN_PX`, at least three of them.
+    """
+    height, width = size
+    rows = list(_spans(height, tile_px))
+    columns = list(_spans(width, tile_px))
+    for top, bottom in rows:
+        for left, right in columns:
+            yield Area(top, bottom, left, right)
+
+
+def tile_count(size: tuple[int, int], tile_px: int) -> int:
+    """How many areas `tile_areas` yields."""
+    return sum(1 for _ in _spans(size[0], tile_px)) * sum(1 for _ in _spans(size[1], tile_px))
+
+
+def _spans(length: int, tile_px: int) -> Iterator[tuple[int, int]]:
+    tile_px = max(tile_px // ALIGN_PX, 3) * ALIGN_PX
+    stride = (tile_px - OVERLAP_PX) // ALIGN_PX * ALIGN_PX
+    start = 0
+    while True:
+        # A sliver at the end costs a whole tile's overlap: the last tile takes it in instead.
+        if start + tile_px + ALIGN_PX >= length:
+            yield start, length
+            return
+        yield start, start + tile_px
+        start += stride
+
+
+def to_float(pixels: Pixels) -> Tile:
+    """8- or 16-bit pixels -> float32 in [0, 1]."""
+    return pixels.astype(np.float32) * np.float32(1.0 / np.iinfo(pixels.dtype).max)
+
+
+def to_u16(tile: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """float32 -> uint16, clipped to [0, 1] and rounded."""
+    return np.rint(np.clip(tile, 0.0, 1.0) * 65535.0).astype(np.uint16)
+
+
+def widen(pixels: Pixels) -> NDArray[np.uint16]:
+    """A 16-bit copy of the pixels; exact: 255 becomes 65535, and rounds back to 255."""
+    if pixels.dtype == np.uint16:
+        return pixels.astype(np.uint16, copy=True)
+    wide = pixels.astype(np.uint16)
+    wide *= 257
+    return wide
+
+
+def blend_tile(out: NDArray[np.uint16], area: Area, tile: Tile) -> None:
+    """Writes a tile into `out` (H, W, C), feathered over what earlier tiles left in the overlap.
+
+    Tiles must come in the order of `tile_areas`: the ramps run over the top and left overlaps.
+    """
+    height, width = area.bottom - area.top, area.right - area.left
+    down = ramp(height, at_start=area.top > 0)[:, None, None]
+    across = ramp(width, at_start=area.left > 0)[None, :, None]
+    rows, columns = area.slices
+    # Below the discarded rim the new tile has no weight at all and need not be read.
+    skip_y = DISCARD_PX if area.top > 0 else 0
+    skip_x = DISCARD_PX if area.left > 0 else 0
+    rows = slice(rows.start + skip_y, rows.stop)
+    columns = slice(columns.start + skip_x, columns.stop)
+    weight = (down * across)[skip_y:, skip_x:]
+    old = to_float(out[rows, columns])
+    out[rows, columns] = to_u16(old + weight * (tile[skip_y:, skip_x:] - old))
+
+
+def ramp(length: int, *, at_start: bool) -> NDArray[np.float32]:
+    """Weights (length,): 0 over the discarded rim, then rising to 1 before the overlap's end."""
+    weights = np.ones(length, np.float32)
+    if at_start:
+        steps = OVERLAP_PX - 2 * DISCARD_PX
+        weights[:DISCARD_PX] = 0.0
+        rising = (np.arange(steps, dtype=np.float32) + 0.5) / steps
+        weights[DISCARD_PX : DISCARD_PX + steps] = rising
+    return weights
+
+
+def map_tiles(
+    pixels: Pixels,
+    function: Callable[[Tile, Area], Tile],
+    tile_px: int,
+    progress: Callable[[float], None],
+) -> NDArray[np.uint16]:
+    """Passes every tile of (H, W, 3) pixels through `function` and joins the results, 16 bit.
+
+    Args:
+        pixels: the photo; read only.
+        function: float32 (h, w, 3) in [0, 1] and its area -> the same shape.
+        tile_px: side of a tile.
+        progress: told the share done after each tile.
+    """
+    size = (pixels.shape[0], pixels.shape[1])
+    out = np.empty((*size, pixels.shape[2]), np.uint16)
+    total = tile_count(size, tile_px)
+    for index, area in enumerate(tile_areas(size, tile_px)):
+        blend_tile(out, area, function(to_float(pixels[area.slices]), area))
+        progress((index + 1) / total)
+    return out

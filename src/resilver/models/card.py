@@ -1,0 +1,92 @@
+"""ModelCard: what a weight file is, where its knowledge comes from, what it scored.
+
+After Mitchell et al., "Model Cards for Model Reporting" (2019), as one TOML file beside the weights.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from resilver.errors import ModelError
+
+Licence = Literal["clean", "research"]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The card of one weight file."""
+
+    name: str  # "damage": as the stages ask for it
+    file: str  # "damage.onnx", beside the card
+    sha256: str  # of the weight file, lower-case hex
+    summary: str  # what it does, one sentence
+    reference: str  # paper or standard
+    licence: Licence  # clean: any use; research: trained on data with other terms
+    inputs: tuple[str, ...]  # names of the network's inputs
+    outputs: tuple[str, ...]  # names of the network's outputs
+    parameters: int  # trainable numbers
+    parity: float  # largest |ONNX Runtime - torch| allowed at export, in output units
+    training_data: str  # packs and their licences
+    training: str  # recipe, steps, minutes, hardware
+    scores: dict[str, float]  # measured on data not trained on
+    intended_use: str
+    limits: str
+
+    @classmethod
+    def read(cls, path: Path) -> ModelCard:
+        """Reads a card.
+
+        Raises:
+            ModelError: no such file, not TOML, or a field is missing, unknown or of a wrong type.
+        """
+        try:
+            fields = tomllib.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise ModelError(f"{path}: the card cannot be read ({error.strerror})") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ModelError(f"{path}: the card is not valid TOML ({error})") from error
+        return cls._from_fields(fields, path)
+
+    @classmethod
+    def _from_fields(cls, fields: dict[str, Any], path: Path) -> ModelCard:
+        known = cls.__dataclass_fields__
+        wrong = sorted(set(fields) ^ set(known))
+        if wrong:
+            raise ModelError(f"{path}: missing or unknown on the card: {', '.join(wrong)}")
+        if fields["licence"] not in ("clean", "research"):
+            raise ModelError(f"{path}: licence is 'clean' or 'research', not {fields['licence']!r}")
+        if not isinstance(fields["parameters"], int):
+            raise ModelError(f"{path}: parameters is a whole number")
+        scores = cast("dict[str, float]", fields["scores"])
+        return cls(
+            **{
+                **fields,
+                "inputs": tuple(fields["inputs"]),
+                "outputs": tuple(fields["outputs"]),
+                "parity": float(fields["parity"]),
+                "scores": {name: float(value) for name, value in scores.items()},
+            }
+        )
+
+    def to_toml(self) -> str:
+        """The card as TOML; `read` gives the same card back."""
+        lines: list[str] = []
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if name != "scores":
+                lines.append(f"{name} = {_toml_value(value)}")
+        lines.append("\n[scores]")
+        lines.extend(f'"{name}" = {value!r}' for name, value in self.scores.items())
+        return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: str | float | tuple[str, ...]) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    return repr(value)

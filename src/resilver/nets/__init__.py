@@ -1,0 +1,1 @@
+"""Networks: one per file with its config dataclass. Torch only; nothing here runs at restore time."""

@@ -1,0 +1,57 @@
+"""Damage recogniser: which pixels of a print are damaged, and by what.
+
+Reference: after Tencent Youtu's old-photo restoration, whose recogniser looks at a print in several
+colour spaces: a brown stain is plain in Lab, a white crack in RGB, mould in saturation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from resilver.nets.colour import colour_views
+from resilver.nets.unet import UNet, UNetConfig
+
+MAPS = ("scratch", "missing", "stain", "dust", "any")  # order of the maps returned
+CONDITIONS = ("faded", "cast")  # order of the image-level figures returned
+
+
+@dataclass(frozen=True)
+class DamageConfig:
+    """The U-Net under the recogniser; ten input channels are RGB (3), HSV (4), Lab (3)."""
+
+    unet: UNetConfig = field(
+        default_factory=lambda: UNetConfig(
+            in_channels=10,
+            out_channels=len(MAPS),
+            widths=(48, 96, 128, 144, 144),
+            blocks=(1, 2, 2, 1),
+            bias=True,
+        )
+    )
+
+
+class DamageNet(nn.Module):
+    """RGB (N, 3, H, W) in [0, 1] -> probabilities: maps (N, 5, H, W), conditions (N, 2).
+
+    With `logits` the same before the sigmoid, which is what a loss wants.
+    """
+
+    def __init__(self, config: DamageConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or DamageConfig()
+        self.unet = UNet(self.config.unet)
+        self.judge = nn.Sequential(
+            nn.Linear(2 * self.config.unet.widths[-1], 64), nn.ReLU(), nn.Linear(64, 2)
+        )
+
+    def forward(self, image: Tensor, logits: bool = False) -> tuple[Tensor, Tensor]:
+        maps, features = self.unet.forward_features(colour_views(image))
+        mean = features.mean(dim=(2, 3))
+        spread = (features - mean[..., None, None]).abs().mean(dim=(2, 3))
+        conditions = self.judge(torch.cat((mean, spread), dim=1))  # (N, 2 * width) -> (N, 2)
+        if logits:
+            return maps, conditions
+        return torch.sigmoid(maps), torch.sigmoid(conditions)

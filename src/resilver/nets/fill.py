@@ -1,0 +1,89 @@
+"""Learned fill: what was most likely under the damage.
+
+References: Liu et al., "Image Inpainting for Irregular Holes Using Partial Convolutions" (2018) for
+the task; Gortler et al., "The Lumigraph" (1996) for pull-push, the smooth first guess that the
+network then corrects. Five scales and four convolutions at the coarsest make each pixel see more
+than 256 px around it.
+
+Damage comes in two sorts. A *hole* hides everything: its pixels are blanked before the network sees
+them. A *veil* (a stain) lets the photo shine through: its pixels are shown, to be cleared rather
+than invented.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resilver.nets.unet import UNet, UNetConfig, pad_to_multiple
+
+
+@dataclass(frozen=True)
+class FillConfig:
+    """The U-Net under the fill; eight input channels are base (3), guess (3), hole, veil."""
+
+    unet: UNetConfig = field(
+        default_factory=lambda: UNetConfig(
+            in_channels=8,
+            out_channels=3,
+            widths=(48, 96, 128, 160, 160),
+            blocks=(1, 2, 2, 1),
+            bias=True,
+        )
+    )
+    guess_levels: int = 6  # pull-push reaches 2^levels pixels into a hole
+
+
+class FillNet(nn.Module):
+    """(image (N, 3, H, W), marks (N, 2, H, W)) -> restored RGB (N, 3, H, W), all in [0, 1].
+
+    marks[:, 0] is the hole, marks[:, 1] the veil, 1 = damaged. Outside of both the output is a
+    copy of the image.
+    """
+
+    def __init__(self, config: FillConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or FillConfig()
+        self.unet = UNet(self.config.unet)
+
+    def forward(self, image: Tensor, marks: Tensor) -> Tensor:
+        height, width = image.shape[-2], image.shape[-1]
+        multiple = max(self.config.unet.multiple, 2**self.config.guess_levels)
+        image, marks = pad_to_multiple(image, multiple), pad_to_multiple(marks, multiple)
+        hole, veil = marks[:, 0:1], marks[:, 1:2]
+        damaged = torch.maximum(hole, veil)
+        guess = pull_push(image, 1.0 - damaged, self.config.guess_levels)
+        base = image * (1.0 - hole) + guess * hole
+        change = self.unet(torch.cat((base, guess, hole, veil), dim=1))
+        restored = image * (1.0 - damaged) + (base + change) * damaged
+        return restored[..., :height, :width]
+
+
+def pull_push(image: Tensor, known: Tensor, levels: int) -> Tensor:
+    """Fills unknown pixels smoothly from known ones.
+
+    Args:
+        image: (N, 3, H, W); H and W multiples of 2^levels.
+        known: (N, 1, H, W) in [0, 1]; 0 = unknown.
+        levels: how many halvings.
+
+    Returns:
+        (N, 3, H, W): the image where known, a smooth interpolation elsewhere.
+    """
+    colour, weight = image * known, known
+    pyramid = [(colour, weight)]
+    for _ in range(levels):
+        colour, weight = F.avg_pool2d(colour, 2), F.avg_pool2d(weight, 2)
+        pyramid.append((colour, weight))
+    colour, weight = pyramid.pop()
+    # Where even the coarsest cell saw nothing, mid-grey is the least wrong guess.
+    filled = (colour + 0.5e-4) / (weight + 1e-4)
+    for colour, weight in reversed(pyramid):
+        up = F.interpolate(filled, scale_factor=2.0, mode="bilinear", align_corners=False)
+        # A cell that is a quarter known is trusted fully; below that the coarser one shows through.
+        trust = (4.0 * weight).clamp(max=1.0)
+        filled = trust * (colour / weight.clamp_min(1e-4)) + (1.0 - trust) * up
+    return filled

@@ -1,0 +1,122 @@
+"""ICC profiles: to sRGB for work, back to the source's profile for saving.
+
+Relative colorimetric with black point compensation both ways: what lies inside both gamuts comes
+back as it was, and black stays black. Colours outside sRGB (a wide-gamut source) are clipped to its
+edge. Reference: ICC.1:2022; IEC 61966-2-1 (sRGB).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import cast
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+_CHANNELS = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
+_INTENT = "relative"
+# One of 255 levels. Every "sRGB" profile in circulation stays under it, no other RGB space does.
+_SAME_COLOUR_LEVELS_16 = 257
+
+
+class BadProfile(ValueError):
+    """Not a profile that can convert these pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class SourceProfile:
+    """A profile that has been tried on the kind of pixels it came with."""
+
+    icc: bytes
+    channels: int  # 1 grey, 3 RGB, 4 CMYK
+    is_srgb: bool  # converts nothing: pixels stay as they are
+
+
+@cache
+def builtin_profile(name: str) -> bytes:
+    """A profile that libvips carries: "srgb", "p3" or "cmyk"."""
+    return bytes(cast(bytes, pyvips.Operation.call("profile_load", name)))
+
+
+def profile_channels(icc: bytes) -> int:
+    """How many channels the pixels of a profile have; 0 if it is of no kind that is used here."""
+    return _CHANNELS.get(icc[16:20], 0) if icc[36:40] == b"acsp" else 0
+
+
+def try_profile(icc: bytes, channels: int) -> SourceProfile:
+    """Try a profile on a few colours, there and back.
+
+    Args:
+        icc: the profile as it stands in the file.
+        channels: 1, 3 or 4, of the pixels it came with.
+
+    Raises:
+        BadProfile: damaged, or made for another number of channels.
+    """
+    if profile_channels(icc) != channels:
+        raise BadProfile("the profile is not for this kind of pixels")
+    probe = _probe(channels)
+    image = _from_array(probe, {1: "grey16", 3: "rgb16", 4: "cmyk"}[channels])
+    try:
+        converted = to_srgb(image, icc, bits=16)
+        seen = _to_array(converted)
+        _to_array(from_srgb(converted, icc, bits=16))
+    except pyvips.Error as error:
+        raise BadProfile("the profile cannot convert colours") from error
+    if seen.shape[-1] != 3 or np.ptp(seen.astype(np.int32)) == 0:
+        raise BadProfile("the profile maps every colour to one")
+    difference = np.abs(seen.astype(np.int32) - probe) if channels == 3 else np.array([1 << 16])
+    return SourceProfile(icc, channels, bool(difference.max() <= _SAME_COLOUR_LEVELS_16))
+
+
+def to_srgb(image: pyvips.Image, icc: bytes, *, bits: int) -> pyvips.Image:
+    """Pixels in a profile's space, without alpha, as sRGB of 8 or 16 bits (3 bands)."""
+    tagged = with_profile(image, icc)
+    return tagged.icc_transform(
+        "srgb", embedded=True, intent=_INTENT, black_point_compensation=True, depth=bits
+    )
+
+
+def from_srgb(image: pyvips.Image, icc: bytes, *, bits: int) -> pyvips.Image:
+    """sRGB pixels, without alpha, in a profile's space with 8 or 16 bits (1, 3 or 4 bands)."""
+    connection = image.icc_import(
+        embedded=False, input_profile="srgb", intent=_INTENT, black_point_compensation=True
+    )
+    # With no output profile named, libvips exports to the one the image carries.
+    return with_profile(connection, icc).icc_export(
+        intent=_INTENT, black_point_compensation=True, depth=bits
+    )
+
+
+def with_profile(image: pyvips.Image, icc: bytes | None) -> pyvips.Image:
+    """The image tagged with a profile (None: with none), pixels as they are."""
+    tagged = image.copy()
+    if icc is not None:
+        tagged.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+    elif "icc-profile-data" in tagged.get_fields():
+        tagged.remove("icc-profile-data")
+    return tagged
+
+
+def _probe(channels: int) -> NDArray[np.uint16]:
+    """Colours on a grid of 5 per channel, and for RGB a ramp of greys, (1, n, channels)."""
+    steps = np.linspace(0, 65535, 5).astype(np.uint16)
+    grid = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), axis=-1).reshape(-1, channels)
+    if channels == 3:
+        ramp = np.linspace(0, 65535, 64).astype(np.uint16)
+        grid = np.concatenate([grid, np.repeat(ramp[:, None], 3, axis=1)])
+    return grid[None]
+
+
+def _from_array(pixels: NDArray[np.uint16], interpretation: str) -> pyvips.Image:
+    height, width, bands = pixels.shape
+    data = np.ascontiguousarray(pixels).data
+    image = pyvips.Image.new_from_memory(data, width, height, bands, "ushort")
+    return image.copy(interpretation=interpretation)
+
+
+def _to_array(image: pyvips.Image) -> NDArray[np.uint16]:
+    shape = (image.height, image.width, image.bands)
+    return np.frombuffer(image.write_to_memory(), np.uint16).reshape(shape)

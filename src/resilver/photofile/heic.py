@@ -1,0 +1,133 @@
+"""HEIC through pillow-heif (libheif with libde265 and x265), both ways."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pillow_heif
+import pyvips
+from numpy.typing import NDArray
+
+from resilver.errors import PhotoUnreadable, PhotoUnsupported
+from resilver.photofile.colour_profile import BadProfile, builtin_profile, to_srgb, try_profile
+from resilver.photofile.metadata import Metadata, checked_metadata
+from resilver.photofile.reading import Samples, Scan, check_size
+
+_DISPLAY_P3_PRIMARIES = 12  # colour code points of ITU-T H.273
+_HDR_TRANSFERS = (16, 18)  # PQ, HLG
+_LOSSLESS = -1
+
+
+def read_heic(path: Path, descriptor: int, max_megapixels: float) -> Scan:
+    """Read one photo; see `reading.read_scan`. libheif turns it upright itself."""
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        try:
+            opened = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+            check_size(path, (opened.size[1], opened.size[0]), max_megapixels)
+            mode, info = str(opened.mode), dict[str, Any](opened.info)
+            pixels: Samples = np.asarray(opened)
+        except (OSError, ValueError, EOFError, RuntimeError, SyntaxError, KeyError) as error:
+            raise PhotoUnreadable(path, "the HEIC data is truncated or damaged") from error
+    depth = int(info.get("bit_depth", 8))
+    if mode.split(";")[0] not in ("L", "LA", "RGB", "RGBA"):
+        raise PhotoUnsupported(path, f"HEIC pixels of kind {mode} cannot be restored")
+    if len(opened) > 1:
+        pages: tuple[str, ...] = (f"only the main one of {len(opened)} pictures was opened",)
+    else:
+        pages = ()
+    return _to_scan(pixels, depth, info, pages)
+
+
+def _to_scan(
+    samples: Samples, depth: int, info: dict[str, Any], notices: tuple[str, ...]
+) -> Scan:
+    metadata, damaged = checked_metadata(
+        exif=info.get("exif") or None, xmp=info.get("xmp") or None, iptc=None, dpi=None
+    )
+    notes = [*notices, *damaged]
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    if samples.dtype == np.uint16 and depth < 16:
+        # Bits are shifted up with zeros below; repeat the top bits there, so that white is white.
+        samples = samples | (samples >> depth)
+    channels = 1 if samples.shape[-1] < 3 else 3
+    alpha = np.ascontiguousarray(samples[..., channels]) if samples.shape[-1] > channels else None
+    colour = samples[..., :channels]
+    icc, kept = _profile_of(info, notes), None
+    if channels == 1:
+        colour = np.repeat(colour, 3, axis=-1)
+    if icc is not None:
+        try:
+            profile = try_profile(icc, 3)
+        except BadProfile:
+            notes.append("the colour profile cannot be used and was left out; sRGB is assumed")
+        else:
+            kept = profile.icc
+            if not profile.is_srgb:
+                colour = _convert(np.ascontiguousarray(colour), profile.icc)
+                if alpha is not None and alpha.dtype == np.uint8:
+                    alpha = alpha.astype(np.uint16) * np.uint16(257)
+    return Scan(
+        pixels=np.ascontiguousarray(colour),
+        alpha=alpha,
+        grey=channels == 1,
+        profile=kept,
+        metadata=metadata,
+        bit_depth=8 if samples.dtype == np.uint8 else 16,
+        format="heic",
+        notices=tuple(notes),
+    )
+
+
+def _profile_of(info: dict[str, Any], notes: list[str]) -> bytes | None:
+    """The embedded profile, or the built-in one that the colour code points name."""
+    icc = info.get("icc_profile")
+    if icc:
+        return bytes(icc)
+    codes: dict[str, int] = info.get("nclx_profile") or {}
+    if codes.get("transfer_characteristics") in _HDR_TRANSFERS:
+        notes.append("high dynamic range: shown without tone mapping, colours may look flat")
+    if codes.get("color_primaries") == _DISPLAY_P3_PRIMARIES:
+        return builtin_profile("p3")
+    return None
+
+
+def _convert(colour: Samples, icc: bytes) -> NDArray[np.uint16]:
+    height, width, _ = colour.shape
+    kind = "uchar" if colour.dtype == np.uint8 else "ushort"
+    image = pyvips.Image.new_from_memory(colour.data, width, height, 3, kind)
+    tagged = image.copy(interpretation="srgb" if kind == "uchar" else "rgb16")
+    converted = to_srgb(tagged, icc, bits=16)
+    return np.frombuffer(converted.write_to_memory(), np.uint16).reshape(height, width, 3)
+
+
+def encode_heic(samples: Samples, metadata: Metadata, icc: bytes | None, quality: int) -> bytes:
+    """A HEIC file.
+
+    Args:
+        samples: (H, W, C) with 1, 3 or 4 channels, in the space of `icc`; 16 bits keep 10 of them.
+        metadata: as from `Metadata.for_result`.
+        icc: the profile to embed, or None for sRGB.
+        quality: 1-100; 100 is as near to lossless as HEVC in YCbCr gets.
+
+    Raises:
+        ValueError, RuntimeError, OSError: libheif refuses.
+    """
+    height, width, channels = samples.shape
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels] + (";16" if samples.dtype == np.uint16 else "")
+    picture = pillow_heif.from_bytes(mode, (width, height), samples.tobytes())
+    out = io.BytesIO()
+    picture.save(
+        out,
+        quality=_LOSSLESS if quality == 100 else quality,
+        exif=None if metadata.exif is None else b"Exif\0\0" + metadata.exif,
+        xmp=metadata.xmp,
+        icc_profile=icc,
+        chroma=444 if quality >= 90 else 420,
+    )
+    return out.getvalue()

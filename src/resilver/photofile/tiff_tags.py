@@ -1,0 +1,147 @@
+"""What a TIFF file says beside its pixels: read from its first directory, added to a written one.
+
+libvips reads and writes a TIFF's pixels, profile and resolution; EXIF, GPS, descriptive fields,
+XMP and IPTC are handled here.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+
+from resilver.photofile.directories import (
+    BYTE,
+    UNDEFINED,
+    BadDirectory,
+    Field,
+    ReadAt,
+    pack_directory,
+    ratio_field,
+    read_directory,
+    read_header,
+    short_field,
+)
+from resilver.photofile.exif import dpi_of_fields, exif_for_tiff, exif_from_directory
+from resilver.photofile.iptc import iptc_records
+from resilver.photofile.metadata import Metadata
+
+_XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+_EXTRA_SAMPLES, _DNG_VERSION = 338, 0xC612
+
+
+@dataclass(frozen=True)
+class TiffTags:
+    """The first directory of a TIFF-structured file, as far as it is no storage matter."""
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    premultiplied: bool = False  # ExtraSamples says associated alpha
+
+
+def read_tiff_tags(descriptor: int) -> TiffTags:
+    """Read them; a structure that is no TIFF (some camera RAW) gives empty tags."""
+    read_at = _reader(descriptor)
+    try:
+        layout, offset = read_header(read_at)
+        fields, _ = read_directory(read_at, layout, offset)
+        found = {field.tag: field for field in fields}
+        iptc = None
+        for tag in (_IPTC, _PHOTOSHOP):
+            if tag in found and iptc is None:
+                iptc = iptc_records(found[tag].data)
+        extra = found.get(_EXTRA_SAMPLES)
+        return TiffTags(
+            exif=exif_from_directory(read_at, layout, fields),
+            xmp=found[_XMP].data if _XMP in found else None,
+            iptc=iptc,
+            dpi=dpi_of_fields(fields, layout),
+            premultiplied=extra is not None and extra.number(layout) == 1,
+        )
+    except BadDirectory:
+        return TiffTags()
+
+
+def is_dng(descriptor: int) -> bool:
+    """Whether a TIFF-structured file is a digital negative, whatever its name."""
+    read_at = _reader(descriptor)
+    try:
+        layout, offset = read_header(read_at)
+        fields, _ = read_directory(read_at, layout, offset)
+    except BadDirectory:
+        return False
+    return any(field.tag == _DNG_VERSION for field in fields)
+
+
+def add_tiff_tags(descriptor: int, metadata: Metadata) -> None:
+    """Add metadata to a TIFF file just written.
+
+    The first directory is written anew at the end of the file, where it can grow; pixels stay.
+
+    Args:
+        descriptor: open for reading and writing.
+        metadata: as from `Metadata.for_result`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    read_at = _reader(descriptor)
+    layout, offset = read_header(read_at)
+    fields, following = read_directory(read_at, layout, offset)
+    end = os.fstat(descriptor).st_size
+    at = end + end % 2
+    new: list[Field] = []
+    packed = b""
+    if metadata.exif is not None:
+        new, packed = exif_for_tiff(metadata.exif, layout, at)
+    if metadata.xmp is not None:
+        new.append(Field(_XMP, BYTE, len(metadata.xmp), metadata.xmp))
+    if metadata.iptc is not None:
+        new.append(Field(_IPTC, UNDEFINED, len(metadata.iptc), metadata.iptc))
+    dpi = metadata.dpi
+    new += [
+        ratio_field(layout, _X_RESOLUTION, dpi[0] if dpi else 1.0),
+        ratio_field(layout, _Y_RESOLUTION, dpi[1] if dpi else 1.0),
+        short_field(layout, _RESOLUTION_UNIT, 2 if dpi else 1),  # 1 = no absolute unit
+    ]
+    replaced = {field.tag for field in new}
+    kept = [field for field in fields if field.tag not in replaced]
+    packed += b"\0" * (len(packed) % 2)
+    directory_at = at + len(packed)
+    packed += pack_directory(layout, kept + new, directory_at, following)
+    _write_at(descriptor, end, b"\0" * (end % 2) + packed)
+    pointer = struct.pack(layout.offset_format, directory_at)
+    _write_at(descriptor, 8 if layout.big else 4, pointer)
+
+
+def _reader(descriptor: int) -> ReadAt:
+    size = os.fstat(descriptor).st_size
+
+    def read_at(offset: int, count: int) -> bytes:
+        # A damaged file can claim any offset and any length: never ask for more than there is.
+        if offset >= size:
+            return b""
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        wanted = min(count, size - offset)
+        parts: list[bytes] = []
+        while wanted > 0 and (part := os.read(descriptor, wanted)):
+            parts.append(part)
+            wanted -= len(part)
+        return b"".join(parts)
+
+    return read_at
+
+
+def _write_at(descriptor: int, offset: int, data: bytes) -> None:
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    write_all(descriptor, data)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write every byte, or raise OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

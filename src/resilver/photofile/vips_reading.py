@@ -1,0 +1,245 @@
+"""JPEG, PNG, TIFF, WebP, AVIF and GIF through libvips."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyvips
+
+from resilver.errors import PhotoError, PhotoUnsupported
+from resilver.photofile import vips_runtime
+from resilver.photofile.colour_profile import (
+    BadProfile,
+    builtin_profile,
+    profile_channels,
+    to_srgb,
+    try_profile,
+)
+from resilver.photofile.formats import animated
+from resilver.photofile.metadata import Metadata, checked_metadata
+from resilver.photofile.reading import Samples, Scan, check_size, upright
+from resilver.photofile.tiff_tags import TiffTags, read_tiff_tags
+
+_LOADERS = {
+    "jpeg": pyvips.Image.jpegload_source,
+    "png": pyvips.Image.pngload_source,
+    "tiff": pyvips.Image.tiffload_source,
+    "webp": pyvips.Image.webpload_source,
+    "avif": pyvips.Image.heifload_source,
+    "gif": pyvips.Image.gifload_source,
+}
+_DEPTH_WORDS = {
+    "char": "signed 8-bit",
+    "short": "signed 16-bit",
+    "int": "signed 32-bit",
+    "uint": "32-bit",
+    "float": "32-bit floating-point",
+    "double": "64-bit floating-point",
+    "complex": "complex",
+    "dpcomplex": "complex",
+}
+_STRIP_ROWS = 256
+
+
+def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float) -> Scan:
+    """Read one photo; see `reading.read_scan`."""
+    tags = read_tiff_tags(descriptor) if name == "tiff" else None
+    if name == "png" and _is_animated_png(descriptor):
+        raise animated(path)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        source = pyvips.Source.new_from_descriptor(descriptor)
+        image = _LOADERS[name](source, access="sequential", fail_on="error")
+        pages = _field(image, "n-pages", 1)
+        check_size(path, (image.height, image.width), max_megapixels)
+        if pages > 1 and name in ("webp", "gif"):
+            raise animated(path)
+        return _decode(path, image, name, tags, pages)
+    except pyvips.Error as error:
+        raise vips_runtime.unreadable(path, error, name) from error
+
+
+def _decode(
+    path: Path, image: pyvips.Image, name: str, tags: TiffTags | None, pages: int
+) -> Scan:
+    metadata, notices = _metadata_of(image, tags)
+    notes = list(notices)
+    if pages > 1 and name == "tiff":
+        notes.append(f"multi-page TIFF: only the first of {pages} pages was opened")
+    bands = _split_bands(path, image, notes)
+    premultiplied = tags is not None and tags.premultiplied
+    if premultiplied and bands.alpha is not None:
+        notes.append("premultiplied alpha: the result is saved with straight alpha")
+        bands = _unpremultiply(bands)
+    working = _to_working(bands, _blob(image, "icc-profile-data"), notes)
+    # libvips turns AVIF upright itself, as its standard asks; the EXIF orientation is only a copy.
+    orientation = 1 if name == "avif" else _field(image, "orientation", 1)
+    pixels, alpha = _to_arrays(working.colour, working.alpha)
+    return Scan(
+        pixels=upright(pixels, orientation),
+        alpha=None if alpha is None else upright(alpha, orientation),
+        grey=bands.channels == 1,
+        profile=working.profile,
+        metadata=metadata,
+        bit_depth=bands.bit_depth,
+        format=name,
+        notices=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Bands:
+    colour: pyvips.Image  # 1, 3 or 4 bands, uchar or ushort
+    alpha: pyvips.Image | None
+    bit_depth: int  # 8 or 16
+
+    @property
+    def channels(self) -> int:
+        return self.colour.bands
+
+
+@dataclass(frozen=True, eq=False)
+class _Working:
+    colour: pyvips.Image  # 3 bands, sRGB
+    alpha: pyvips.Image | None  # same format
+    profile: bytes | None
+
+
+def _split_bands(path: Path, image: pyvips.Image, notes: list[str]) -> _Bands:
+    """Colour and alpha apart; depths and channel counts that mean nothing here are refused."""
+    if image.interpretation in ("lab", "labs"):
+        notes.append("Lab colour: the result is saved as sRGB")
+        image = image.colourspace("rgb16")
+    if image.format not in ("uchar", "ushort"):
+        words = _DEPTH_WORDS.get(image.format, image.format)
+        raise _unsupported_depth(path, words)
+    bit_depth = 8 if image.format == "uchar" else 16
+    significant = _field(image, "bits-per-sample", bit_depth)
+    if bit_depth == 16 and significant in (10, 12):
+        # libvips shifts 10 and 12 bits up and leaves zeros below: white would not be white.
+        image = image | (image >> significant)
+    if image.interpretation == "cmyk":
+        channels = 4
+    elif image.interpretation in ("b-w", "grey16") or image.bands < 3:
+        channels = 1
+    else:
+        channels = 3
+    if image.bands < channels:
+        raise PhotoUnsupported(path, f"{image.bands} channels are not a photo")
+    if image.bands > channels + 1:
+        notes.append(f"{image.bands - channels - 1} extra channels were left out")
+    colour = image if image.bands == channels else image.extract_band(0, n=channels)
+    alpha = image.extract_band(channels) if image.bands > channels else None
+    wide = bit_depth == 16
+    tag = {1: "grey16" if wide else "b-w", 3: "rgb16" if wide else "srgb", 4: "cmyk"}[channels]
+    return _Bands(colour.copy(interpretation=tag), alpha, bit_depth)
+
+
+def _unsupported_depth(path: Path, words: str) -> PhotoError:
+    return PhotoUnsupported(
+        path, f"{words} samples cannot be restored; save it with 8 or 16 bits per channel first"
+    )
+
+
+def _unpremultiply(bands: _Bands) -> _Bands:
+    assert bands.alpha is not None
+    full = 255 if bands.bit_depth == 8 else 65535
+    straight = bands.colour.bandjoin(bands.alpha).unpremultiply(max_alpha=full)
+    colour = straight.extract_band(0, n=bands.channels).rint().cast(bands.colour.format)
+    return _Bands(
+        colour.copy(interpretation=bands.colour.interpretation), bands.alpha, bands.bit_depth
+    )
+
+
+def _to_working(bands: _Bands, icc: bytes | None, notes: list[str]) -> _Working:
+    """sRGB with three bands, and the profile to save in.
+
+    Pixels that need no conversion keep their depth and their values. Converted ones are held in 16
+    bits, also those of 8-bit files, so that the way back loses nothing.
+    """
+    profile = None
+    if icc is not None:
+        try:
+            profile = try_profile(icc, bands.channels)
+        except BadProfile:
+            kind = {0: "damaged", 1: "for grey", 3: "for RGB", 4: "for CMYK"}[profile_channels(icc)]
+            why = kind if profile_channels(icc) != bands.channels else "damaged"
+            notes.append(f"the colour profile is {why} and was left out; sRGB is assumed")
+    if bands.channels == 4 and profile is None:
+        notes.append("CMYK without a colour profile: the result is saved as sRGB")
+        colour = to_srgb(bands.colour, builtin_profile("cmyk"), bits=16)
+        return _Working(colour, _widened(bands.alpha), None)
+    if profile is None or profile.is_srgb:
+        colour = bands.colour
+        if bands.channels == 1:
+            colour = colour.bandjoin([colour, colour])
+        return _Working(colour, bands.alpha, None if profile is None else profile.icc)
+    colour = to_srgb(bands.colour, profile.icc, bits=16)
+    if bands.channels == 1:
+        grey = colour.extract_band(1)  # rounding must not tint a grey photo
+        colour = grey.bandjoin([grey, grey])
+    return _Working(colour, _widened(bands.alpha), profile.icc)
+
+
+def _widened(alpha: pyvips.Image | None) -> pyvips.Image | None:
+    if alpha is None or alpha.format == "ushort":
+        return alpha
+    return (alpha * 257).cast("ushort")
+
+
+def _to_arrays(colour: pyvips.Image, alpha: pyvips.Image | None) -> tuple[Samples, Samples | None]:
+    """Decode once: (H, W, 3) and (H, W), with no second copy of the photo at any time."""
+    dtype = np.dtype(np.uint8 if colour.format == "uchar" else np.uint16)
+    height, width = colour.height, colour.width
+    if alpha is None:
+        buffer = colour.write_to_memory()
+        return np.frombuffer(buffer, dtype).reshape(height, width, 3), None
+    pixels = np.empty((height, width, 3), dtype)
+    plane = np.empty((height, width), dtype)
+    region = pyvips.Region.new(colour.bandjoin(alpha))
+    for top in range(0, height, _STRIP_ROWS):
+        rows = min(_STRIP_ROWS, height - top)
+        strip = np.frombuffer(region.fetch(0, top, width, rows), dtype).reshape(rows, width, 4)
+        pixels[top : top + rows] = strip[..., :3]
+        plane[top : top + rows] = strip[..., 3]
+    return pixels, plane
+
+
+def _metadata_of(
+    image: pyvips.Image, tags: TiffTags | None
+) -> tuple[Metadata, tuple[str, ...]]:
+    if tags is not None:
+        return checked_metadata(exif=tags.exif, xmp=tags.xmp, iptc=tags.iptc, dpi=tags.dpi)
+    # libvips says 1 pixel per mm where a file says nothing; no scan has 25.4 dpi.
+    known = (image.xres, image.yres) != (1.0, 1.0) and image.xres > 0 and image.yres > 0
+    return checked_metadata(
+        exif=_blob(image, "exif-data"),
+        xmp=_blob(image, "xmp-data"),
+        iptc=_blob(image, "iptc-data"),
+        dpi=(image.xres * 25.4, image.yres * 25.4) if known else None,
+    )
+
+
+def _blob(image: pyvips.Image, name: str) -> bytes | None:
+    return bytes(image.get(name)) if name in image.get_fields() else None
+
+
+def _field(image: pyvips.Image, name: str, otherwise: int) -> int:
+    return int(image.get(name)) if name in image.get_fields() else otherwise
+
+
+def _is_animated_png(descriptor: int) -> bool:
+    """Whether an animation control chunk stands before the pixels (APNG 1.0)."""
+    offset, size = 8, os.fstat(descriptor).st_size
+    while offset + 8 <= size:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        head = os.read(descriptor, 8)
+        if head[4:8] == b"acTL":
+            return True
+        if head[4:8] == b"IDAT":
+            return False
+        offset += 12 + int.from_bytes(head[:4], "big")
+    return False

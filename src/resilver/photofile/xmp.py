@@ -1,0 +1,188 @@
+"""XMP packets: what has to be said about the restored file is merged in, the rest is kept.
+
+References: XMP Specification Part 1 (ISO 16684-1); IPTC Photo Metadata Standard, "Digital Source
+Type" (Iptc4xmpExt).
+"""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_X = "adobe:ns:meta/"
+_XMP = "http://ns.adobe.com/xap/1.0/"
+_IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_TIFF = "http://ns.adobe.com/tiff/1.0/"
+_EXIF = "http://ns.adobe.com/exif/1.0/"
+_PREFIXES = {
+    _X: "x",
+    RDF: "rdf",
+    _XMP: "xmp",
+    _IPTC_EXT: "Iptc4xmpExt",
+    _TIFF: "tiff",
+    _EXIF: "exif",
+    "http://www.w3.org/XML/1998/namespace": "xml",
+}
+_DEEPEST = 100  # ElementTree writes recursively
+_OPEN = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+_CLOSE = b'\n<?xpacket end="w"?>'
+
+
+class BadPacket(ValueError):
+    """Not an XMP packet, or one that is not well-formed."""
+
+
+def parse_xmp(packet: bytes) -> tuple[ET.Element, dict[str, str]]:
+    """The root element of a packet, and its prefixes by namespace.
+
+    Raises:
+        BadPacket: not well-formed, no RDF inside, or it declares entities (which XMP never does;
+            an expanding entity is an attack).
+    """
+    packet = packet.strip(b"\0 \r\n\t")
+    if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
+        raise BadPacket("the packet declares entities")
+    prefixes: dict[str, str] = {}
+    try:
+        depth = 0
+        for event, item in ET.iterparse(io.BytesIO(packet), events=("start-ns", "start", "end")):
+            if event == "start-ns":
+                prefix, uri = item
+                prefixes.setdefault(uri, prefix)
+            depth += {"start": 1, "end": -1}.get(event, 0)
+            if depth > _DEEPEST:
+                raise BadPacket("the packet is nested too deep")
+        root = ET.fromstring(packet)
+    except BadPacket:
+        raise
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise BadPacket("the packet is not well-formed") from error
+    if _rdf_of(root) is None:
+        raise BadPacket("the packet holds no RDF")
+    return root, prefixes
+
+
+def merge_xmp(
+    packet: bytes | None,
+    *,
+    size: tuple[int, int],
+    software: str | None,
+    digital_source_type: str | None,
+) -> bytes | None:
+    """The packet as it belongs into the restored file.
+
+    Sets xmp:CreatorTool and Iptc4xmpExt:DigitalSourceType, corrects orientation and pixel
+    dimensions where the packet has them, removes thumbnails. A damaged packet is replaced by one
+    that holds the new properties only.
+
+    Args:
+        packet: as found in the source, or None.
+        size: (height, width) of the result.
+        software: what wrote the file, or None to leave it.
+        digital_source_type: a URI of the IPTC digital source type NewsCodes, or None to leave it.
+
+    Returns:
+        A packet in UTF-8, or None if there is nothing to say.
+    """
+    wanted = {
+        f"{{{_XMP}}}CreatorTool": software,
+        f"{{{_IPTC_EXT}}}DigitalSourceType": digital_source_type,
+    }
+    new = {name: value for name, value in wanted.items() if value is not None}
+    root: ET.Element | None = None
+    prefixes: dict[str, str] = {}
+    if packet is not None:
+        try:
+            root, prefixes = parse_xmp(packet)
+        except BadPacket:
+            root = None
+    if root is None:
+        if not new:
+            return None
+        root = ET.Element(f"{{{_X}}}xmpmeta")
+        ET.SubElement(root, f"{{{RDF}}}RDF")
+    rdf = _rdf_of(root)
+    assert rdf is not None
+    _correct(rdf, size)
+    _set_properties(rdf, new)
+    return _OPEN + _serialise(root, prefixes) + _CLOSE
+
+
+def _rdf_of(root: ET.Element) -> ET.Element | None:
+    return root if root.tag == f"{{{RDF}}}RDF" else root.find(f"{{{RDF}}}RDF")
+
+
+def _correct(rdf: ET.Element, size: tuple[int, int]) -> None:
+    values = {
+        f"{{{_TIFF}}}Orientation": "1",
+        f"{{{_TIFF}}}ImageWidth": str(size[1]),
+        f"{{{_TIFF}}}ImageLength": str(size[0]),
+        f"{{{_EXIF}}}PixelXDimension": str(size[1]),
+        f"{{{_EXIF}}}PixelYDimension": str(size[0]),
+    }
+    for description in rdf.findall(f"{{{RDF}}}Description"):
+        for name, value in values.items():
+            if name in description.attrib:
+                description.set(name, value)
+            for element in description.findall(name):
+                element.text = value
+        for thumbnails in description.findall(f"{{{_XMP}}}Thumbnails"):
+            description.remove(thumbnails)
+
+
+def _set_properties(rdf: ET.Element, new: dict[str, str]) -> None:
+    if not new:
+        return
+    descriptions = rdf.findall(f"{{{RDF}}}Description")
+    for description in descriptions:
+        for name in new:
+            description.attrib.pop(name, None)
+            for element in description.findall(name):
+                description.remove(element)
+    if not descriptions:
+        descriptions = [ET.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})]
+    for name, value in new.items():
+        descriptions[0].set(name, _legal(value))
+
+
+def _legal(text: str) -> str:
+    """Text without the characters that XML 1.0 cannot hold (controls, lone surrogates)."""
+    return "".join(
+        c
+        for c in text
+        if c in "\t\n\r" or " " <= c < "\ud800" or "\ue000" <= c < "\ufffe" or c > "\uffff"
+    )
+
+
+def _serialise(root: ET.Element, prefixes: dict[str, str]) -> bytes:
+    """XML with the packet's own prefixes.
+
+    ElementTree would invent ns0, ns1...; its register_namespace is a table of the whole process.
+    So the names get their prefixes here, and the declarations go on the root.
+    """
+    chosen: dict[str, str] = {}
+
+    def qualified(name: str) -> str:
+        if not name.startswith("{"):
+            return name
+        uri, local = name[1:].split("}", 1)
+        if uri not in chosen:
+            prefix = prefixes.get(uri) or _PREFIXES.get(uri) or "ns"
+            taken = set(chosen.values())
+            number, unique = 1, prefix
+            while unique in taken:
+                number, unique = number + 1, f"{prefix}{number}"
+            chosen[uri] = unique
+        return f"{chosen[uri]}:{local}"
+
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            element.tag = qualified(element.tag)
+        attributes = {qualified(name): value for name, value in element.attrib.items()}
+        element.attrib.clear()
+        element.attrib.update(attributes)
+    for uri, prefix in chosen.items():
+        if prefix != "xml":
+            root.set(f"xmlns:{prefix}", uri)
+    return ET.tostring(root, encoding="utf-8", xml_declaration=False)

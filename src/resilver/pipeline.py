@@ -1,0 +1,287 @@
+"""Options -> Plan (what will be done and why) -> Pipeline (does it) -> Report (what was done)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.changes import ChangeMap
+from resilver.errors import OptionError
+from resilver.models.store import StoredModel, bundled_model, stored_model
+from resilver.photo import Photo
+from resilver.report import Report, StageRecord
+from resilver.stages import STAGES
+from resilver.stages.denoise import DenoiseStage
+from resilver.stages.draft import Draft, Finding, Mark, Stage
+from resilver.stages.fills import FILLS, fill_named
+from resilver.stages.repair import KIND_MARKS, GivenMask, RepairStage, share_of
+from resilver.version import SOFTWARE
+
+PREVIEW_PX = 1600  # longest side of the pictures in a report
+MASK_MODES = ("add", "replace", "subtract")
+Progress = Callable[[str, float], None]  # (stage, share 0..1 of the whole run)
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """What a person asked for; everything else is decided by measuring."""
+
+    only: tuple[str, ...] = ()  # run these stages only; empty = all
+    skip: tuple[str, ...] = ()  # leave these stages out
+    force: tuple[str, ...] = ()  # act even where the finding says no
+    repair: float = 1.0  # strength of the repair, 0..1
+    denoise: float | None = None  # strength 0..1, whatever is measured; None = measured noise decides
+    fill: str = "learned"  # one of stages.fills.FILLS
+    mask: NDArray[np.uint8] | None = None  # (H, W), above 127 = damaged
+    mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
+    denoise_model: Path | None = None  # weights from `resilver learn-noise`
+    tile_px: int = 768  # side of a tile
+    threads: int | None = None  # of a network; None = all cores
+    licence: Literal["any", "clean"] = "any"  # "clean" leaves out networks of restricted use
+
+    def __post_init__(self) -> None:
+        for name in (*self.only, *self.skip, *self.force):
+            if name not in STAGES:
+                raise OptionError(f"unknown stage {name!r}; there are: {', '.join(STAGES)}")
+        for name, strength in (("repair", self.repair), ("denoise", self.denoise)):
+            if strength is not None and not 0.0 <= strength <= 1.0:
+                raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
+        if self.fill not in FILLS:
+            raise OptionError(f"unknown fill {self.fill!r}; there are: {', '.join(FILLS)}")
+        if self.mask_mode not in MASK_MODES:
+            raise OptionError(f"mask mode is one of {', '.join(MASK_MODES)}, not {self.mask_mode!r}")
+        if self.tile_px < 192:
+            raise OptionError(f"tiles are at least 192 px, not {self.tile_px}")
+        if self.threads is not None and self.threads < 1:
+            raise OptionError(f"threads are at least 1, not {self.threads}")
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """What one stage found, and what would be done about it."""
+
+    finding: Finding
+    strength: float  # 0 = it does not act
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do, and why."""
+
+    stages: tuple[PlannedStage, ...]
+    notices: tuple[str, ...]
+
+
+class Pipeline:
+    """The stages with one set of options; networks are loaded once and kept.
+
+    Args:
+        options: what the person asked for.
+
+    Raises:
+        ModelError: a weight file is missing or does not verify.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.stages, self._notices = _allowed(build_stages(self.options), self.options)
+
+    def plan(self, photo: Photo, progress: Progress | None = None) -> Plan:
+        """Measures, and changes nothing."""
+        self._check_mask(photo)
+        draft = Draft(photo)
+        planned: list[PlannedStage] = []
+        for index, stage in enumerate(self.stages):
+            finding, draft = stage.diagnose(
+                draft, _part(progress, stage.name, index, len(self.stages), 0.0, 1.0)
+            )
+            strength, why = decide(finding, self.options)
+            planned.append(PlannedStage(finding, strength, why))
+        return Plan(tuple(planned), (*photo.notices, *self._notices))
+
+    def restore(self, photo: Photo, progress: Progress | None = None) -> tuple[Photo, Report]:
+        """Restores a photo.
+
+        The photo is let go of as soon as a stage has replaced it: a caller that keeps no reference
+        of its own saves a whole copy of the pixels.
+
+        Raises:
+            OptionError: the mask's size is not the photo's.
+        """
+        self._check_mask(photo)
+        started = time.perf_counter()
+        before = photo.preview(PREVIEW_PX)
+        changes = ChangeMap.empty(photo.size, (before.shape[0], before.shape[1]))
+        draft = Draft(photo, np.zeros(photo.size, np.uint8), photo.notices + self._notices)
+        del photo
+        records: list[StageRecord] = []
+        for index, stage in enumerate(self.stages):
+            draft, record = self._run_stage(
+                stage, draft, changes, _part(progress, stage.name, index, len(self.stages), 0, 1)
+            )
+            records.append(record)
+        seconds = time.perf_counter() - started
+        return draft.photo, self._report(draft, tuple(records), changes, before, seconds)
+
+    def _run_stage(
+        self, stage: Stage, draft: Draft, changes: ChangeMap, progress: Callable[[float], None]
+    ) -> tuple[Draft, StageRecord]:
+        started = time.perf_counter()
+        finding, draft = stage.diagnose(draft, lambda share: progress(0.5 * share))
+        strength, why = decide(finding, self.options)
+        changed, mean_change = 0.0, 0.0
+        if strength > 0.0:
+            old = draft.photo.pixels
+            draft = stage.apply(draft, strength, lambda share: progress(0.5 + 0.5 * share))
+            assert draft.marks is not None
+            changed, mean_change = changes.add(old, draft.photo.pixels, draft.marks)
+        record = StageRecord(
+            finding,
+            strength,
+            why,
+            time.perf_counter() - started,
+            tuple((card.name, card.sha256, card.licence) for card in stage.cards),
+            changed,
+            mean_change,
+        )
+        return draft, record
+
+    def _report(
+        self,
+        draft: Draft,
+        records: tuple[StageRecord, ...],
+        changes: ChangeMap,
+        before: NDArray[np.uint8],
+        seconds: float,
+    ) -> Report:
+        photo, marks = draft.photo, draft.marks
+        assert marks is not None
+        return Report(
+            source=photo.source.name if photo.source is not None else "array",
+            size=photo.size,
+            bit_depth=photo.bit_depth,
+            grey=photo.grey,
+            format=photo.format,
+            stages=records,
+            notices=draft.notes,
+            seconds=seconds,
+            changed_share=share_of(marks, Mark.CHANGED),
+            invented_share=share_of(marks, Mark.INVENTED),
+            damage_share={
+                (kind.name or "").lower(): share_of(marks, kind) for kind in KIND_MARKS
+            },
+            software=SOFTWARE,
+            before=before,
+            after=photo.preview(PREVIEW_PX),
+            changed=changes.preview,
+            invented=changes.shrink_flag(marks, Mark.INVENTED),
+            damage=changes.shrink_flags(marks, KIND_MARKS),
+        )
+
+    def _check_mask(self, photo: Photo) -> None:
+        mask = self.options.mask
+        if mask is not None and mask.shape[:2] != photo.size:
+            (mask_height, mask_width), (height, width) = mask.shape[:2], photo.size
+            raise OptionError(
+                f"the mask is {mask_width} x {mask_height} pixels, the photo {width} x {height}"
+            )
+
+
+def build_stages(options: Options) -> tuple[Stage, ...]:
+    """The stages of the table that these options leave in, in running order."""
+    given = None if options.mask is None else GivenMask(options.mask, options.mask_mode)
+    denoiser = (
+        bundled_model("denoise")
+        if options.denoise_model is None
+        else stored_model(options.denoise_model)
+    )
+    table: dict[str, Callable[[], Stage]] = {
+        "repair": lambda: RepairStage(
+            bundled_model("damage"),
+            fill_named(options.fill, options.threads),
+            options.tile_px,
+            options.threads,
+            given,
+        ),
+        "denoise": lambda: DenoiseStage(denoiser, options.tile_px, options.threads),
+    }
+    wanted = [name for name in STAGES if not options.only or name in options.only]
+    return tuple(table[name]() for name in wanted if name not in options.skip)
+
+
+def _allowed(stages: tuple[Stage, ...], options: Options) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
+    """Without the stages whose networks the licence option refuses, and a notice for each."""
+    if options.licence == "any":
+        return stages, ()
+    kept: list[Stage] = []
+    notices: list[str] = []
+    for stage in stages:
+        refused = [card.name for card in stage.cards if card.licence != "clean"]
+        if refused:
+            notices.append(
+                f"{stage.name} was left out: the network {', '.join(refused)} is not free for any use"
+            )
+        else:
+            kept.append(stage)
+    return tuple(kept), tuple(notices)
+
+
+def decide(finding: Finding, options: Options) -> tuple[float, str]:
+    """(strength, why) for a finding under these options."""
+    asked = {"repair": options.repair, "denoise": options.denoise}[finding.stage]
+    if asked == 0.0:
+        return 0.0, "switched off"
+    if finding.stage in options.force:
+        return 1.0 if asked is None else asked, "forced"
+    if finding.stage == "denoise" and asked is not None:
+        return asked, "asked for"
+    if not finding.act:
+        return 0.0, "nothing to do"
+    return 1.0 if asked is None else asked, "found"
+
+
+def _part(
+    progress: Progress | None, name: str, index: int, count: int, start: float, end: float
+) -> Callable[[float], None]:
+    """A stage's own progress (0..1) as progress of the whole run."""
+    if progress is None:
+        return lambda _share: None
+    return lambda share: progress(name, (index + start + (end - start) * share) / count)
+
+
+def restore(
+    source: str | Path | NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32],
+    options: Options | None = None,
+    *,
+    mask: NDArray[np.uint8] | None = None,
+    progress: Progress | None = None,
+) -> tuple[Photo, Report]:
+    """Restores one photo.
+
+    Args:
+        source: a file, or an array (H, W), (H, W, 3) or (H, W, 4): uint8, uint16, float in [0, 1].
+        options: what to do; by default every stage measures and acts where it finds its defect.
+        mask: damage painted by hand, (H, W) uint8, above 127 = damaged; shorthand for the option.
+        progress: told (stage, share 0..1).
+
+    Returns:
+        The restored photo, and the report of what was found, changed and invented.
+
+    Raises:
+        PhotoError: the file cannot be read.
+        OptionError: an option is impossible.
+    """
+    options = options or Options()
+    if mask is not None:
+        options = replace(options, mask=mask)
+    pipeline = Pipeline(options)
+    if isinstance(source, str | Path):
+        return pipeline.restore(Photo.open(source), progress)
+    return pipeline.restore(Photo.from_array(source), progress)

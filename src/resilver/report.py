@@ -1,0 +1,50 @@
+"""Report: what was found, what was done, what was invented; as JSON, terminal table, HTML page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.stages.draft import Finding
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What one stage found and did."""
+
+    finding: Finding
+    strength: float  # 0 = did not act; (0, 1] = acted this strongly
+    why: str  # "found damage", "below its threshold", "switched off", "forced"
+    seconds: float  # wall-clock of diagnosis and deed together
+    models: tuple[tuple[str, str, str], ...]  # (name, sha256, licence class) of the networks it used
+    changed_share: float  # share of pixels that moved by more than 1/255, 0..1
+    mean_change_255: float  # mean absolute change over those pixels, grey levels of 255
+
+    @property
+    def acted(self) -> bool:
+        return self.strength > 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The whole account of one restoration."""
+
+    source: str  # file name as given, or "array"
+    size: tuple[int, int]  # (height, width) in pixels
+    bit_depth: int
+    grey: bool
+    format: str
+    stages: tuple[StageRecord, ...]  # in running order
+    notices: tuple[str, ...]  # of the file (multi-page, CMYK, ...) and of the stages
+    seconds: float  # the whole run, opening and saving not counted
+    changed_share: float  # share of pixels that differ by more than 1/255 from the input
+    invented_share: float  # share of pixels whose value was made up
+    damage_share: dict[str, float]  # share of pixels per kind of damage: scratch, missing, stain, dust
+    software: str  # "resilver 0.1.0"
+    before: NDArray[np.uint8]  # (h, w, 3) preview of the input, longest side at most 1600 px
+    after: NDArray[np.uint8]  # the same of the result
+    changed: NDArray[np.uint8]  # (h, w) preview: largest change in the area, grey levels of 255
+    invented: NDArray[np.uint8]  # (h, w) preview: 255 where any pixel of the area was made up
+    damage: NDArray[np.uint8]  # (h, w) preview of Mark flags found in the area

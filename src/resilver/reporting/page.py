@@ -1,0 +1,224 @@
+"""A Report as one self-contained HTML page for a person who is no engineer.
+
+The page carries its style, script and pictures inside; a Content-Security-Policy with their hashes
+keeps everything else out, so that nothing is loaded and no text of the report can run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from resilver.report import Report, StageRecord
+from resilver.reporting.pictures import HEAT_FULL_255, page_pictures
+from resilver.reporting.words import (
+    DAMAGE_KINDS,
+    MADE_UP_COLOUR,
+    deed,
+    duration,
+    effect,
+    figure,
+    headline,
+    invention,
+    licence_words,
+    percent,
+    printable,
+    quantity,
+    stage_words,
+)
+from resilver.stages.draft import Measurement
+
+
+def to_html(report: Report) -> str:
+    """The report as the text of one HTML page, under 1.5 MB, to be written as UTF-8."""
+    style, script = _part("page.css"), _part("page.js")
+    pictures = page_pictures(report)
+    height, width = report.before.shape[:2]
+    return Template(_part("page.html")).substitute(
+        policy=(
+            f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+            f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+        ),
+        style=style,
+        script=script,
+        width=width,
+        height=height,
+        before=pictures.before,
+        after=pictures.after,
+        damage=pictures.damage,
+        changed=pictures.changed,
+        invented=pictures.invented,
+        source=_text(report.source),
+        software=_text(report.software),
+        headline=_text(headline(report)),
+        facts=_facts(report),
+        found=_found(report),
+        deeds="\n".join(_deed(record) for record in report.stages),
+        madeup=_made_up(report),
+        maps=_maps(report),
+        notices=_notices(report),
+        measurements="\n".join(_measurements(report)),
+        machinery="\n".join(_machinery(record) for record in report.stages),
+    )
+
+
+def _part(name: str) -> str:
+    return files("resilver.reporting").joinpath(name).read_text("utf-8")
+
+
+def _hash(content: str) -> str:
+    digest = hashlib.sha256(content.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _text(words: str) -> str:
+    """Escaped for HTML; a number keeps its unit on its line."""
+    return escape(printable(words), quote=True).replace(" %", "&nbsp;%")
+
+
+def _facts(report: Report) -> str:
+    height, width = report.size
+    facts = [
+        f"{width} × {height} pixels ({height * width / 1e6:.1f} megapixels)",
+        f"{report.bit_depth} bit {'grey' if report.grey else 'colour'}",
+        report.format.upper(),
+        f"restored in {duration(report.seconds)}",
+    ]
+    return " ".join(f"<span>{_text(fact)}</span>" for fact in facts)
+
+
+def _found(report: Report) -> str:
+    rows = [
+        f"<li>{_swatch(kind.colour)}<span>{_text(kind.words)}</span>"
+        f'<span class="number">{_text(percent(report.damage_share[kind.key]))}</span></li>'
+        for kind in DAMAGE_KINDS
+        if report.damage_share.get(kind.key, 0.0) > 0.0
+    ]
+    damage = f'<ul class="damage-list">{"".join(rows)}</ul>' if rows else ""
+    words = "".join(f"<li>{_text(record.finding.words)}</li>" for record in report.stages)
+    return f'<ul class="findings">{words}</ul>{damage}'
+
+
+def _deed(record: StageRecord) -> str:
+    title = _text(stage_words(record.finding.stage).title)
+    if not record.acted:
+        return (
+            f'<li class="idle"><span class="name">{title}</span>'
+            f"<span>{_text(deed(record))}</span></li>"
+        )
+    return (
+        f'<li><span class="name">{title}</span><span>{_text(deed(record))}'
+        f'<span class="effect">Changed {_text(effect(record))}; '
+        f"took {_text(duration(record.seconds))}.</span></span></li>"
+    )
+
+
+def _made_up(report: Report) -> str:
+    if report.invented_share <= 0.0:
+        detail = (
+            "Where the result differs from the scan, it was computed from what the scan shows "
+            "in that very place."
+        )
+    else:
+        detail = (
+            "In those places the scan shows damage instead of the picture. What you see there now "
+            "was filled in to match its surroundings: it may look right and still be wrong. "
+            "Everything else was computed from what the scan shows in that very place."
+        )
+    changed = f"In all, {percent(report.changed_share)} of the pixels differ from the scan."
+    return f"<p><strong>{_text(invention(report))}</strong> {detail} {_text(changed)}</p>"
+
+
+def _maps(report: Report) -> str:
+    damage = "".join(
+        f"<li>{_swatch(kind.colour)}{_text(kind.words)}</li>"
+        for kind in DAMAGE_KINDS
+        if report.damage_share.get(kind.key, 0.0) > 0.0
+    )
+    ramp = (
+        '<svg class="ramp" viewBox="0 0 80 10" preserveAspectRatio="none" aria-hidden="true"><defs>'
+        '<linearGradient id="heat"><stop offset="0" stop-color="#fac43c" stop-opacity=".2"/>'
+        '<stop offset="1" stop-color="#d62828" stop-opacity=".9"/></linearGradient></defs>'
+        '<rect width="80" height="10" fill="url(#heat)"/></svg>'
+    )
+    heat = f"<li>2</li><li>{ramp}</li><li>{HEAT_FULL_255:.0f} or more grey levels of 255</li>"
+    invented = f"<li>{_swatch(MADE_UP_COLOUR)}not seen in the scan</li>"
+    return "\n".join(
+        [
+            _map("damage", "Damage found", damage or "<li>none</li>"),
+            _map("changed", "What changed", heat),
+            _map("invented", "What is made up", invented),
+        ]
+    ).replace("$size", f"0 0 {report.before.shape[1]} {report.before.shape[0]}")
+
+
+def _map(name: str, title: str, legend: str) -> str:
+    return (
+        f'<figure><div class="thumb"><svg class="base" viewBox="$size" aria-hidden="true">'
+        f'<use href="#picture-before"/></svg><svg class="top" viewBox="$size" role="img" '
+        f'aria-label="Map: {title.lower()}"><use href="#map-{name}"/></svg></div>'
+        f'<figcaption><strong>{title}</strong><ul class="legend">{legend}</ul></figcaption>'
+        f"</figure>"
+    )
+
+
+def _notices(report: Report) -> str:
+    if not report.notices:
+        return ""
+    items = "".join(f"<li>{_text(notice)}</li>" for notice in report.notices)
+    return (
+        f'<section class="column"><h2>Worth knowing</h2><ul class="findings">{items}</ul></section>'
+    )
+
+
+def _measurements(report: Report) -> list[str]:
+    return [
+        f"<tr><td>{_text(stage_words(record.finding.stage).title)}</td>"
+        f"<td>{_text(measurement.name)}</td>"
+        f'<td class="number">{_text(quantity(measurement.value, measurement.unit))}</td>'
+        f'<td class="number">{_threshold(measurement)}</td><td>{_bar(measurement)}</td></tr>'
+        for record in report.stages
+        for measurement in record.finding.measurements
+    ]
+
+
+def _threshold(measurement: Measurement) -> str:
+    return "–" if measurement.threshold is None else figure(measurement.threshold)
+
+
+def _bar(measurement: Measurement) -> str:
+    """Value against threshold, the threshold at a third of the bar; longer than the bar is cut."""
+    threshold = measurement.threshold
+    if threshold is None or threshold <= 0.0:
+        return ""
+    reach = min(max(measurement.value / (3.0 * threshold), 0.0), 1.0) * 120.0
+    kind = "over" if measurement.value >= threshold else "value"
+    return (
+        '<svg class="bar" viewBox="0 0 120 12" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="track" y="3" width="120" height="6"/>'
+        f'<rect class="{kind}" y="3" width="{reach:.1f}" height="6"/>'
+        '<rect class="mark" x="39" width="2" height="12"/></svg>'
+    )
+
+
+def _machinery(record: StageRecord) -> str:
+    networks = "<br>".join(
+        f"{_text(name)} <code>{_text(sha256)}</code>"
+        f'<span class="licence">{_text(licence_words(licence))}</span>'
+        for name, sha256, licence in record.models
+    )
+    return (
+        f"<tr><td>{_text(stage_words(record.finding.stage).title)}</td>"
+        f'<td class="number">{_text(duration(record.seconds))}</td>'
+        f"<td>{networks or 'no network'}</td></tr>"
+    )
+
+
+def _swatch(colour: str) -> str:
+    return (
+        '<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true">'
+        f'<rect width="10" height="10" rx="2" fill="{colour}"/></svg>'
+    )

@@ -1,0 +1,128 @@
+"""A Report as JSON: everything but the pictures, whose statistics stand in their place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.report import Report, StageRecord
+from resilver.reporting.words import DAMAGE_KINDS, headline, printable
+from resilver.stages.draft import Finding
+
+SCHEMA = "resilver.report"
+SCHEMA_VERSION = 1  # raised when a key changes its meaning or goes; new keys do not raise it
+
+Json = Mapping[str, "Json"] | Sequence["Json"] | str | float | bool | None
+
+EVIDENCE = (
+    "The result is no evidence of who a person is or of what was where the scan shows damage; "
+    "invented pixels are plausible guesses."
+)
+
+
+def to_json(report: Report) -> str:
+    """The report as indented JSON text with stable keys, ending in a newline.
+
+    Shares are in [0, 1], seconds wall-clock, changes in grey levels of 255; a figure that is not
+    finite becomes null. `schema_version` is raised when a key changes its meaning or goes.
+    """
+    return dumps(report_values(report))
+
+
+def dumps(values: Json) -> str:
+    """JSON text of values, the same for the same values."""
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def report_values(report: Report) -> dict[str, Json]:
+    """The report as plain values."""
+    height, width = report.size
+    return {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "software": report.software,
+        "source": printable(report.source),
+        "size": {"height": height, "width": width},
+        "bit_depth": report.bit_depth,
+        "grey": report.grey,
+        "format": report.format,
+        "headline": headline(report),
+        "seconds": _number(report.seconds),
+        "changed_share": _number(report.changed_share),
+        "invented_share": _number(report.invented_share),
+        "damage_share": {kind: _number(share) for kind, share in report.damage_share.items()},
+        "stages": [_stage(record) for record in report.stages],
+        "notices": list(report.notices),
+        "pictures": {
+            "before": _picture(report.before),
+            "after": _picture(report.after),
+            "changed": _picture(report.changed),
+            "invented": {
+                **_size(report.invented),
+                "share": _number(float((report.invented > 0).mean())),
+            },
+            "damage": {
+                **_size(report.damage),
+                "share": {
+                    kind.key: _number(float((report.damage & np.uint8(kind.mark) > 0).mean()))
+                    for kind in DAMAGE_KINDS
+                },
+            },
+        },
+        "evidence": EVIDENCE,
+    }
+
+
+def finding_values(finding: Finding) -> dict[str, Json]:
+    """What a stage found, as plain values."""
+    return {
+        "stage": finding.stage,
+        "found": finding.act,
+        "words": finding.words,
+        "measurements": [
+            {
+                "name": measurement.name,
+                "value": _number(measurement.value),
+                "unit": measurement.unit,
+                "threshold": _number(measurement.threshold),
+            }
+            for measurement in finding.measurements
+        ],
+    }
+
+
+def _stage(record: StageRecord) -> dict[str, Json]:
+    return {
+        **finding_values(record.finding),
+        "acted": record.acted,
+        "strength": _number(record.strength),
+        "why": record.why,
+        "seconds": _number(record.seconds),
+        "changed_share": _number(record.changed_share),
+        "mean_change_255": _number(record.mean_change_255),
+        "models": [
+            {"name": name, "sha256": sha256, "licence": licence}
+            for name, sha256, licence in record.models
+        ],
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _size(picture: NDArray[np.uint8]) -> dict[str, Json]:
+    return {"height": int(picture.shape[0]), "width": int(picture.shape[1])}
+
+
+def _picture(picture: NDArray[np.uint8]) -> dict[str, Json]:
+    return {
+        **_size(picture),
+        "mean_255": round(float(picture.mean()), 3),
+        "spread_255": round(float(picture.std()), 3),
+        "largest_255": int(picture.max()),
+    }

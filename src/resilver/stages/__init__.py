@@ -1,0 +1,6 @@
+"""The visible table of stages, in running order. Adding one: a file here, a line in `STAGES`."""
+
+from __future__ import annotations
+
+STAGES: tuple[str, ...] = ("repair", "denoise")
+"""Names of the stages in running order; `resilver.pipeline.build_stages` makes them."""

@@ -1,0 +1,103 @@
+"""Stage `denoise`: measures grain and sensor noise, and takes it off where there is enough of it.
+
+The network is trained by Noise2Noise (Lehtinen et al., 2018) and is blind: it needs no noise level.
+It measures one all the same: what it would take away from a few samples of the photo *is* the
+noise, texture and edges excepted, which a median ignores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.imaging.tiles import Area, Pixels, Tile, map_tiles, to_float
+from resilver.models.card import ModelCard
+from resilver.models.session import Network
+from resilver.models.store import StoredModel
+from resilver.stages.draft import Draft, Finding, Measurement, Progress
+
+THRESHOLD_255 = 2.5  # below this, taking noise off costs more texture than it gains
+SAMPLE_PX = 256
+SAMPLES_PER_SIDE = 3
+
+
+@dataclass(frozen=True)
+class DenoiseStage:
+    """Blind denoising in tiles."""
+
+    model: StoredModel
+    tile_px: int
+    threads: int | None = None
+    name: str = "denoise"
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        return (self.model.card,)
+
+    def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
+        sigma = self.measure_sigma_255(draft.photo.pixels)
+        progress(1.0)
+        act = sigma >= THRESHOLD_255
+        words = (
+            f"Grain or noise of {sigma:.1f} grey levels lies over the photo."
+            if act
+            else f"Hardly any grain or noise ({sigma:.1f} grey levels)."
+        )
+        measured = Measurement("noise", sigma, "grey levels of 255", THRESHOLD_255)
+        return Finding(self.name, act, words, (measured,)), draft
+
+    def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
+        photo = draft.photo
+        grey = photo.grey
+
+        def restore(tile: Tile, _area: Area) -> Tile:
+            clean = denoise_tile(self._network, tile)
+            if grey:
+                clean[:] = clean.mean(axis=2, keepdims=True)
+            return tile + np.float32(strength) * (clean - tile)
+
+        pixels = map_tiles(photo.pixels, restore, self.tile_px, progress)
+        return draft.evolve(photo=photo.evolve(pixels=pixels))
+
+    def measure_sigma_255(self, pixels: Pixels) -> float:
+        """Standard deviation of the noise, grey levels of 255; median over samples of the photo."""
+        sigmas = [
+            noise_left_by(tile, denoise_tile(self._network, tile)) for tile in _samples(pixels)
+        ]
+        return float(np.median(sigmas))
+
+    @cached_property
+    def _network(self) -> Network:
+        return self.model.open(self.threads)
+
+
+def denoise_tile(network: Network, tile: Tile) -> Tile:
+    """(h, w, 3) float32 through a network that takes and returns (1, 3, h, w)."""
+    (output,) = network.run(np.moveaxis(tile, -1, 0)[None])
+    return np.ascontiguousarray(np.moveaxis(output[0], 0, -1))
+
+
+def noise_left_by(noisy: NDArray[np.float32], clean: NDArray[np.float32]) -> float:
+    """Robust standard deviation of the difference, in grey levels of 255.
+
+    The median absolute deviation, scaled for the normal distribution: half of the pixels may be
+    edges or texture without moving it.
+    """
+    return float(np.median(np.abs(noisy - clean))) * 1.4826 * 255.0
+
+
+def _samples(pixels: Pixels) -> Iterator[Tile]:
+    """Up to nine squares spread evenly over the photo; the whole of a small one."""
+    rows = _starts(pixels.shape[0])
+    for top in rows:
+        for left in _starts(pixels.shape[1]):
+            yield to_float(pixels[top : top + SAMPLE_PX, left : left + SAMPLE_PX])
+
+
+def _starts(length: int) -> list[int]:
+    count = min(SAMPLES_PER_SIDE, max(length // SAMPLE_PX, 1))
+    return [int(start) for start in np.linspace(0, max(length - SAMPLE_PX, 0), count)]

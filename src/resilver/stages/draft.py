@@ -1,0 +1,102 @@
+"""What travels through the stages, and what a stage says: Draft, Finding, Stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import IntFlag
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.models.card import ModelCard
+from resilver.photo import Photo
+
+
+class Mark(IntFlag):
+    """What is known of one pixel; a photo's marks are one uint8 array of these flags."""
+
+    SCRATCH = 1  # scratch, crease, crack, hair
+    MISSING = 2  # tear, torn corner, hole, lost emulsion
+    STAIN = 4  # stain, mould, water mark
+    DUST = 8  # dust, dirt, spots
+    PAINTED = 16  # marked as damage by the person's own mask
+    INVENTED = 32  # its value was made up by a fill, not seen in the scan
+    CHANGED = 64  # a stage moved it by more than one grey level of 255
+
+
+DAMAGE = Mark.SCRATCH | Mark.MISSING | Mark.STAIN | Mark.DUST | Mark.PAINTED
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One figure that a stage measured, and the threshold it was held against."""
+
+    name: str  # "noise", "damaged area"
+    value: float
+    unit: str  # "grey levels of 255", "% of the photo"
+    threshold: float | None = None  # the stage acts from here on; None where the figure only informs
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a stage found, whether it would act, and why, in words a person understands."""
+
+    stage: str
+    act: bool  # the stage's own advice; the person's options may overrule it
+    words: str  # one sentence: "3.1 % of the photo is damaged: scratches, a torn corner."
+    measurements: tuple[Measurement, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A photo on its way through the stages.
+
+    A stage returns a new Draft and lets go of the old one: at 100 megapixels there is room for two
+    photos in memory, not for three.
+    """
+
+    photo: Photo
+    marks: NDArray[np.uint8] | None = None  # (H, W) of `Mark` flags, as found so far
+    notes: tuple[str, ...] = ()  # what the person should know, in order
+
+    def evolve(
+        self,
+        *,
+        photo: Photo | None = None,
+        marks: NDArray[np.uint8] | None = None,
+        note: str | None = None,
+    ) -> Draft:
+        """A copy with these changed; a note is added to the notes."""
+        return replace(
+            self,
+            photo=photo if photo is not None else self.photo,
+            marks=marks if marks is not None else self.marks,
+            notes=(*self.notes, note) if note is not None else self.notes,
+        )
+
+
+Progress = Callable[[float], None]  # called with the share done, 0..1, of the running step
+
+
+class Stage(Protocol):
+    """One kind of defect: found by `diagnose`, mended by `apply`."""
+
+    @property
+    def name(self) -> str:
+        """As in the table of stages and on the command line."""
+        ...
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The networks it uses with its present settings."""
+        ...
+
+    def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
+        """Measures; the draft comes back with what was seen (damage marks), pixels untouched."""
+        ...
+
+    def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
+        """Mends; strength in (0, 1] blends between the photo as given and fully mended."""
+        ...

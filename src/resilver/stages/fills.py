@@ -1,0 +1,88 @@
+"""The fills of the repair stage: learned, and the classical baselines, behind one method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.errors import OptionError
+from resilver.imaging.classical import fill_biharmonic, fill_navier_stokes, fill_telea
+from resilver.imaging.patchmatch import fill_patchmatch
+from resilver.imaging.tiles import Tile
+from resilver.models.card import ModelCard
+from resilver.models.session import Network
+from resilver.models.store import StoredModel, bundled_model
+
+Mask = NDArray[np.uint8]
+
+
+class Fill(Protocol):
+    """Restores the damaged pixels of one tile."""
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The networks it uses."""
+        ...
+
+    def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
+        """(h, w, 3) in [0, 1] with masks (h, w) in {0, 1} -> the tile, restored under the masks."""
+        ...
+
+
+@dataclass(frozen=True)
+class LearnedFill:
+    """The network of `resilver.nets.fill`: holes are invented, veils are cleared."""
+
+    model: StoredModel
+    threads: int | None = None
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        return (self.model.card,)
+
+    def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
+        marks = np.stack((hole, veil)).astype(np.float32)[None]
+        (filled,) = self._network.run(np.moveaxis(tile, -1, 0)[None], marks)
+        return np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
+
+    @cached_property
+    def _network(self) -> Network:
+        return self.model.open(self.threads)
+
+
+@dataclass(frozen=True)
+class ClassicalFill:
+    """A fill that knows holes only: a stain is cut out like a scratch."""
+
+    method: Callable[[Tile, NDArray[np.bool_]], Tile]
+    cards: tuple[ModelCard, ...] = ()
+
+    def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
+        return self.method(tile, (hole | veil) > 0)
+
+
+CLASSICAL: dict[str, Callable[[Tile, NDArray[np.bool_]], Tile]] = {
+    "telea": fill_telea,
+    "navier-stokes": fill_navier_stokes,
+    "biharmonic": fill_biharmonic,
+    "patchmatch": fill_patchmatch,
+}
+FILLS = ("learned", *CLASSICAL)
+
+
+def fill_named(name: str, threads: int | None = None) -> Fill:
+    """A fill of `FILLS`.
+
+    Raises:
+        OptionError: no fill has this name.
+    """
+    if name == "learned":
+        return LearnedFill(bundled_model("fill"), threads)
+    if name not in CLASSICAL:
+        raise OptionError(f"unknown fill {name!r}; there are: {', '.join(FILLS)}")
+    return ClassicalFill(CLASSICAL[name])

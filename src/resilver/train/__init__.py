@@ -1,0 +1,1 @@
+"""Training: photo streams, losses, one loop, export. Needs the `train` extra (torch)."""

@@ -1,0 +1,147 @@
+"""Export of a trained network: ONNX with dynamic sizes and fp16 weights, proven against torch.
+
+Arithmetic stays float32: each fp16 weight passes a Cast that ONNX Runtime folds away on loading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from resilver.errors import RecipeError
+from resilver.models.card import Licence, ModelCard
+from resilver.models.session import OrtNetwork
+from resilver.nets.unet import parameter_count
+from resilver.train.recipe import Recipe
+
+OPSET = 18
+PARITY_SIZES = ((96, 96), (97, 131), (65, 41), (128, 75))  # odd ones among them
+
+
+@dataclass(frozen=True)
+class CardText:
+    """What a person writes on a card; the rest is measured at export."""
+
+    licence: Licence
+    training_data: str
+    training: str
+    scores: dict[str, float]
+    intended_use: str
+    limits: str
+
+
+def export(
+    recipe: Recipe, network: nn.Module, path: Path, text: CardText, *, tolerance: float = 2e-3
+) -> ModelCard:
+    """Writes `path` (.onnx) and the card beside it (.toml).
+
+    The network is first rounded to fp16, so that what is compared, measured and shipped is one and
+    the same function.
+
+    Raises:
+        RecipeError: ONNX Runtime and torch differ by more than `tolerance` on one of the sizes;
+            nothing is left behind.
+    """
+    network = network.float().cpu().eval()
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.ndim > 1:
+                weight.copy_(weight.half().float())
+    partial = path.with_suffix(".partial.onnx")
+    model = with_fp16_weights(to_onnx(recipe, network))
+    onnx.checker.check_model(model)
+    partial.write_bytes(model.SerializeToString())
+    try:
+        worst = parity(recipe, network, partial)
+        if worst > tolerance:
+            raise RecipeError(
+                f"{path.name}: ONNX Runtime and torch differ by {worst:.2g}, "
+                f"more than the card's {tolerance:g}"
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    card = ModelCard(
+        name=path.stem,
+        file=path.name,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        summary=recipe.info.summary,
+        reference=recipe.info.reference,
+        licence=text.licence,
+        inputs=recipe.input_names,
+        outputs=recipe.output_names,
+        parameters=parameter_count(network),
+        parity=tolerance,
+        training_data=text.training_data,
+        training=text.training,
+        scores=text.scores,
+        intended_use=text.intended_use,
+        limits=text.limits,
+    )
+    path.with_suffix(".toml").write_text(card.to_toml(), "utf-8")
+    return card
+
+
+def to_onnx(recipe: Recipe, network: nn.Module) -> onnx.ModelProto:
+    """The network as ONNX with float32 weights; batch, height and width free."""
+    buffer = io.BytesIO()
+    axes: dict[str, dict[int, str]] = {}
+    for name in recipe.input_names:
+        axes[name] = {0: "batch", 2: "height", 3: "width"}
+    for name in recipe.output_names:
+        # Image-level outputs (N, C) have no height or width to leave free.
+        axes[name] = {0: "batch"} if name == "conditions" else axes[recipe.input_names[0]]
+    torch.onnx.export(
+        network,
+        recipe.example(96, 96, seed=0),
+        buffer,
+        input_names=list(recipe.input_names),
+        output_names=list(recipe.output_names),
+        dynamic_axes=axes,
+        opset_version=OPSET,
+        dynamo=False,
+    )
+    return onnx.load_model_from_string(buffer.getvalue())
+
+
+def with_fp16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with every float32 matrix or kernel stored as fp16 behind a Cast."""
+    graph = model.graph
+    casts: list[onnx.NodeProto] = []
+    for initializer in graph.initializer:
+        if initializer.data_type != TensorProto.FLOAT or len(initializer.dims) < 2:
+            continue
+        name = initializer.name
+        values = numpy_helper.to_array(initializer).astype(np.float16)
+        initializer.CopyFrom(numpy_helper.from_array(values, f"{name}_fp16"))
+        casts.append(helper.make_node("Cast", [f"{name}_fp16"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
+
+
+def parity(recipe: Recipe, network: nn.Module, path: Path) -> float:
+    """The largest |ONNX Runtime - torch| over `PARITY_SIZES` and all outputs."""
+    session = OrtNetwork(path, threads=1)
+    worst = 0.0
+    for seed, (height, width) in enumerate(PARITY_SIZES):
+        inputs = recipe.example(height, width, seed)
+        with torch.no_grad():
+            expected: Any = network(*inputs)
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        outputs = session.run(*(value.numpy() for value in inputs))
+        for mine, theirs in zip(outputs, expected, strict=True):
+            if mine.shape != tuple(theirs.shape):
+                raise RecipeError(f"{path.name}: shape {mine.shape}, torch has {theirs.shape}")
+            worst = max(worst, float(np.abs(mine - theirs.numpy()).max()))
+    return worst

@@ -1,0 +1,264 @@
+"""The one training loop: bf16 autocast, EMA, cosine by wall-clock, clipping, resume, several GPUs.
+
+A run is bounded by minutes, not by steps: on a shared machine that is the budget one really has.
+Under `torchrun` every process takes a different seed of the sample stream and gradients are
+averaged (DistributedDataParallel); process 0 alone writes.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.tensorboard import SummaryWriter
+
+from resilver.errors import RecipeError
+from resilver.train.recipe import Batch, Recipe, Sample
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """One run's budget and bookkeeping."""
+
+    minutes: float  # wall-clock of the whole run, earlier sittings of a resumed run included
+    out: Path  # folder for `state.pt`, TensorBoard events and the final weights
+    seed: int = 0
+    workers: int = 1  # processes that make samples
+    threads: int | None = None  # torch threads; None leaves torch's own choice
+    ema_decay: float = 0.999
+    warmup_steps: int = 100
+    clip_norm: float = 1.0
+    save_every_s: float = 120.0
+    log_every: int = 50
+    resume: bool = True  # go on from `state.pt` where it exists
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a finished run hands over."""
+
+    network: nn.Module  # the EMA weights, float32, on the CPU, in eval mode
+    steps: int
+    seconds: float  # training time over all sittings
+    samples: int
+
+
+class _Stream(IterableDataset[Sample]):
+    def __init__(self, recipe: Recipe, sources: list[Path], seed: int) -> None:
+        self._recipe, self._sources, self._seed = recipe, sources, seed
+
+    def __iter__(self) -> Iterator[Sample]:
+        worker = get_worker_info()
+        return self._recipe.samples(
+            self._sources, self._seed * 1009 + (0 if worker is None else worker.id)
+        )
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Stacks samples; at module level, so that worker processes can find it."""
+    return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
+
+
+def _quiet_worker(_worker: int) -> None:
+    torch.set_num_threads(1)
+    os.nice(2)
+
+
+def learning_rate_factor(progress: float, step: int, warmup_steps: int) -> float:
+    """Cosine from 1 to 0 over progress in [0, 1], times a linear warm-up over the first steps."""
+    warm = min(1.0, (step + 1) / warmup_steps)
+    return warm * 0.5 * (1.0 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+
+
+def fit(
+    recipe: Recipe,
+    sources: list[Path],
+    config: FitConfig,
+    *,
+    initial: nn.Module | None = None,
+    log: Callable[[str], None] = lambda _line: None,
+) -> FitResult:
+    """Trains `recipe` for `config.minutes` and returns the EMA network.
+
+    Args:
+        recipe: which network, which samples, which loss.
+        sources: folders, images or tar shards of photos.
+        config: budget and bookkeeping.
+        initial: start from these weights instead of fresh ones (fine-tuning).
+        log: receives one line of figures every `log_every` steps.
+
+    Raises:
+        RecipeError: the loss is not finite, or `state.pt` is of another recipe.
+    """
+    rank, world, device = _join_processes()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    config.out.mkdir(parents=True, exist_ok=True)
+    network = (initial or recipe.network()).to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=recipe.info.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+    )
+    state_path = config.out / "state.pt"
+    step, elapsed = 0, 0.0
+    if config.resume and state_path.is_file():
+        step, elapsed = _load(state_path, recipe, network, average, optimiser, device)
+        log(f"resumed at step {step}, {elapsed / 60:.1f} min")
+    trained: nn.Module = nn.parallel.DistributedDataParallel(network) if world > 1 else network
+    # A resumed run must not see the same crops again: the step moves the seed on.
+    stream = _Stream(recipe, sources, config.seed + rank + 7919 * step)
+    loader = DataLoader(
+        stream,
+        batch_size=recipe.info.batch,
+        num_workers=config.workers,
+        collate_fn=collate,
+        prefetch_factor=6 if config.workers else None,
+        worker_init_fn=_quiet_worker if config.workers else None,
+    )
+    writer = SummaryWriter(str(config.out / "events")) if rank == 0 else None
+    started, saved = time.monotonic() - elapsed, time.monotonic()
+    budget_s = config.minutes * 60.0
+    for batch in loader:
+        elapsed = time.monotonic() - started
+        if not _all_agree(elapsed < budget_s, world, device):
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.info.learning_rate * learning_rate_factor(
+                elapsed / budget_s, step, config.warmup_steps
+            )
+        with torch.autocast(device.type, torch.bfloat16):
+            loss, figures = recipe.loss(trained, _to_device(batch, device))
+        if not bool(torch.isfinite(loss)):
+            raise RecipeError(f"{recipe.info.name}: the loss is not finite at step {step}")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+        optimiser.step()
+        step += 1
+        _follow(average, network, min(config.ema_decay, (1 + step) / (10 + step)))
+        if writer is not None and step % config.log_every == 0:
+            figures = {"loss": float(loss.detach()), "grad_norm": float(norm), **figures}
+            for name, value in figures.items():
+                writer.add_scalar(name, value, step)
+            shown = "  ".join(f"{name} {value:.5g}" for name, value in figures.items())
+            log(f"step {step}  {elapsed / 60:.1f}/{config.minutes:g} min  {shown}")
+        if rank == 0 and time.monotonic() - saved > config.save_every_s:
+            _save(state_path, recipe, network, average, optimiser, step, elapsed)
+            saved = time.monotonic()
+    if rank == 0:
+        _save(state_path, recipe, network, average, optimiser, step, elapsed)
+    if writer is not None:
+        writer.close()
+    if world > 1:
+        dist.destroy_process_group()
+    return FitResult(
+        average.cpu().float().eval(), step, elapsed, step * recipe.info.batch * world
+    )
+
+
+def _join_processes() -> tuple[int, int, torch.device]:
+    """(rank, world size, device); joins the process group when started by torchrun."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    rank, local = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", local) if cuda else torch.device("cpu")
+    if world > 1:
+        dist.init_process_group("nccl" if cuda else "gloo")
+    return rank, world, device
+
+
+def _all_agree(go_on: bool, world: int, device: torch.device) -> bool:
+    """True while every process wants to go on: clocks differ, and a lone step would hang."""
+    if world == 1:
+        return go_on
+    vote = torch.tensor([1.0 if go_on else 0.0], device=device)
+    dist.all_reduce(vote, op=dist.ReduceOp.MIN)
+    return bool(vote.item() > 0)
+
+
+def _to_device(batch: Batch, device: torch.device) -> Batch:
+    moved: Batch = {}
+    for key, value in batch.items():
+        value = value.to(device, non_blocking=True)
+        moved[key] = value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
+    return moved
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    torch._foreach_lerp_(  # pyright: ignore[reportPrivateUsage]
+        list(average.parameters()), list(network.parameters()), 1.0 - decay
+    )
+    for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
+        mine.copy_(theirs)
+
+
+def _save(
+    path: Path,
+    recipe: Recipe,
+    network: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    elapsed: float,
+) -> None:
+    state = {
+        "recipe": recipe.info.name,
+        "network": network.state_dict(),
+        "average": average.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "step": step,
+        "elapsed": elapsed,
+    }
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _load(
+    path: Path,
+    recipe: Recipe,
+    network: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    device: torch.device,
+) -> tuple[int, float]:
+    state = torch.load(path, map_location=device, weights_only=True)
+    if state["recipe"] != recipe.info.name:
+        raise RecipeError(f"{path} is of the recipe {state['recipe']!r}, not {recipe.info.name!r}")
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"]), float(state["elapsed"])
+
+
+def load_average(path: Path, recipe: Recipe) -> nn.Module:
+    """The EMA network stored in a `state.pt`, float32 on the CPU, in eval mode.
+
+    Raises:
+        RecipeError: the file is of another recipe.
+    """
+    state: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True)
+    if state["recipe"] != recipe.info.name:
+        raise RecipeError(f"{path} is of the recipe {state['recipe']!r}, not {recipe.info.name!r}")
+    network = recipe.network()
+    weights = state["average"]
+    assert isinstance(weights, dict)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+def autocast_free(value: Tensor) -> Tensor:
+    """A bf16 network output as float32: losses are summed at full precision."""
+    return value.float()

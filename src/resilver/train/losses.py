@@ -1,0 +1,30 @@
+"""Losses shared by recipes."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """1 - soft Dice, over the batch and the image, mean over channels.
+
+    Reference: Milletari et al., "V-Net" (2016). (N, C, H, W) logits and truth in {0, 1}.
+    """
+    probability = torch.sigmoid(logits)
+    overlap = (probability * truth).sum(dim=(0, 2, 3))
+    total = probability.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
+    # The constant keeps a channel that is absent from the batch from swinging the gradient.
+    return (1.0 - (2.0 * overlap + 50.0) / (total + 50.0)).mean()
+
+
+def balanced_cross_entropy(logits: Tensor, truth: Tensor, positive_weight: float) -> Tensor:
+    """Pixel-wise cross-entropy with damaged pixels counted `positive_weight` times."""
+    weight = torch.tensor(positive_weight, device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight)
+
+
+def masked_mean(error: Tensor, mask: Tensor) -> Tensor:
+    """Mean of (N, C, H, W) errors over the pixels of a (N, 1, H, W) mask."""
+    return (error * mask).sum() / (mask.sum() * error.shape[1]).clamp_min(1.0)

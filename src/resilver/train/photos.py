@@ -1,0 +1,154 @@
+"""Photos for training: found in folders or tar shards, decoded as they are needed, cut into crops."""
+
+from __future__ import annotations
+
+import random
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.errors import RecipeError
+
+IMAGE_SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One image inside a folder or a tar file; cheap to hold, decoded by `read`."""
+
+    path: Path  # the image file, or the tar that holds it
+    name: str  # path inside the folder or the tar
+    offset: int = -1  # byte offset of the data inside the tar; -1 for a plain file
+    length: int = -1  # bytes of it
+
+    def read_bytes(self) -> bytes:
+        with self.path.open("rb") as file:
+            if self.offset >= 0:
+                file.seek(self.offset)
+                return file.read(self.length)
+            return file.read()
+
+    def read(self) -> NDArray[np.uint8]:
+        """Decoded RGB (H, W, 3) uint8.
+
+        Raises:
+            RecipeError: the bytes are not an image.
+        """
+        image = decode(self.read_bytes(), cv2.IMREAD_COLOR)
+        if image is None:
+            raise RecipeError(f"{self.path}: {self.name} is not an image that can be decoded")
+        return np.ascontiguousarray(image[..., ::-1])
+
+
+def decode(data: bytes, flags: int) -> NDArray[np.uint8] | None:
+    """cv2.imdecode of bytes; None where they are no image."""
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
+
+
+def find_shards(sources: list[Path]) -> list[Shard]:
+    """Every image in the given folders, image files and tar files, in a stable order.
+
+    Masks (`*.mask.png`) are left out: they belong to the image beside them.
+
+    Raises:
+        RecipeError: a source does not exist, or nothing is found.
+    """
+    shards: list[Shard] = []
+    for source in sources:
+        if source.is_dir():
+            for path in sorted(source.rglob("*")):
+                if path.suffix.lower() in IMAGE_SUFFIXES:
+                    shards.append(Shard(path, path.relative_to(source).as_posix()))
+        elif source.suffix == ".tar" and source.is_file():
+            shards.extend(_tar_shards(source))
+        elif source.suffix.lower() in IMAGE_SUFFIXES and source.is_file():
+            shards.append(Shard(source, source.name))
+        else:
+            raise RecipeError(f"{source}: neither a folder, an image nor a tar file")
+    shards = [shard for shard in shards if ".mask." not in shard.name]
+    if not shards:
+        raise RecipeError(f"no images in {', '.join(map(str, sources))}")
+    return shards
+
+
+def _tar_shards(path: Path) -> Iterator[Shard]:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.isfile() and Path(member.name).suffix.lower() in IMAGE_SUFFIXES:
+                yield Shard(path, member.name, member.offset_data, member.size)
+
+
+class CropStream:
+    """An endless stream of float32 RGB crops (crop_px, crop_px, 3) in [0, 1] from a pool of photos.
+
+    A pool of decoded photos is held; each photo gives `crops_per_photo` crops and is then replaced,
+    so memory stays bounded whatever the size of the collection. Photos are shrunk by a random
+    factor first: a big scan and a small print then look alike at pixel scale.
+
+    Args:
+        shards: where the photos are.
+        crop_px: side of the square crops.
+        seed: the stream repeats for the same seed.
+        smallest_scale: photos are shrunk by a factor drawn from [smallest_scale, 1].
+        pool: how many decoded photos are held.
+    """
+
+    def __init__(
+        self,
+        shards: list[Shard],
+        crop_px: int,
+        seed: int,
+        *,
+        smallest_scale: float = 0.35,
+        pool: int = 48,
+        crops_per_photo: int = 12,
+    ) -> None:
+        self._shards = shards
+        self._crop_px = crop_px
+        self._smallest_scale = smallest_scale
+        self._pool_size = min(pool, len(shards))
+        self._crops_per_photo = crops_per_photo
+        self._random = random.Random(seed)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        pending: list[Shard] = []
+        pool: list[tuple[NDArray[np.uint8], int]] = []
+        while True:
+            while len(pool) < self._pool_size:
+                if not pending:
+                    pending = self._random.sample(self._shards, len(self._shards))
+                pool.append((self._shrink(pending.pop().read()), self._crops_per_photo))
+            index = self._random.randrange(len(pool))
+            photo, left = pool[index]
+            yield self._cut(photo)
+            if left == 1:
+                pool[index] = pool[-1]
+                pool.pop()
+            else:
+                pool[index] = (photo, left - 1)
+
+    def _shrink(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = photo.shape[:2]
+        smallest = (self._crop_px + 8) / min(height, width)
+        scale = max(self._random.uniform(self._smallest_scale, 1.15), smallest)
+        if scale >= 1.0 and smallest < 1.0:
+            return photo
+        size = (max(round(width * scale), self._crop_px), max(round(height * scale), self._crop_px))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        return cv2.resize(photo, size, interpolation=how)  # type: ignore[return-value]
+
+    def _cut(self, photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+        size = self._crop_px
+        top = self._random.randint(0, photo.shape[0] - size)
+        left = self._random.randint(0, photo.shape[1] - size)
+        crop = photo[top : top + size, left : left + size]
+        if self._random.random() < 0.5:
+            crop = crop[:, ::-1]
+        # Photos keep their upright half of the time: damage hangs on gravity less than faces do.
+        crop = np.rot90(crop, self._random.choice((0, 0, 0, 1, 2, 3)))
+        return np.ascontiguousarray(crop, np.float32) / np.float32(255)

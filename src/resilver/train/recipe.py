@@ -1,0 +1,70 @@
+"""What a recipe is: the parts of one training run that differ from network to network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Sample = dict[str, NDArray[np.float32]]  # arrays without a batch axis, channels first
+Batch = dict[str, Tensor]  # the same, stacked
+
+
+@dataclass(frozen=True)
+class RecipeInfo:
+    """What a card says of a recipe."""
+
+    name: str  # as typed: `resilver train NAME`
+    summary: str  # one sentence
+    reference: str  # paper or standard
+    batch: int  # samples a step
+    learning_rate: float  # peak of the cosine
+
+
+class Recipe(Protocol):
+    """The parts of a training run that belong to one network; `train.loop.fit` does the rest."""
+
+    info: RecipeInfo
+
+    def network(self) -> nn.Module:
+        """A fresh network; calling it on the example is what is exported."""
+        ...
+
+    def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
+        """An endless stream of samples; the same seed gives the same stream."""
+        ...
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch, and figures to log."""
+        ...
+
+    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
+        """Inputs of the exported network, batch 1, for the parity check."""
+        ...
+
+    @property
+    def input_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def output_names(self) -> tuple[str, ...]: ...
+
+
+def channels_first(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W, C) -> (C, H, W), contiguous."""
+    return np.ascontiguousarray(np.moveaxis(image, -1, 0))
+
+
+def example_image(height: int, width: int, seed: int) -> Tensor:
+    """A smooth random image (1, 3, H, W) in [0, 1]: nearer to a photo than white noise."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand((1, 3, max(height // 8, 2), max(width // 8, 2)), generator=generator)
+    image = nn.functional.interpolate(
+        coarse, (height, width), mode="bilinear", align_corners=False
+    )
+    return (image + 0.03 * torch.randn(image.shape, generator=generator)).clamp(0, 1)

@@ -1,0 +1,28 @@
+"""The visible table of recipes: `resilver train NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from resilver.errors import OptionError
+from resilver.train.recipe import Recipe
+from resilver.train.recipes.damage import DamageRecipe
+from resilver.train.recipes.denoise import DenoiseRecipe
+from resilver.train.recipes.fill import FillRecipe
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "damage": DamageRecipe,
+    "fill": FillRecipe,
+    "denoise": DenoiseRecipe,
+}
+
+
+def recipe_named(name: str) -> Recipe:
+    """A fresh recipe of the table.
+
+    Raises:
+        OptionError: no recipe has this name.
+    """
+    if name not in RECIPES:
+        raise OptionError(f"unknown recipe {name!r}; there are: {', '.join(RECIPES)}")
+    return RECIPES[name]()

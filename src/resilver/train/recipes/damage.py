@@ -1,0 +1,67 @@
+"""Recipe `damage`: find damaged pixels, and say by what, on prints aged by `resilver.ageing`.
+
+Reference: after Tencent Youtu's recogniser (several colour spaces); soft Dice of Milletari 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resilver.nets.damage import DamageConfig, DamageNet
+from resilver.train.aged import AgedStream
+from resilver.train.losses import balanced_cross_entropy, dice_loss
+from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
+
+
+@dataclass
+class DamageRecipe:
+    """Recogniser on RGB + HSV + Lab: four kinds, their union, and two image-level conditions."""
+
+    net: DamageConfig = field(default_factory=DamageConfig)
+    info: RecipeInfo = RecipeInfo(
+        name="damage",
+        summary="Finds scratches, missing areas, stains and dust, and judges fading and cast.",
+        reference="After Tencent Youtu (several colour spaces); Ronneberger et al. 2015 (U-Net)",
+        batch=5,
+        learning_rate=8e-4,
+    )
+    input_names: tuple[str, ...] = ("image",)
+    output_names: tuple[str, ...] = ("maps", "conditions")
+
+    def network(self) -> nn.Module:
+        return DamageNet(self.net)
+
+    def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
+        for crop in AgedStream(sources, seed):
+            union = crop.masks.max(axis=2, keepdims=True)
+            yield {
+                "image": channels_first(crop.photo),
+                "truth": channels_first(np.concatenate((crop.masks, union), axis=2)),
+                "conditions": np.array([crop.faded, crop.cast], np.float32),
+            }
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        maps, conditions = network(batch["image"], logits=True)
+        maps, truth = maps.float(), batch["truth"]
+        cross = balanced_cross_entropy(maps, truth, positive_weight=2.0)
+        dice = dice_loss(maps, truth)
+        judged = F.binary_cross_entropy_with_logits(conditions.float(), batch["conditions"])
+        found = (maps[:, 4] > 0).float()
+        hits = (found * truth[:, 4]).sum()
+        f1 = 2 * hits / (found.sum() + truth[:, 4].sum()).clamp_min(1)
+        loss = cross + 0.5 * dice + 0.05 * judged
+        return loss, {
+            "cross": float(cross.detach()),
+            "dice": float(dice.detach()),
+            "judged": float(judged.detach()),
+            "f1": float(f1),
+        }
+
+    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
+        return (example_image(height, width, seed),)

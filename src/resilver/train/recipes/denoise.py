@@ -1,0 +1,76 @@
+"""Recipe `denoise`: a blind denoiser learned without clean targets.
+
+Reference: Lehtinen et al., "Noise2Noise: Learning Image Restoration without Clean Data" (2018).
+Two independent noisy observations of one photo: the network is shown one and scored against the
+other with the squared error, whose minimiser is the mean of the targets, the clean photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from resilver.nets.unet import Denoiser, UNetConfig
+from resilver.train.noise import draw_noise
+from resilver.train.photos import CropStream, find_shards
+from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
+
+
+@dataclass
+class DenoiseRecipe:
+    """Noise2Noise by default; `clean_targets` trains the same network the classical way."""
+
+    clean_targets: bool = False
+    crop_px: int = 112
+    net: UNetConfig = field(default_factory=UNetConfig)
+    info: RecipeInfo = RecipeInfo(
+        name="denoise",
+        summary="Blind removal of grain and sensor noise, learned from noisy pairs.",
+        reference="Lehtinen et al. 2018 (Noise2Noise); U-Net after Zhang et al. 2021 (DRUNet)",
+        batch=12,
+        learning_rate=8e-4,
+    )
+    input_names: tuple[str, ...] = ("image",)
+    output_names: tuple[str, ...] = ("denoised",)
+
+    def network(self) -> nn.Module:
+        return Denoiser(self.net)
+
+    def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
+        rng = np.random.default_rng(seed)
+        for clean in CropStream(find_shards(sources), self.crop_px, seed):
+            mono = rng.random() < 0.25
+            if mono:
+                clean = np.repeat(cv2.cvtColor(clean, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+            noise = draw_noise(rng, mono=mono)
+            seen = noise.draw(clean, rng)
+            if rng.random() < 0.25:
+                # Scans come as 8 bits: what is shown may be clipped. The target never is, since
+                # clipping would move its mean.
+                seen = np.round(np.clip(seen, 0, 1) * 255) / 255
+            target = clean if self.clean_targets else noise.draw(clean, rng)
+            yield {
+                "seen": channels_first(seen.astype(np.float32)),
+                "target": channels_first(target.astype(np.float32)),
+                "sigma": np.array([noise.sigma], np.float32),
+            }
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        restored = network(batch["seen"]).float()
+        # Weak noise has errors a hundred times smaller; without the weight it would go unlearned.
+        weight = 1.0 / (batch["sigma"] + 6.0 / 255.0)
+        error = (restored - batch["target"]).square().mean(dim=(1, 2, 3))
+        loss = (error * weight[:, 0]).mean()
+        noise_power = (batch["seen"] - batch["target"]).square().mean()
+        return loss, {"explained": float(error.mean().detach() / noise_power.clamp_min(1e-8))}
+
+    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
+        image = example_image(height, width, seed)
+        noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed + 1))
+        return (image + 0.1 * noise,)

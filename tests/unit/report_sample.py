@@ -1,0 +1,83 @@
+"""A Report made of real pictures, for the tests of its three forms."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.report import Report, StageRecord
+from resilver.stages.draft import Finding, Mark, Measurement
+
+DAMAGE_SHA = "3f" * 32
+
+
+def sample_report(
+    before: NDArray[np.uint8],
+    marks: NDArray[np.uint8],
+    *,
+    source: str = "grandmother.jpg",
+    notices: tuple[str, ...] = (),
+) -> Report:
+    """What an honest repair (Telea) and a left-alone denoise of this photo would report."""
+    mask = (marks > 0).astype(np.uint8)
+    after = np.asarray(cv2.inpaint(before, mask * 255, 5, cv2.INPAINT_TELEA), np.uint8)
+    difference = np.abs(after.astype(np.int16) - before).max(axis=2).astype(np.uint8)
+    changed = difference > 1
+    share = float(mask.mean())
+    kinds = {
+        "scratch": Mark.SCRATCH,
+        "missing": Mark.MISSING,
+        "stain": Mark.STAIN,
+        "dust": Mark.DUST,
+    }
+    repair = StageRecord(
+        finding=Finding(
+            "repair",
+            act=True,
+            words=f"{share * 100:.1f} % of the photo is damaged: scratches and stains.",
+            measurements=(Measurement("damaged area", share * 100, "% of the photo", 0.05),),
+        ),
+        strength=1.0,
+        why="found damage",
+        seconds=2.84,
+        models=(("damage", DAMAGE_SHA, "clean"), ("fill", "a0" * 32, "research")),
+        changed_share=float(changed.mean()),
+        mean_change_255=float(difference[changed].mean()) if changed.any() else 0.0,
+    )
+    denoise = StageRecord(
+        finding=Finding(
+            "denoise",
+            act=False,
+            words="There is little grain: 1.6 grey levels of 255.",
+            measurements=(
+                Measurement("noise", 1.6, "grey levels of 255", 2.5),
+                Measurement("JPEG block strength", 0.31, "grey levels of 255", 1.0),
+            ),
+        ),
+        strength=0.0,
+        why="below its threshold",
+        seconds=0.21,
+        models=(),
+        changed_share=0.0,
+        mean_change_255=0.0,
+    )
+    return Report(
+        source=source,
+        size=(before.shape[0] * 2, before.shape[1] * 2),
+        bit_depth=8,
+        grey=False,
+        format="jpeg",
+        stages=(repair, denoise),
+        notices=notices,
+        seconds=3.05,
+        changed_share=float(changed.mean()),
+        invented_share=share,
+        damage_share={name: float((marks & mark > 0).mean()) for name, mark in kinds.items()},
+        software="resilver 0.1.0",
+        before=before,
+        after=after,
+        changed=difference,
+        invented=mask * 255,
+        damage=marks,
+    )
