@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from resilver.ageing.canvas import Canvas, Patch
-from resilver.ageing.fields import Field, fractal_noise, radial
+from resilver.ageing.fields import Field, fractal_noise, radial, unit
 
 
 def blob_field(
@@ -14,6 +14,7 @@ def blob_field(
     canvas: Canvas,
     centre: tuple[float, float],
     radius_px: float,
+    *,
     aspect: float = 1.0,
     ragged: float = 0.4,
     cell: float = 0.6,
@@ -57,7 +58,8 @@ def blob_field(
             x += float(np.cos(turn)) * radius_px * size
             y += float(np.sin(turn)) * radius_px * size
     # Steeper far out, so that noise never carries the outline to the edge of the box.
-    field = (1 - distance - 0.5 * np.square(np.maximum(distance - 1, 0))) * np.float32(radius_px)
+    steep = 1 - distance - np.square(np.maximum(distance - 1, 0)) * np.float32(0.5)
+    field = np.asarray(steep * np.float32(radius_px), np.float32)
     if ragged > 0:
         octaves = int(np.clip(np.log2(max(radius_px * cell, 2)) + 1, 2, 6))
         noise = fractal_noise(rng, (height, width), radius_px * cell, octaves, roughness)
@@ -71,6 +73,7 @@ def blob(
     centre: tuple[float, float],
     radius_px: float,
     edge_px: float = 1.0,
+    *,
     aspect: float = 1.0,
     ragged: float = 0.4,
     cell: float = 0.6,
@@ -78,11 +81,21 @@ def blob(
     lobes: int = 1,
 ) -> Patch | None:
     """Coverage of an irregular blob with an edge `edge_px` soft; arguments as `blob_field`."""
-    found = blob_field(rng, canvas, centre, radius_px, aspect, ragged, cell, roughness, lobes)
+    found = blob_field(
+        rng,
+        canvas,
+        centre,
+        radius_px,
+        aspect=aspect,
+        ragged=ragged,
+        cell=cell,
+        roughness=roughness,
+        lobes=lobes,
+    )
     if found is None:
         return None
     field, top, left = found
-    alpha = np.clip(field / np.float32(max(edge_px, 0.3)) + 0.5, 0, 1)
+    alpha = unit(field / np.float32(max(edge_px, 0.3)) + 0.5)
     return Patch(alpha, top, left)
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.ageing.fields import Field, soften
+from resilver.ageing.fields import Field, soften, unit
 
 KINDS = ("scratch", "missing", "stain", "dust")
 
@@ -33,7 +33,7 @@ class Canvas:
     """The pixels being damaged and the marks laid so far; lives for one call of `age`."""
 
     pixels: NDArray[np.float32]  # (H, W, 3), changed in place
-    marks: NDArray[np.uint8]  # (H, W, 4): 1 = changed by a line or speck, 2 = inside a region
+    marks: NDArray[np.uint8]  # (H, W, 4): bits: 1 line or speck, 2 region, 4 opaque region
     scale: float  # px of this print per px of a 600 px print, at least 1
 
     @classmethod
@@ -98,8 +98,10 @@ class Canvas:
         patch: Patch,
         colour: NDArray[np.float32],
         opacity: float,
+        *,
         mode: Mode = "cover",
         region: bool = False,
+        visible_from: float = 0.02,
     ) -> None:
         """Lays one mark and records where it changed the print.
 
@@ -111,6 +113,7 @@ class Canvas:
             mode: `cover` paints over, `add` adds, `multiply` filters the light like a dye.
             region: a filled area: all of it counts once it shows anywhere, not only the pixels
                 that happen to differ.
+            visible_from: change that counts; higher for soft shading, whose foot no eye can find.
         """
         under = self.under(patch)
         alpha = (patch.alpha * np.float32(opacity))[..., None]
@@ -120,20 +123,21 @@ class Canvas:
             new = under + alpha * colour
         else:
             new = under * (1 - alpha * (1 - colour))
-        np.clip(new, 0, 1, out=new)
+        new = unit(new)
         change = largest_difference(new, under)
         marks = self.marks[
             patch.top : patch.top + change.shape[0], patch.left : patch.left + change.shape[1]
         ]
         layer = marks[..., KINDS.index(kind)]
-        layer |= (change > 0.02).view(np.uint8)
         if region:
             inside = patch.alpha > 0.5
             if inside.any() and float(change[inside].mean()) > 0.025:
-                if mode == "cover" and opacity > 0.85:
+                opaque = mode == "cover" and opacity > 0.85
+                if opaque:
                     # What lies under an opaque layer can no longer be seen.
                     marks[inside] = 0
-                layer |= inside.view(np.uint8) << 1
+                layer |= inside.view(np.uint8) << (2 if opaque else 1)
+        layer |= (change > visible_from).view(np.uint8)
         under[...] = new
 
 
@@ -152,17 +156,22 @@ def visible_masks(
     """The masks, (H, W, 4) of 0 and 1: only what a person could see.
 
     The rule: a pixel touched by a line or speck counts where the largest channel difference
-    between damaged and undamaged print, averaged over 3x3 px, is above `threshold`. A pixel inside
-    a region (stain, hole, blob: coverage over a half) counts where that difference averaged over
-    11x11 px is above 0.012: the inside of a hole is damage though one pixel of it happens to match.
+    between damaged and undamaged print is above three times `threshold`, or, averaged over 3x3 px,
+    above `threshold` (a faint pixel counts where its neighbours are faint too). A pixel inside
+    a translucent region (stain, smear: coverage over a half) counts where that difference averaged
+    over 11x11 px is above 0.6 times `threshold`; a pixel inside an opaque one (hole, blob) where
+    that holds over 41x41 px: the inside of a hole is damage though parts of it happen to match.
     """
     difference = largest_difference(damaged, undamaged)
-    near = cv2.blur(difference, (3, 3)) > threshold
+    near = (difference > 3 * threshold) | (cv2.blur(difference, (3, 3)) > threshold)
     masks = (marks & 1) & near[..., None].view(np.uint8)
     if (marks & 2).any():
-        around = cv2.blur(difference, (11, 11)) > 0.012
-        masks |= (marks >> 1) & around[..., None].view(np.uint8)
-    return masks
+        around = cv2.blur(difference, (11, 11)) > 0.6 * threshold
+        masks |= (marks >> 1) & 1 & around[..., None].view(np.uint8)
+    if (marks & 4).any():
+        around = cv2.blur(difference, (41, 41)) > 0.6 * threshold
+        masks |= (marks >> 2) & around[..., None].view(np.uint8)
+    return np.asarray(masks, np.uint8)
 
 
 def emboss(alpha: Field, shift: tuple[int, int], sigma_px: float = 0.0) -> Field:

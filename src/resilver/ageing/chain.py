@@ -133,8 +133,8 @@ def _judge(before: Pixels, after: Pixels) -> tuple[bool, bool]:
     if after is before:
         return False, False
     small = (64, 64)
-    first = np.asarray(cv2.resize(before, small, interpolation=cv2.INTER_AREA))
-    second = np.asarray(cv2.resize(after, small, interpolation=cv2.INTER_AREA))
+    first = np.asarray(cv2.resize(before, small, interpolation=cv2.INTER_AREA), np.float32)
+    second = np.asarray(cv2.resize(after, small, interpolation=cv2.INTER_AREA), np.float32)
     old, new = luma(first), luma(second)
     reach = np.percentile(old, [3, 97])
     reached = np.percentile(new, [3, 97])

@@ -7,7 +7,7 @@ import numpy as np
 
 from resilver.ageing.blobs import log_uniform
 from resilver.ageing.canvas import Canvas, Patch
-from resilver.ageing.fields import jagged, soften, wander
+from resilver.ageing.fields import fractal_noise, jagged, soften, unit, wander
 from resilver.ageing.paint import ink_colour, lay_thin, paper_colour
 from resilver.ageing.strokes import Stroke, draw, stroke, tapered
 
@@ -24,7 +24,7 @@ def _branches(
     todo = [(start, heading, length, width)]
     while todo and len(lines) < 40:
         at, turn, run, wide = todo.pop()
-        path = wander(rng, at, run, 5 * s, turn, 0, 0.8 / s, jitter)
+        path = wander(rng, at, run, 5 * s, turn, curl_drift=0.8 / s, jitter=jitter)
         lines.append(tapered(path, wide, 0.35))
         for _ in range(int(rng.poisson(rate * run / (45 * s)))):
             if run < 14 * s:
@@ -43,10 +43,8 @@ def branching_crack(canvas: Canvas, rng: np.random.Generator) -> None:
     centre = canvas.place(rng)
     if rng.random() < 0.4:
         side = float(rng.choice([0, 1]))
-        if rng.random() < 0.5:
-            centre = (side * width, centre[1])
-        else:
-            centre = (centre[0], side * height)
+        upright = rng.random() < 0.5
+        centre = (side * width, centre[1]) if upright else (centre[0], side * height)
         aim = (width * rng.uniform(0.2, 0.8), height * rng.uniform(0.2, 0.8))
         heading = float(np.arctan2(aim[1] - centre[1], aim[0] - centre[0]))
     else:
@@ -61,7 +59,7 @@ def _lay_crack(canvas: Canvas, rng: np.random.Generator, patch: Patch) -> None:
     """A crack's look: sometimes a dark gap with a lifted bright lip, otherwise as a scratch."""
     if rng.random() < 0.35:
         wide = soften(patch.alpha, float(rng.uniform(0.8, 2)) * canvas.scale)
-        lip = Patch(np.clip(wide * 1.8, 0, 1), patch.top, patch.left)
+        lip = Patch(unit(wide * 1.8), patch.top, patch.left)
         first, second = paper_colour(rng), ink_colour(rng)
         if rng.random() < 0.4:
             first, second = second, first
@@ -91,6 +89,7 @@ def craquelure(canvas: Canvas, rng: np.random.Generator) -> None:
     facets, _ = division.getVoronoiFacetList([])
     wide, decay = log_uniform(rng, 0.6, 2.4) * s, float(rng.uniform(0.6, 1.4))
     gaps, seen = float(rng.uniform(0.0, 0.5)), set[tuple[int, int]]()
+    clumps = fractal_noise(rng, (height, width), 3 * cell, 2)
     lines: list[Stroke] = []
     for facet in facets:
         corners = np.asarray(facet, np.float32)
@@ -101,8 +100,14 @@ def craquelure(canvas: Canvas, rng: np.random.Generator) -> None:
             if key in seen or span > 3 * cell or span < 0.5:
                 continue  # neighbours share an edge: it is drawn once
             seen.add(key)
+            spot = clumps[
+                int(np.clip(middle[1], 0, height - 1)), int(np.clip(middle[0], 0, width - 1))
+            ]
             away = np.hypot((middle[0] + left - centre[0]) / stretch, middle[1] + top - centre[1])
-            if rng.random() < gaps + (float(away) / radius) ** 2 * decay:
+            if (
+                0.3 * rng.random() + 0.25 * float(spot)
+                < gaps + (float(away) / radius) ** 2 * decay - 0.4
+            ):
                 continue
             ends = [(float(x) + left, float(y) + top) for x, y in (first, second)]
             path = jagged(rng, ends[0], ends[1], 0.09, 6 * s)

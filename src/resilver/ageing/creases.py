@@ -7,7 +7,7 @@ import numpy as np
 
 from resilver.ageing.blobs import log_uniform
 from resilver.ageing.canvas import Canvas, Patch, emboss
-from resilver.ageing.fields import Field, fractal_noise, jagged, soften, wander
+from resilver.ageing.fields import Field, fractal_noise, jagged, soften, unit, wander
 from resilver.ageing.paint import ink_colour, lay_thin, mottle, paper_colour, roughen
 from resilver.ageing.strokes import Points, draw, interrupt, stroke, tapered
 
@@ -44,7 +44,7 @@ def _side_field(shape: tuple[int, int], path: Points) -> Field:
     along = (end - start) / max(float(np.hypot(*(end - start))), 1e-6)
     ys = np.arange(shape[0], dtype=np.float32)[:, None] - np.float32(start[1])
     xs = np.arange(shape[1], dtype=np.float32)[None, :] - np.float32(start[0])
-    return xs * np.float32(-along[1]) + ys * np.float32(along[0])
+    return np.asarray(xs * np.float32(-along[1]) + ys * np.float32(along[0]), np.float32)
 
 
 def crease(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -57,15 +57,29 @@ def crease(canvas: Canvas, rng: np.random.Generator) -> None:
     for _ in range(int(rng.poisson(2))):
         node = path[int(rng.integers(len(path)))]
         at = (float(node[0]), float(node[1]))
-        side = wander(rng, at, float(rng.uniform(8, 60)) * s, 5 * s, float(rng.uniform(0, TAU)),
-                      0, 0.5 / s, 0.25)  # fmt: skip
+        side = wander(
+            rng,
+            at,
+            float(rng.uniform(8, 60)) * s,
+            5 * s,
+            float(rng.uniform(0, TAU)),
+            curl_drift=0.5 / s,
+            jitter=0.25,
+        )
         lines.append(tapered(side, core * 0.6, 0.4))
     if rng.random() < 0.5:
         edge = draw(canvas.shape, [stroke(path, core * float(rng.uniform(2, 4)))])
         if edge is not None:
             soft = soften(edge.alpha, core * float(rng.uniform(0.4, 1.2)))
             depth = np.full(3, float(rng.choice([-1, -1, 1])) * rng.uniform(0.05, 0.3), np.float32)
-            canvas.lay("scratch", Patch(soft, edge.top, edge.left), depth, 1.0, "add")
+            canvas.lay(
+                "scratch",
+                Patch(soft, edge.top, edge.left),
+                depth,
+                1.0,
+                mode="add",
+                visible_from=0.06,
+            )
     patch = draw(canvas.shape, lines)
     if patch is None:
         return
@@ -87,7 +101,9 @@ def _shade_fold(canvas: Canvas, rng: np.random.Generator, path: Points) -> None:
     reach = float(rng.uniform(3, 14)) * canvas.scale
     relief = side / reach * np.exp(-np.abs(side) / reach)
     depth = np.full(3, rng.uniform(-0.22, 0.22), np.float32)
-    canvas.lay("scratch", Patch(relief.astype(np.float32), 0, 0), depth, 1.0, "add")
+    canvas.lay(
+        "scratch", Patch(relief.astype(np.float32), 0, 0), depth, 1.0, mode="add", visible_from=0.06
+    )
 
 
 def fold(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -103,10 +119,12 @@ def fold(canvas: Canvas, rng: np.random.Generator) -> None:
         return
     alpha = np.asarray(alpha / np.float32(peak), np.float32)
     noise = fractal_noise(rng, (alpha.shape[0], alpha.shape[1]), 30 * s, 3)
-    alpha = alpha * np.clip(0.8 + 0.5 * noise, 0, 1)
+    alpha = alpha * unit(0.8 + 0.5 * noise)
     depth = float(rng.choice([-1, 1])) * float(rng.uniform(0.06, 0.4))
     colour = np.full(3, depth, np.float32)
-    canvas.lay("scratch", Patch(alpha, patch.top, patch.left), colour, 1.0, "add")
+    canvas.lay(
+        "scratch", Patch(alpha, patch.top, patch.left), colour, 1.0, mode="add", visible_from=0.06
+    )
     if rng.random() < 0.5:
         _shade_fold(canvas, rng, path)
 
@@ -126,11 +144,15 @@ def folded_corner(canvas: Canvas, rng: np.random.Generator) -> None:
     patch = draw(canvas.shape, [line])
     if patch is None:
         return
-    lay_thin(canvas, rng, "scratch", patch, "bright" if rng.random() < 0.7 else "any", (0.4, 1))
+    lay_thin(
+        canvas, rng, "scratch", patch, "bright" if rng.random() < 0.7 else "any", opacity=(0.4, 1)
+    )
     shift = (max(1, round(s)) * towards_x, max(1, round(s)) * towards_y)
     relief = emboss(patch.alpha, shift, 0.7 * s)
     depth = np.full(3, rng.uniform(-0.4, 0.4), np.float32)
-    canvas.lay("scratch", Patch(relief, patch.top, patch.left), depth, 1.0, "add")
+    canvas.lay(
+        "scratch", Patch(relief, patch.top, patch.left), depth, 1.0, mode="add", visible_from=0.06
+    )
 
 
 def ragged_crease(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -141,7 +163,11 @@ def ragged_crease(canvas: Canvas, rng: np.random.Generator) -> None:
         node = paths[0][int(rng.integers(len(paths[0])))]
         at = (float(node[0]), float(node[1]))
         length = log_uniform(rng, 15, 200) * s
-        paths.append(wander(rng, at, length, 6 * s, float(rng.uniform(0, TAU)), 0, 0.4 / s, 0.2))
+        paths.append(
+            wander(
+                rng, at, length, 6 * s, float(rng.uniform(0, TAU)), curl_drift=0.4 / s, jitter=0.2
+            )
+        )
     _lay_frayed(canvas, rng, paths, log_uniform(rng, 0.7, 5) * s)
 
 
@@ -172,7 +198,8 @@ def _lay_frayed(canvas: Canvas, rng: np.random.Generator, paths: list[Points], c
     free = np.full(shape, 255, np.uint8)
     fixed = [np.rint((path - low) * 16).astype(np.int32) for path in paths]
     cv2.polylines(free, fixed, False, 0, 1, cv2.LINE_8, 4)
-    distance = np.asarray(cv2.distanceTransform(free, cv2.DIST_L2, 3)).reshape(shape)
+    distance = np.asarray(cv2.distanceTransform(free, cv2.DIST_L2, 3), np.float32).reshape(shape)
+    np.minimum(distance, 4096, out=distance)  # infinite where no path meets the print
     broad = fractal_noise(rng, shape, float(rng.uniform(25, 80)) * s, 2)
     fine = fractal_noise(rng, shape, float(rng.uniform(4, 12)) * s, 3, 0.7)
     width = np.float32(core) * (0.55 + np.float32(rng.uniform(0.2, 0.8)) * broad + 0.5 * fine)
@@ -190,8 +217,8 @@ def _lay_frayed(canvas: Canvas, rng: np.random.Generator, paths: list[Points], c
         reach = np.float32(core + float(rng.uniform(1.5, 5)) * s)
         shade = np.exp(-np.square(distance / reach))
         depth = np.full(3, float(rng.choice([-1, -1, 1])) * rng.uniform(0.03, 0.2), np.float32)
-        canvas.lay("scratch", Patch(shade, top, left), depth, 1.0, "add")
-    alpha = np.clip(field / np.float32(float(rng.uniform(0.7, 1.6)) * s) + 0.5, 0, 1)
+        canvas.lay("scratch", Patch(shade, top, left), depth, 1.0, mode="add", visible_from=0.06)
+    alpha = unit(field / np.float32(float(rng.uniform(0.7, 1.6)) * s) + 0.5)
     if not alpha.any():
         return
     paper = paper_colour(rng) if rng.random() < 0.85 else ink_colour(rng)

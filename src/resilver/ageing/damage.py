@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.ageing import cracks, creases, losses, scratches, specks, stains
+from resilver.ageing import cracks, creases, edges, losses, rings, scratches, specks, stains
 from resilver.ageing.canvas import KINDS, Canvas
 from resilver.ageing.overlays import draw_overlay
 from resilver.ageing.recipe import AgeingRecipe
@@ -39,23 +39,23 @@ EFFECTS: dict[str, Effect] = {
     "creased_corner": Effect("scratch", 0.5, creases.creased_corner),
     "fold": Effect("scratch", 0.5, creases.fold),
     "folded_corner": Effect("scratch", 0.4, creases.folded_corner),
-    "torn_corner": Effect("missing", 1.2, losses.torn_corner),
-    "torn_edge": Effect("missing", 0.8, losses.torn_edge),
+    "torn_corner": Effect("missing", 1.2, edges.torn_corner),
+    "torn_edge": Effect("missing", 0.8, edges.torn_edge),
     "hole": Effect("missing", 1.0, losses.hole),
     "flakes": Effect("missing", 1.3, losses.flakes),
     "abraded": Effect("missing", 0.7, losses.abraded),
     "tape": Effect("missing", 0.4, losses.tape),
-    "tear": Effect("missing", 0.8, losses.tear),
+    "tear": Effect("missing", 0.8, edges.tear),
     "flat_blob": Effect("missing", 0.9, losses.flat_blob),
-    "worn_edges": Effect("missing", 0.6, losses.worn_edges),
+    "worn_edges": Effect("missing", 0.6, edges.worn_edges),
     "blotch": Effect("stain", 1.4, stains.blotch),
     "noise_stains": Effect("stain", 1.6, stains.noise_stains),
-    "tide_line": Effect("stain", 0.7, stains.tide_line),
+    "tide_line": Effect("stain", 0.7, rings.tide_line),
     "foxing": Effect("stain", 0.7, stains.foxing),
     "mould": Effect("stain", 0.8, stains.mould),
-    "burn": Effect("stain", 0.3, stains.burn),
-    "fingerprint": Effect("stain", 0.2, stains.fingerprint),
-    "coffee_ring": Effect("stain", 0.25, stains.coffee_ring),
+    "burn": Effect("stain", 0.3, rings.burn),
+    "fingerprint": Effect("stain", 0.2, rings.fingerprint),
+    "coffee_ring": Effect("stain", 0.25, rings.coffee_ring),
     "smear": Effect("stain", 0.5, stains.smear),
     "specks": Effect("dust", 1.4, specks.specks),
     "cloud": Effect("dust", 1.2, specks.cloud),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from resilver.ageing.fields import Field, fractal_noise, radial
+from resilver.ageing.fields import Field, fractal_noise, radial, unit
 from resilver.ageing.film import Pixels, Step, luma
 from resilver.ageing.recipe import AgeingRecipe
 
@@ -47,7 +47,7 @@ def _plan_fade(rng: np.random.Generator, strength: float, monochrome: bool) -> S
             out = grey + (out - grey) * np.float32(saturation)
         if abs(gamma - 1) > 0.02:
             out = np.power(out, np.float32(gamma))
-        return np.clip(low + out * (high - low), 0, 1).astype(np.float32)
+        return unit(low + out * (high - low)).astype(np.float32)
 
     return fade
 
@@ -73,7 +73,7 @@ def _plan_cast(rng: np.random.Generator, strength: float) -> Step:
         if bend:
             # A gamma for each channel: no cast in black and white, most in the middle.
             return np.power(pixels, np.exp(-2.2 * shift).astype(np.float32))
-        return np.clip(pixels + shift, 0, 1)
+        return unit(pixels + shift)
 
     return cast
 
@@ -87,8 +87,8 @@ def _plan_uneven(rng: np.random.Generator, shape: tuple[int, int]) -> Step:
     def uneven(pixels: Pixels) -> Pixels:
         if lift:
             away = np.clip(np.abs(gain - 1), 0, 0.8)[..., None]
-            return pixels + (np.float32(0.85) - pixels) * away
-        return np.clip(pixels * gain[..., None], 0, 1)
+            return unit(pixels + (np.float32(0.85) - pixels) * away)
+        return unit(pixels * gain[..., None])
 
     return uneven
 

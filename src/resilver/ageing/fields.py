@@ -14,8 +14,13 @@ from numpy.typing import NDArray
 Field: TypeAlias = NDArray[np.float32]
 
 
+def unit(values: NDArray[np.floating]) -> Field:
+    """Values cut to [0, 1], float32, any shape."""
+    return np.asarray(np.clip(values, 0, 1), np.float32)
+
+
 def value_noise(rng: np.random.Generator, shape: tuple[int, int], cell_px: float) -> Field:
-    """Smooth noise, (H, W), zero mean, features about `cell_px` wide, standard deviation near 0.7."""
+    """Smooth noise, (H, W), zero mean, features `cell_px` wide, standard deviation near 0.7."""
     height, width = shape
     cell = max(cell_px, 1.0)
     if cell < 1.2:
@@ -25,13 +30,10 @@ def value_noise(rng: np.random.Generator, shape: tuple[int, int], cell_px: float
     # The grid is sampled from a random phase, so that its lattice shows in no fixed place.
     off_y, off_x = rng.uniform(0.5, 1.5, 2)
     matrix = np.array([[1 / cell, 0, off_x], [0, 1 / cell, off_y]], np.float64)
-    return cv2.warpAffine(
-        grid,
-        matrix,
-        (width, height),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT,
-    )
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    border = cv2.BORDER_REFLECT
+    enlarged = cv2.warpAffine(grid, matrix, (width, height), flags=flags, borderMode=border)
+    return np.asarray(enlarged, np.float32).reshape(shape)
 
 
 def fractal_noise(
@@ -74,14 +76,9 @@ def soften(values: Field, sigma_px: float) -> Field:
         size = (max(2, int(width / factor)), max(2, int(height / factor)))
         small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
         small = cv2.GaussianBlur(small, (0, 0), sigma_px / factor)
-        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px))
-
-
-def ramp(values: Field, width: float) -> Field:
-    """Maps a signed field to coverage in [0, 1]: 0.5 at zero, over a transition `width` wide."""
-    out = values / max(width, 1e-3) + 0.5
-    return np.clip(out, 0, 1, out=out)
+        wide = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(wide, np.float32).reshape(values.shape)
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), np.float32).reshape(values.shape)
 
 
 def radial(
@@ -109,6 +106,7 @@ def wander(
     length_px: float,
     step_px: float,
     heading: float,
+    *,
     curl: float = 0.0,
     curl_drift: float = 0.0,
     jitter: float = 0.0,

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.ageing.fields import Field, fractal_noise, soften
+from resilver.ageing.fields import Field, fractal_noise, soften, unit
 from resilver.ageing.recipe import AgeingRecipe
 
 Pixels: TypeAlias = NDArray[np.float32]
@@ -43,7 +43,7 @@ def print_monochrome(pixels: Pixels, rng: np.random.Generator, tint: float) -> P
     if rng.random() < 0.35:
         # Old emulsions were blind to red, or nearly.
         weights = rng.dirichlet([2.0, 4.0, 3.0]).astype(np.float32)
-    grey = np.clip(pixels @ weights, 0, 1)
+    grey = unit(pixels @ weights)
     if rng.random() >= tint:
         return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2), np.float32)
     name = str(rng.choice(list(_TINTS), p=[0.42, 0.24, 0.12, 0.12, 0.04, 0.06]))
@@ -55,7 +55,7 @@ def print_monochrome(pixels: Pixels, rng: np.random.Generator, tint: float) -> P
 def toned(grey: Field, gammas: tuple[float, float, float]) -> Pixels:
     """A grey print toned by a gamma a channel: the middle takes the tint, black and white stay."""
     curve = np.linspace(0, 1, 1025, dtype=np.float32)
-    steps = (np.clip(grey, 0, 1) * np.float32(1024) + np.float32(0.5)).astype(np.int32)
+    steps = (unit(grey) * np.float32(1024) + np.float32(0.5)).astype(np.int32)
     return np.stack([(curve ** np.float32(g))[steps] for g in gammas], axis=2).astype(np.float32)
 
 
@@ -85,14 +85,17 @@ def shoot(pixels: Pixels, rng: np.random.Generator, recipe: AgeingRecipe, scale:
         angle, half = float(rng.uniform(0, np.pi)), length // 2
         dx, dy = round(np.cos(angle) * half), round(np.sin(angle) * half)
         cv2.line(kernel, (half - dx, half - dy), (half + dx, half + dy), 1.0)
-        pixels = cv2.filter2D(pixels, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+        kernel /= kernel.sum()
+        moved = cv2.filter2D(pixels, -1, kernel, borderType=cv2.BORDER_REFLECT)
+        pixels = np.asarray(moved, np.float32).reshape(pixels.shape)
     if rng.random() < recipe.low_resolution and min(height, width) >= 16:
         factor = float(rng.uniform(*recipe.low_resolution_factor))
         small = (max(8, int(width / factor)), max(8, int(height / factor)))
-        pixels = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
+        reduced = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
         back = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_LINEAR
-        pixels = cv2.resize(pixels, (width, height), interpolation=back)
-    return np.clip(pixels, 0, 1)
+        enlarged = cv2.resize(reduced, (width, height), interpolation=back)
+        pixels = np.asarray(enlarged, np.float32).reshape(pixels.shape)
+    return unit(pixels)
 
 
 def plan_grain(
@@ -124,7 +127,7 @@ def plan_grain(
     def grain(pixels: Pixels) -> Pixels:
         tone = luma(pixels)[..., None]
         weight = np.float32(1 - bias) + np.float32(bias * 4) * tone * (1 - tone)
-        return np.clip(pixels + layers * weight, 0, 1)
+        return unit(pixels + layers * weight)
 
     return grain, sigma
 
@@ -134,10 +137,9 @@ def _grain_field(rng: np.random.Generator, shape: tuple[int, int], size_px: floa
     noise = rng.standard_normal(shape, dtype=np.float32)
     if size_px < 0.2:
         return noise
-    blurred = cv2.GaussianBlur(noise, (0, 0), size_px)
+    out = soften(noise, size_px)
     if size_px > 1:
-        blurred = blurred - 0.7 * soften(np.asarray(blurred), size_px * 3)
-    out = np.asarray(blurred, np.float32).reshape(shape)
+        out = out - soften(out, size_px * 3) * np.float32(0.7)
     return out * np.float32(1 / max(float(out[::2, ::2].std()), 1e-4))
 
 
@@ -156,7 +158,7 @@ def plan_paper(
 
 def _texture_step(relief: Field) -> Step:
     def texture(pixels: Pixels) -> Pixels:
-        return np.clip(pixels + relief[..., None], 0, 1)
+        return unit(pixels + relief[..., None])
 
     return texture
 
@@ -193,7 +195,7 @@ def _plan_halftone(rng: np.random.Generator, shape: tuple[int, int], scale: floa
     hardness, mix = float(rng.uniform(1.5, 5)), float(rng.uniform(0.25, 0.8))
 
     def halftone(pixels: Pixels) -> Pixels:
-        dots = np.clip((pixels - screen) * np.float32(hardness) + 0.5, 0, 1)
-        return pixels + (dots - pixels) * np.float32(mix)
+        dots = unit((pixels - screen) * np.float32(hardness) + 0.5)
+        return unit(pixels + (dots - pixels) * np.float32(mix))
 
     return halftone

@@ -70,7 +70,7 @@ def draw_overlay(
     filled = float((patch.alpha > 0.5).sum()) / max(1.0, float((patch.alpha > 0.1).sum()))
     solid = kind in ("missing", "stain") or (kind == "dust" and filled > 0.8 and _is_blob(patch))
     if paint is not None:
-        canvas.lay(kind, patch, paint, float(rng.uniform(0.4, 1)), "cover", solid)
+        canvas.lay(kind, patch, paint, float(rng.uniform(0.4, 1)), mode="cover", region=solid)
     elif solid:
         if kind == "stain":
             colour, mode, opacity = stain_paint(rng)
@@ -79,7 +79,7 @@ def draw_overlay(
         if mode == "cover" and rng.random() < 0.4:
             shape = (patch.alpha.shape[0], patch.alpha.shape[1])
             colour = mottle(rng, shape, colour, float(rng.uniform(0.01, 0.08)))
-        canvas.lay(kind, patch, colour, opacity, mode, True)
+        canvas.lay(kind, patch, colour, opacity, mode=mode, region=True)
     else:
         lay_thin(canvas, rng, kind, patch, softness_px=0.9, broken=0.4)
 
@@ -107,7 +107,7 @@ def _place(
     row = int(rows[int(rng.integers(len(rows)))])
     across = np.flatnonzero(alpha[row] > 25)
     column = int(across[int(rng.integers(len(across)))])
-    zoom = float(np.exp(rng.uniform(np.log(0.5), np.log(1.8)))) * canvas.scale
+    zoom = float(np.exp(rng.uniform(np.log(0.5), np.log(2.4)))) * canvas.scale
     angle, flip = float(rng.uniform(0, 2 * np.pi)), float(rng.choice([-1, 1]))
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     matrix = np.array([[cos * flip, -sin], [sin * flip, cos]])
@@ -122,11 +122,12 @@ def _place(
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
     warp = np.column_stack((matrix, shift - low))
     moved = cv2.warpAffine(alpha, warp, size, flags=cv2.INTER_LINEAR)
-    coverage: Field = np.asarray(moved).astype(np.float32).reshape(size[1], size[0]) / 255
+    coverage: Field = np.asarray(moved).astype(np.float32).reshape(size[1], size[0])
+    coverage *= np.float32(1 / 255)
     if coverage.max() < 0.1:
         return None
     paint: Colour | None = None
     if colours is not None:
         turned = cv2.warpAffine(np.ascontiguousarray(colours), warp, size, flags=cv2.INTER_LINEAR)
-        paint = np.asarray(turned).astype(np.float32) / 255
+        paint = np.asarray(turned).astype(np.float32) * np.float32(1 / 255)
     return Patch(coverage, top, left), paint

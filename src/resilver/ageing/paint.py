@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.ageing.canvas import Canvas, Mode, Patch, emboss
-from resilver.ageing.fields import Field, fractal_noise, soften
+from resilver.ageing.fields import Field, fractal_noise, soften, unit
 
 Colour: TypeAlias = NDArray[np.float32]
 
@@ -85,7 +85,7 @@ def mottle(
     """A flat colour broken up by noise, (h, w, 3)."""
     cell = float(rng.choice([1.0, 2.0, 5.0, 14.0]))
     noise = fractal_noise(rng, shape, cell, 3, 0.7) * np.float32(amount * min(1, 0.3 + cell / 6))
-    return np.clip(colour + noise[..., None], 0, 1)
+    return unit(colour + noise[..., None])
 
 
 def roughen(rng: np.random.Generator, alpha: Field, amount: float, cell_px: float) -> Field:
@@ -93,7 +93,7 @@ def roughen(rng: np.random.Generator, alpha: Field, amount: float, cell_px: floa
     if amount < 0.03:
         return alpha
     noise = fractal_noise(rng, (alpha.shape[0], alpha.shape[1]), cell_px, 2, 0.8)
-    keep = np.clip(1.15 - np.float32(amount * 1.3) + noise * np.float32(amount), 0, 1)
+    keep = unit(1.15 - np.float32(amount * 1.3) + noise * np.float32(amount))
     return alpha * keep
 
 
@@ -103,6 +103,7 @@ def lay_thin(
     kind: str,
     patch: Patch,
     tone: str = "any",
+    *,
     opacity: tuple[float, float] = (0.25, 1.0),
     softness_px: float = 1.0,
     broken: float = 0.5,
@@ -146,10 +147,10 @@ def lay_thin(
         contrast = float(np.exp(rng.uniform(np.log(0.06), np.log(0.5))))
         colour = np.full(3, sign * contrast, np.float32) * rng.normal(1, 0.1, 3).astype(np.float32)
         strength = 1.0
-    canvas.lay(kind, patch, colour, strength, mode)
+    canvas.lay(kind, patch, colour, strength, mode=mode)
     if rng.random() < 0.2:
         shift = (int(rng.integers(-1, 2)) or 1, int(rng.integers(-1, 2)) or 1)
         reach = max(1, round(canvas.scale))
         relief = emboss(alpha, (shift[0] * reach, shift[1] * reach), 0.5 * canvas.scale)
         depth = np.full(3, rng.uniform(-0.35, 0.35), np.float32)
-        canvas.lay(kind, Patch(relief, patch.top, patch.left), depth, 1.0, "add")
+        canvas.lay(kind, Patch(relief, patch.top, patch.left), depth, 1.0, mode="add")

@@ -17,7 +17,7 @@ class AgeingRecipe:
 
     no_damage: float = 0.15  # share of photos without structural damage
     single_kind: float = 0.30  # share of photos with one kind of damage only
-    kind_weights: tuple[float, float, float, float] = (0.8, 0.4, 0.6, 0.65)  # of each kind else
+    kind_weights: tuple[float, float, float, float] = (0.85, 0.5, 0.7, 0.75)  # of each kind else
     density: float = 1.0  # multiplies the number of marks
     marks_per_area: tuple[float, float, float, float] = (2.0, 0.5, 1.0, 1.6)  # per 256x256 px
     effects: tuple[str, ...] = ()  # only these effects by name; empty: all
@@ -92,12 +92,13 @@ class AgeingRecipe:
             sepia: a toned black and white print instead of a colour one.
         """
         return cls(
-            effects=("ragged_crease", "scratch_line", "hair", "branching_crack", "torn_corner",
-                     "specks", "sprinkle", "blotch", "tide_line", "foxing"),
-            no_damage=0, single_kind=0, density=0.35, early_damage=0, border=0, overlays=0,
+            effects=("ragged_crease", "crease", "scratch_line", "branching_crack",
+                     "torn_corner", "specks", "sprinkle", "blotch", "tide_line", "foxing"),
+            marks_per_area=(1.2, 0.2, 0.3, 0.8), no_damage=0, single_kind=0, early_damage=0,
+            border=0, overlays=0,
             monochrome=1.0 if sepia else 0.0, tint=1.0, lens_blur=0.0, motion_blur=0,
             low_resolution=0, grain=1, grain_sigma=(0.02, 0.035), paper=0, halftone=0,
-            fading=1, fading_strength=(0.35, 0.5), cast=0, uneven=0,
+            fading=1, fading_strength=(0.5, 0.7), cast=0, uneven=0,
             scan_blur=1, scan_sigma_px=(0.3, 0.5), jpeg=1, jpeg_quality=(88, 95),
         )  # fmt: skip
 
@@ -124,9 +125,9 @@ class AgeingRecipe:
 
 
 _SHARES = (
-    "no_damage", "single_kind", "overlays", "early_damage", "border", "monochrome", "tint", "lens_blur",
-    "motion_blur", "low_resolution", "grain", "paper", "halftone", "fading", "cast", "uneven",
-    "scan_blur", "scan_noise", "jpeg",
+    "no_damage", "single_kind", "overlays", "early_damage", "border", "monochrome", "tint",
+    "lens_blur", "motion_blur", "low_resolution", "grain", "paper", "halftone", "fading", "cast",
+    "uneven", "scan_blur", "scan_noise", "jpeg",
 )  # fmt: skip
 _RANGES = (
     "lens_sigma_px", "low_resolution_factor", "grain_sigma", "fading_strength", "cast_strength",

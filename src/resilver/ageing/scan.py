@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from resilver.ageing.fields import soften
+from resilver.ageing.fields import soften, unit
 from resilver.ageing.film import Pixels, Step
 from resilver.ageing.recipe import AgeingRecipe
 
@@ -19,7 +19,7 @@ def plan_scan(rng: np.random.Generator, shape: tuple[int, int], recipe: AgeingRe
     if rng.random() < recipe.scan_noise:
         amount = float(rng.uniform(*recipe.scan_noise_sigma))
         noise = rng.standard_normal((*shape, 3), dtype=np.float32) * np.float32(amount)
-        steps.append(lambda pixels: np.clip(pixels + noise, 0, 1))
+        steps.append(lambda pixels: unit(pixels + noise))
     return steps
 
 

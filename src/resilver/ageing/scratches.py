@@ -44,7 +44,9 @@ def scratch_line(canvas: Canvas, rng: np.random.Generator) -> None:
     centre, heading = canvas.place(rng), float(rng.uniform(0, TAU))
     along = float(rng.uniform(0.2, 0.8)) * length
     start = (centre[0] - along * np.cos(heading), centre[1] - along * np.sin(heading))
-    path = wander(rng, start, length, 5 * s, heading, curl / s, drift / s, jitter)
+    path = wander(
+        rng, start, length, 5 * s, heading, curl=curl / s, curl_drift=drift / s, jitter=jitter
+    )
     line = tapered(path, width, float(rng.choice([0.02, 0.1, 0.45])))
     patch = draw(canvas.shape, [_finish(rng, line)])
     if patch is not None:
@@ -64,7 +66,7 @@ def scratch_bundle(canvas: Canvas, rng: np.random.Generator) -> None:
         x = centre[0] - np.sin(heading) * across + np.cos(heading) * (shift - own / 2)
         y = centre[1] + np.cos(heading) * across + np.sin(heading) * (shift - own / 2)
         turn = heading + float(rng.normal(0, 0.06))
-        path = wander(rng, (x, y), own, 6 * s, turn, curl / s, 0.1 / s, 0.01)
+        path = wander(rng, (x, y), own, 6 * s, turn, curl=curl / s, curl_drift=0.1 / s, jitter=0.01)
         level = float(rng.uniform(0.3, 1))
         line = tapered(path, float(rng.uniform(0.5, 2.0)) * s, 0.3, level)
         lines.append(_finish(rng, line))
@@ -106,7 +108,9 @@ def abrasion(canvas: Canvas, rng: np.random.Generator) -> None:
         y = centre[1] + float(rng.normal(0, radius * aspect))
         length = mean * float(rng.exponential(0.7) + 0.2)
         step = max(2.0 * s, length / 24)
-        path = wander(rng, (x, y), length, step, heading + float(rng.normal(0, turn)), 0, 0.2 / s)
+        path = wander(
+            rng, (x, y), length, step, heading + float(rng.normal(0, turn)), curl_drift=0.2 / s
+        )
         level = float(rng.uniform(0.25, 1))
         line = tapered(path, float(rng.uniform(0.5, 1.8)) * s, 0.3, level)
         lines.append(interrupt(rng, line, float(rng.uniform(0.3, 0.9)), 1.5))
@@ -121,7 +125,16 @@ def hair(canvas: Canvas, rng: np.random.Generator) -> None:
     length = float(rng.uniform(40, 320)) * s
     drift, heading = float(rng.uniform(0.8, 4)), float(rng.uniform(0, TAU))
     curl = float(rng.normal(0, 1.0))
-    path = wander(rng, canvas.place(rng, 20 * s), length, 4 * s, heading, curl / s, drift / s, 0.03)
+    path = wander(
+        rng,
+        canvas.place(rng, 20 * s),
+        length,
+        4 * s,
+        heading,
+        curl=curl / s,
+        curl_drift=drift / s,
+        jitter=0.03,
+    )
     line = tapered(path, float(rng.uniform(0.7, 2.6)) * s, float(rng.choice([0.03, 0.3])))
     patch = draw(canvas.shape, [line])
     if patch is not None:
@@ -140,13 +153,24 @@ def lint(canvas: Canvas, rng: np.random.Generator) -> None:
         start = centre if index == 0 else (lines[0].points[len(lines[0].points) // 2].tolist())
         turn = heading if index == 0 else float(rng.uniform(0, TAU))
         at = (float(start[0]), float(start[1]))
-        path = wander(rng, at, length, 3 * s, turn, curl / s, float(rng.uniform(2, 8)) / s, 0.05)
+        path = wander(
+            rng,
+            at,
+            length,
+            3 * s,
+            turn,
+            curl=curl / s,
+            curl_drift=float(rng.uniform(2, 8)) / s,
+            jitter=0.05,
+        )
         line = stroke(path, width if index == 0 else width * 0.6, float(rng.uniform(0.5, 1)))
         lines.append(_widths(rng, line, 0.3))
     patch = draw(canvas.shape, lines)
     if patch is not None:
         tone = str(rng.choice(["dark", "bright", "any"], p=[0.4, 0.3, 0.3]))
-        lay_thin(canvas, rng, "scratch", patch, tone, (0.2, 0.95), 3.5, 0.6)
+        lay_thin(
+            canvas, rng, "scratch", patch, tone, opacity=(0.2, 0.95), softness_px=3.5, broken=0.6
+        )
 
 
 def scribble(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -155,7 +179,9 @@ def scribble(canvas: Canvas, rng: np.random.Generator) -> None:
     heading = float(rng.normal(0, 0.5)) + (np.pi if rng.random() < 0.3 else 0)
     width = float(np.exp(rng.uniform(np.log(1.2), np.log(8)))) * s
     length = float(rng.uniform(40, 260)) * s
-    path = wander(rng, canvas.place(rng), length, 4 * s, heading, 0, float(rng.uniform(0.3, 2)) / s)
+    path = wander(
+        rng, canvas.place(rng), length, 4 * s, heading, curl_drift=float(rng.uniform(0.3, 2)) / s
+    )
     if rng.random() < 0.5:
         # Handwriting: loops riding on the line.
         count = len(path)
@@ -167,4 +193,6 @@ def scribble(canvas: Canvas, rng: np.random.Generator) -> None:
     patch = draw(canvas.shape, [line])
     if patch is not None:
         tone = str(rng.choice(["dark", "coloured", "bright"], p=[0.7, 0.2, 0.1]))
-        lay_thin(canvas, rng, "scratch", patch, tone, (0.4, 1.0), 0.8, 0.6)
+        lay_thin(
+            canvas, rng, "scratch", patch, tone, opacity=(0.4, 1.0), softness_px=0.8, broken=0.6
+        )

@@ -7,7 +7,7 @@ import numpy as np
 
 from resilver.ageing.blobs import blob, log_uniform
 from resilver.ageing.canvas import Canvas, Patch
-from resilver.ageing.fields import Field, fractal_noise, radial, value_noise, wander
+from resilver.ageing.fields import Field, fractal_noise, radial, unit, value_noise, wander
 from resilver.ageing.paint import flat_colour, ink_colour, lay_thin, mottle, paper_colour
 from resilver.ageing.strokes import Stroke, draw, stroke
 
@@ -20,10 +20,20 @@ def specks(canvas: Canvas, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(1, 9))):
         at = (centre[0] + float(rng.normal(0, spread)), centre[1] + float(rng.normal(0, spread)))
         radius = log_uniform(rng, 0.6, 4.5) * s
-        patch = blob(rng, canvas, at, radius, log_uniform(rng, 0.6, 1.8) * s,
-                     log_uniform(rng, 0.35, 2.8), 0.45, 0.9)  # fmt: skip
+        patch = blob(
+            rng,
+            canvas,
+            at,
+            radius,
+            log_uniform(rng, 0.6, 1.8) * s,
+            aspect=log_uniform(rng, 0.35, 2.8),
+            ragged=0.45,
+            cell=0.9,
+        )
         if patch is not None and patch.alpha.max() > 0.2:
-            lay_thin(canvas, rng, "dust", patch, tone, (0.3, 1.0), 0.9, 0.3)
+            lay_thin(
+                canvas, rng, "dust", patch, tone, opacity=(0.3, 1.0), softness_px=0.9, broken=0.3
+            )
 
 
 def _dots(
@@ -66,8 +76,9 @@ def cloud(canvas: Canvas, rng: np.random.Generator) -> None:
     mean = log_uniform(rng, 0.3, 1.3) * s
     sizes = (mean * np.exp(rng.normal(0, 0.45, count))).astype(np.float32)
     alpha = _dots(rng, (height, width), points, sizes)
-    lay_thin(canvas, rng, "dust", Patch(alpha, top, left), opacity=(0.3, 1), softness_px=0.5,
-             broken=0.3)  # fmt: skip
+    lay_thin(
+        canvas, rng, "dust", Patch(alpha, top, left), opacity=(0.3, 1), softness_px=0.5, broken=0.3
+    )
 
 
 def speckle(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -84,9 +95,10 @@ def speckle(canvas: Canvas, rng: np.random.Generator) -> None:
     broad = fractal_noise(rng, shape, radius * 0.5, 2)
     away = radial(shape, (centre[0] - left, centre[1] - top), (radius, radius), 0)
     field = fine + 0.45 * broad - np.float32(rng.uniform(0.9, 1.7)) - 1.6 * np.square(away)
-    alpha = np.clip(field * np.float32(rng.uniform(2, 6)), 0, 1)
-    lay_thin(canvas, rng, "dust", Patch(alpha, top, left), opacity=(0.3, 1), softness_px=0.4,
-             broken=0.2)  # fmt: skip
+    alpha = unit(field * np.float32(rng.uniform(2, 6)))
+    lay_thin(
+        canvas, rng, "dust", Patch(alpha, top, left), opacity=(0.3, 1), softness_px=0.4, broken=0.2
+    )
 
 
 def sprinkle(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -97,8 +109,7 @@ def sprinkle(canvas: Canvas, rng: np.random.Generator) -> None:
     points = (rng.random((count, 2)) * (width, height)).astype(np.float32)
     sizes = (log_uniform(rng, 0.3, 1.4) * s * np.exp(rng.normal(0, 0.5, count))).astype(np.float32)
     alpha = _dots(rng, (height, width), points, sizes)
-    lay_thin(canvas, rng, "dust", Patch(alpha, 0, 0), opacity=(0.3, 1), softness_px=0.6,
-             broken=0.2)  # fmt: skip
+    lay_thin(canvas, rng, "dust", Patch(alpha, 0, 0), opacity=(0.3, 1), softness_px=0.6, broken=0.2)
 
 
 def fibres(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -108,8 +119,14 @@ def fibres(canvas: Canvas, rng: np.random.Generator) -> None:
     lines: list[Stroke] = []
     for _ in range(int(rng.integers(1, 9))):
         at = (centre[0] + float(rng.normal(0, spread)), centre[1] + float(rng.normal(0, spread)))
-        path = wander(rng, at, float(rng.uniform(3, 12)) * s, 1.5 * s,
-                      float(rng.uniform(0, 2 * np.pi)), 0, 14 / s)  # fmt: skip
+        path = wander(
+            rng,
+            at,
+            float(rng.uniform(3, 12)) * s,
+            1.5 * s,
+            float(rng.uniform(0, 2 * np.pi)),
+            curl_drift=14 / s,
+        )
         lines.append(stroke(path, float(rng.uniform(0.6, 1.6)) * s))
     patch = draw(canvas.shape, lines)
     if patch is not None:
@@ -120,27 +137,36 @@ def smudge(canvas: Canvas, rng: np.random.Generator) -> None:
     """A soft dirty patch of low contrast."""
     s = canvas.scale
     radius = log_uniform(rng, 4, 40) * s
-    patch = blob(rng, canvas, canvas.place(rng), radius, radius * float(rng.uniform(0.5, 1.3)),
-                 log_uniform(rng, 0.4, 2.5), 0.5)  # fmt: skip
+    patch = blob(
+        rng,
+        canvas,
+        canvas.place(rng),
+        radius,
+        radius * float(rng.uniform(0.5, 1.3)),
+        aspect=log_uniform(rng, 0.4, 2.5),
+        ragged=0.5,
+    )
     if patch is None:
         return
     colour = ink_colour(rng) if rng.random() < 0.6 else paper_colour(rng)
-    canvas.lay("dust", patch, colour, float(rng.uniform(0.12, 0.6)), "cover", True)
+    canvas.lay("dust", patch, colour, float(rng.uniform(0.12, 0.6)), region=True)
 
 
 def haloed_spot(canvas: Canvas, rng: np.random.Generator) -> None:
     """A spot with a ring of the other tone around it, as from drying or retouching."""
     s = canvas.scale
     radius, centre = log_uniform(rng, 1.5, 10) * s, canvas.place(rng)
-    halo = blob(rng, canvas, centre, radius * float(rng.uniform(1.5, 3)), radius, 1, 0.15)
-    core = blob(rng, canvas, centre, radius, s, 1, 0.25)
+    halo = blob(
+        rng, canvas, centre, radius * float(rng.uniform(1.5, 3)), radius, aspect=1, ragged=0.15
+    )
+    core = blob(rng, canvas, centre, radius, s, aspect=1, ragged=0.25)
     if halo is None or core is None:
         return
     first, second = paper_colour(rng), ink_colour(rng)
     if rng.random() < 0.5:
         first, second = second, first
     canvas.lay("dust", halo, first, float(rng.uniform(0.1, 0.6)))
-    canvas.lay("dust", core, second, float(rng.uniform(0.3, 1)), "cover", True)
+    canvas.lay("dust", core, second, float(rng.uniform(0.3, 1)), region=True)
 
 
 def smut(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -148,13 +174,22 @@ def smut(canvas: Canvas, rng: np.random.Generator) -> None:
     s = canvas.scale
     height, width = canvas.shape
     radius = min(log_uniform(rng, 6, 60) * s, 0.4 * max(height, width))
-    patch = blob(rng, canvas, canvas.place(rng), radius, log_uniform(rng, 0.8, 4) * s, 1.0,
-                 float(rng.uniform(0.4, 1.1)), float(rng.uniform(0.3, 0.9)),
-                 float(rng.uniform(0.6, 0.85)), int(rng.integers(1, 7)))  # fmt: skip
+    patch = blob(
+        rng,
+        canvas,
+        canvas.place(rng),
+        radius,
+        log_uniform(rng, 0.8, 4) * s,
+        aspect=1.0,
+        ragged=float(rng.uniform(0.4, 1.1)),
+        cell=float(rng.uniform(0.3, 0.9)),
+        roughness=float(rng.uniform(0.6, 0.85)),
+        lobes=int(rng.integers(1, 7)),
+    )
     if patch is None:
         return
     colour = ink_colour(rng) if rng.random() < 0.6 else flat_colour(rng)
     if rng.random() < 0.4:
         shape = (patch.alpha.shape[0], patch.alpha.shape[1])
         colour = mottle(rng, shape, colour, float(rng.uniform(0.02, 0.1)))
-    canvas.lay("dust", patch, colour, float(rng.uniform(0.3, 1)), "cover", True)
+    canvas.lay("dust", patch, colour, float(rng.uniform(0.3, 1)), region=True)

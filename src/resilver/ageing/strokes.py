@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.ageing.canvas import Patch
+from resilver.ageing.fields import unit
 
 Points: TypeAlias = NDArray[np.float32]
 
@@ -34,7 +35,7 @@ def tapered(points: Points, width: float, ends: float, level: float = 1.0) -> St
     """A stroke that thins out over the fraction `ends` of its length at both ends."""
     along = (np.arange(len(points) - 1, dtype=np.float32) + 0.5) / (len(points) - 1)
     shape = np.clip(np.minimum(along, 1 - along) / max(ends, 1e-3), 0.15, 1).astype(np.float32)
-    return Stroke(points, width * shape, level * np.sqrt(shape))
+    return Stroke(points, width * shape, np.sqrt(shape) * np.float32(level))
 
 
 def interrupt(rng: np.random.Generator, line: Stroke, filled: float, piece: float) -> Stroke:
@@ -51,7 +52,7 @@ def interrupt(rng: np.random.Generator, line: Stroke, filled: float, piece: floa
     at = np.linspace(0, len(coarse) - 1.001, count) + 0.0
     noise = np.interp(at, np.arange(len(coarse)), coarse) + rng.normal(0, 0.25, count)
     cut = np.quantile(noise, 1 - min(filled, 1.0))
-    keep = np.clip((noise - cut) * 3 + 0.2, 0, 1).astype(np.float32)
+    keep = unit((noise - cut) * 3 + 0.2)
     return Stroke(line.points, line.widths, line.levels * keep)
 
 

@@ -110,7 +110,7 @@ def _fill_with_opencv(image: Picture, mask: Mask, method: int) -> Picture:
 
 
 def _holes(mask: Mask) -> Iterator[tuple[slice, slice, Mask]]:
-    """The holes one by one: a box with the context their equations need, and their own pixels in it.
+    """The holes one by one: a box with the context its equations need, and its own pixels there.
 
     Holes that share context come as one, so that none takes another's damage for sound.
     """

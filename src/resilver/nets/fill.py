@@ -31,7 +31,10 @@ class FillConfig:
             out_channels=3,
             widths=(48, 96, 128, 160, 160),
             blocks=(1, 2, 2, 1),
-            bias=True,
+            in_colours=(0, 3),
+            centre=(0.5,) * 6 + (0.0, 0.0),
+            level_gain=(4.0,) * 6 + (1.0, 1.0),
+            detail_gain=(16.0,) * 6 + (1.0, 1.0),
         )
     )
     guess_levels: int = 6  # pull-push reaches 2^levels pixels into a hole

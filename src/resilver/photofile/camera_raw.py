@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import rawpy
-from numpy.typing import NDArray
 
 from resilver.errors import PhotoUnreadable
 from resilver.photofile.colour_profile import builtin_profile
 from resilver.photofile.metadata import checked_metadata
 from resilver.photofile.reading import Scan, check_size
 from resilver.photofile.tiff_tags import read_tiff_tags
+from resilver.photofile.vips_runtime import Samples
 
 _SRGB_GAMMA = (2.4, 12.92)  # IEC 61966-2-1: exponent, slope near black
 # LibRaw brightens until this share of pixels is white. Its default of 1 % costs the sky.
@@ -36,7 +36,7 @@ def read_raw(path: Path, descriptor: int, max_megapixels: float) -> Scan:
             raw.open_buffer(content)
             check_size(path, (raw.sizes.height, raw.sizes.width), max_megapixels)
             raw.unpack()
-            pixels: NDArray[np.uint16] = raw.postprocess(
+            pixels: Samples = raw.postprocess(
                 use_camera_wb=True,
                 output_bps=16,
                 output_color=rawpy.ColorSpace.sRGB,
@@ -44,7 +44,8 @@ def read_raw(path: Path, descriptor: int, max_megapixels: float) -> Scan:
                 auto_bright_thr=_CLIPPED_SHARE,
             )
     except (rawpy.LibRawError, ValueError, RuntimeError, OSError) as error:
-        raise PhotoUnreadable(path, "the camera RAW data is damaged or of an unknown model") from error
+        reason = "the camera RAW data is damaged or of an unknown model"
+        raise PhotoUnreadable(path, reason) from error
     if pixels.ndim != 3 or pixels.shape[-1] != 3 or pixels.dtype != np.uint16:
         raise PhotoUnreadable(path, "the camera RAW data holds no colour picture")
     metadata, notices = checked_metadata(exif=tags.exif, xmp=tags.xmp, iptc=tags.iptc, dpi=tags.dpi)

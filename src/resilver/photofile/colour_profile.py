@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import cast
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
+
+from resilver.photofile.vips_runtime import image_of, samples_of, with_blob
 
 _CHANNELS = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 _INTENT = "relative"
@@ -21,7 +22,7 @@ _INTENT = "relative"
 _SAME_COLOUR_LEVELS_16 = 257
 
 
-class BadProfile(ValueError):
+class ProfileError(ValueError):
     """Not a profile that can convert these pixels."""
 
 
@@ -37,7 +38,7 @@ class SourceProfile:
 @cache
 def builtin_profile(name: str) -> bytes:
     """A profile that libvips carries: "srgb", "p3" or "cmyk"."""
-    return bytes(cast(bytes, pyvips.Operation.call("profile_load", name)))
+    return bytes(pyvips.Operation.call("profile_load", name))
 
 
 def profile_channels(icc: bytes) -> int:
@@ -53,28 +54,27 @@ def try_profile(icc: bytes, channels: int) -> SourceProfile:
         channels: 1, 3 or 4, of the pixels it came with.
 
     Raises:
-        BadProfile: damaged, or made for another number of channels.
+        ProfileError: damaged, or made for another number of channels.
     """
     if profile_channels(icc) != channels:
-        raise BadProfile("the profile is not for this kind of pixels")
+        raise ProfileError("the profile is not for this kind of pixels")
     probe = _probe(channels)
-    image = _from_array(probe, {1: "grey16", 3: "rgb16", 4: "cmyk"}[channels])
+    image = image_of(probe, cmyk=channels == 4)
     try:
         converted = to_srgb(image, icc, bits=16)
-        seen = _to_array(converted)
-        _to_array(from_srgb(converted, icc, bits=16))
+        seen = samples_of(converted)
+        samples_of(from_srgb(converted, icc, bits=16))
     except pyvips.Error as error:
-        raise BadProfile("the profile cannot convert colours") from error
+        raise ProfileError("the profile cannot convert colours") from error
     if seen.shape[-1] != 3 or np.ptp(seen.astype(np.int32)) == 0:
-        raise BadProfile("the profile maps every colour to one")
+        raise ProfileError("the profile maps every colour to one")
     difference = np.abs(seen.astype(np.int32) - probe) if channels == 3 else np.array([1 << 16])
     return SourceProfile(icc, channels, bool(difference.max() <= _SAME_COLOUR_LEVELS_16))
 
 
 def to_srgb(image: pyvips.Image, icc: bytes, *, bits: int) -> pyvips.Image:
     """Pixels in a profile's space, without alpha, as sRGB of 8 or 16 bits (3 bands)."""
-    tagged = with_profile(image, icc)
-    return tagged.icc_transform(
+    return with_profile(image, icc).icc_transform(
         "srgb", embedded=True, intent=_INTENT, black_point_compensation=True, depth=bits
     )
 
@@ -92,12 +92,7 @@ def from_srgb(image: pyvips.Image, icc: bytes, *, bits: int) -> pyvips.Image:
 
 def with_profile(image: pyvips.Image, icc: bytes | None) -> pyvips.Image:
     """The image tagged with a profile (None: with none), pixels as they are."""
-    tagged = image.copy()
-    if icc is not None:
-        tagged.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-    elif "icc-profile-data" in tagged.get_fields():
-        tagged.remove("icc-profile-data")
-    return tagged
+    return with_blob(image, "icc-profile-data", icc)
 
 
 def _probe(channels: int) -> NDArray[np.uint16]:
@@ -108,15 +103,3 @@ def _probe(channels: int) -> NDArray[np.uint16]:
         ramp = np.linspace(0, 65535, 64).astype(np.uint16)
         grid = np.concatenate([grid, np.repeat(ramp[:, None], 3, axis=1)])
     return grid[None]
-
-
-def _from_array(pixels: NDArray[np.uint16], interpretation: str) -> pyvips.Image:
-    height, width, bands = pixels.shape
-    data = np.ascontiguousarray(pixels).data
-    image = pyvips.Image.new_from_memory(data, width, height, bands, "ushort")
-    return image.copy(interpretation=interpretation)
-
-
-def _to_array(image: pyvips.Image) -> NDArray[np.uint16]:
-    shape = (image.height, image.width, image.bands)
-    return np.frombuffer(image.write_to_memory(), np.uint16).reshape(shape)

@@ -25,7 +25,7 @@ EXIF_POINTER, GPS_POINTER = 0x8769, 0x8825
 ReadAt = Callable[[int, int], bytes]  # (offset, count) -> at most count bytes
 
 
-class BadDirectory(ValueError):
+class DirectoryError(ValueError):
     """Not a TIFF structure, or one damaged beyond reading."""
 
 
@@ -59,13 +59,13 @@ class Field:
         """The first value of an integer field."""
         size = _NUMBER_BYTES[self.kind]
         if self.kind not in (BYTE, SHORT, LONG, 13, 16, 18) or len(self.data) < size:
-            raise BadDirectory(f"tag {self.tag} holds no whole number")
+            raise DirectoryError(f"tag {self.tag} holds no whole number")
         return int.from_bytes(self.data[:size], "little" if layout.order == "<" else "big")
 
     def ratio(self, layout: Layout) -> float:
         """The first value of a rational field."""
         if self.kind != RATIONAL or len(self.data) < 8:
-            raise BadDirectory(f"tag {self.tag} holds no ratio")
+            raise DirectoryError(f"tag {self.tag} holds no ratio")
         above, below = struct.unpack(layout.order + "II", self.data[:8])
         return above / below if below else 0.0
 
@@ -104,15 +104,15 @@ def read_header(read_at: ReadAt) -> tuple[Layout, int]:
     Panasonic "U").
 
     Raises:
-        BadDirectory: no byte-order mark, or the header is cut short.
+        DirectoryError: no byte-order mark, or the header is cut short.
     """
     head = read_at(0, 16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:
-        raise BadDirectory("no TIFF header")
+        raise DirectoryError("no TIFF header")
     big = struct.unpack(order + "H", head[2:4])[0] == 43
     if big and len(head) < 16:
-        raise BadDirectory("TIFF header cut short")
+        raise DirectoryError("TIFF header cut short")
     layout = Layout(order, big)
     start = 8 if big else 4
     (offset,) = struct.unpack(layout.offset_format, head[start : start + layout.inline_bytes])
@@ -125,18 +125,18 @@ def read_directory(read_at: ReadAt, layout: Layout, offset: int) -> tuple[list[F
     Fields of unknown type, or whose values lie outside the file, are left out.
 
     Raises:
-        BadDirectory: the directory itself cannot be read.
+        DirectoryError: the directory itself cannot be read.
     """
     count_bytes, entry_bytes = (8, 20) if layout.big else (2, 12)
     head = read_at(offset, count_bytes)
     if len(head) < count_bytes or offset < 8:
-        raise BadDirectory("directory outside the file")
+        raise DirectoryError("directory outside the file")
     (count,) = struct.unpack(layout.order + ("Q" if layout.big else "H"), head)
     if not 0 < count <= _MOST_FIELDS:
-        raise BadDirectory(f"a directory of {count} fields")
+        raise DirectoryError(f"a directory of {count} fields")
     body = read_at(offset + count_bytes, count * entry_bytes)
     if len(body) < count * entry_bytes:
-        raise BadDirectory("directory cut short")
+        raise DirectoryError("directory cut short")
     fields: list[Field] = []
     for i in range(count):
         entry = body[i * entry_bytes : (i + 1) * entry_bytes]

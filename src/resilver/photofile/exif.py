@@ -14,7 +14,7 @@ from resilver.photofile.directories import (
     EXIF_POINTER,
     GPS_POINTER,
     LONG,
-    BadDirectory,
+    DirectoryError,
     Field,
     Layout,
     ReadAt,
@@ -56,7 +56,7 @@ def _reader(block: bytes) -> ReadAt:
 
 
 def check_exif(block: bytes) -> None:
-    """Raise `BadDirectory` unless the block's first directory can be read."""
+    """Raise `DirectoryError` unless the block's first directory can be read."""
     read_at = _reader(block)
     layout, offset = read_header(read_at)
     read_directory(read_at, layout, offset)
@@ -68,7 +68,7 @@ def exif_dpi(block: bytes) -> tuple[float, float] | None:
     try:
         layout, offset = read_header(read_at)
         return dpi_of_fields(read_directory(read_at, layout, offset)[0], layout)
-    except BadDirectory:
+    except DirectoryError:
         return None
 
 
@@ -80,7 +80,7 @@ def dpi_of_fields(fields: Sequence[Field], layout: Layout) -> tuple[float, float
     try:
         unit = found[_RESOLUTION_UNIT].number(layout) if _RESOLUTION_UNIT in found else 2
         x, y = found[_X_RESOLUTION].ratio(layout), found[_Y_RESOLUTION].ratio(layout)
-    except BadDirectory:
+    except DirectoryError:
         return None
     scale = {2: 1.0, 3: 2.54}.get(unit)
     if scale is None or not 0 < x < 1e5 or not 0 < y < 1e5:
@@ -109,7 +109,7 @@ def freshen_exif(
     if block is not None:
         try:
             check_exif(block)
-        except BadDirectory:
+        except DirectoryError:
             block = None
     data = bytearray(block if block is not None else b"II*\0\0\0\0\0")
     read_at: ReadAt = lambda offset, count: bytes(data[offset : offset + count])  # noqa: E731
@@ -173,7 +173,7 @@ def _pointed_fields(
         if field.tag == pointer_tag:
             try:
                 return read_directory(read_at, layout, field.number(layout))[0]
-            except BadDirectory:
+            except DirectoryError:
                 return []
     return []
 
@@ -188,7 +188,7 @@ def _drop_thumbnail(
     """Erase the second directory and its JPEG thumbnail, which shows the photo as it was."""
     try:
         thumbnail, _ = read_directory(read_at, layout, directories[1])
-    except BadDirectory:
+    except DirectoryError:
         return
     found = {field.tag: field for field in thumbnail}
     erase = [(directories[1], directories[1] + 2 + 12 * len(thumbnail) + 4)]
@@ -196,7 +196,7 @@ def _drop_thumbnail(
     try:
         start = found[_THUMBNAIL_AT].number(layout)
         erase.append((start, start + found[_THUMBNAIL_BYTES].number(layout)))
-    except (KeyError, BadDirectory):
+    except (KeyError, DirectoryError):
         pass  # a second directory without a JPEG: nothing more to erase
     kept = [(0, 8), (directories[0], directories[0] + 2 + 12 * len(fields) + 4)]
     pointed = (EXIF_POINTER, GPS_POINTER)

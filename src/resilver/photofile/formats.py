@@ -40,8 +40,11 @@ WRITABLE_FORMATS: dict[str, str] = {
     suffix: entry.name for entry in FORMATS.values() for suffix in entry.suffixes
 }
 RAW_SUFFIXES = frozenset(
-    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf"
-    " .raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+    (
+        *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc"),
+        *(".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl"),
+        *(".sr2", ".srf", ".srw", ".x3f"),
+    )
 )
 READABLE_SUFFIXES = frozenset(WRITABLE_FORMATS) | RAW_SUFFIXES | {".gif"}
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pillow_heif
-import pyvips
-from numpy.typing import NDArray
 
 from resilver.errors import PhotoUnreadable, PhotoUnsupported
-from resilver.photofile.colour_profile import BadProfile, builtin_profile, to_srgb, try_profile
+from resilver.photofile.colour_profile import ProfileError, builtin_profile, to_srgb, try_profile
 from resilver.photofile.metadata import Metadata, checked_metadata
-from resilver.photofile.reading import Samples, Scan, check_size
+from resilver.photofile.reading import Scan, check_size
+from resilver.photofile.vips_runtime import Samples, image_of, samples_of
 
 _DISPLAY_P3_PRIMARIES = 12  # colour code points of ITU-T H.273
 _HDR_TRANSFERS = (16, 18)  # PQ, HLG
@@ -30,11 +29,11 @@ def read_heic(path: Path, descriptor: int, max_megapixels: float) -> Scan:
             opened = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
             check_size(path, (opened.size[1], opened.size[0]), max_megapixels)
             mode, info = str(opened.mode), dict[str, Any](opened.info)
-            pixels: Samples = np.asarray(opened)
+            pixels = _samples_of(opened)
         except (OSError, ValueError, EOFError, RuntimeError, SyntaxError, KeyError) as error:
             raise PhotoUnreadable(path, "the HEIC data is truncated or damaged") from error
     depth = int(info.get("bit_depth", 8))
-    if mode.split(";")[0] not in ("L", "LA", "RGB", "RGBA"):
+    if mode.partition(";")[0] not in ("L", "I", "LA", "RGB", "RGBA"):  # "I;16" is grey
         raise PhotoUnsupported(path, f"HEIC pixels of kind {mode} cannot be restored")
     if len(opened) > 1:
         pages: tuple[str, ...] = (f"only the main one of {len(opened)} pictures was opened",)
@@ -43,9 +42,12 @@ def read_heic(path: Path, descriptor: int, max_megapixels: float) -> Scan:
     return _to_scan(pixels, depth, info, pages)
 
 
-def _to_scan(
-    samples: Samples, depth: int, info: dict[str, Any], notices: tuple[str, ...]
-) -> Scan:
+def _samples_of(opened: Any) -> Samples:
+    """(H, W) or (H, W, C), uint8 or uint16; decodes."""
+    return np.asarray(opened)
+
+
+def _to_scan(samples: Samples, depth: int, info: dict[str, Any], notices: tuple[str, ...]) -> Scan:
     metadata, damaged = checked_metadata(
         exif=info.get("exif") or None, xmp=info.get("xmp") or None, iptc=None, dpi=None
     )
@@ -54,7 +56,8 @@ def _to_scan(
         samples = samples[..., None]
     if samples.dtype == np.uint16 and depth < 16:
         # Bits are shifted up with zeros below; repeat the top bits there, so that white is white.
-        samples = samples | (samples >> depth)
+        shifted = samples.astype(np.uint16, copy=False)
+        samples = shifted | (shifted >> np.uint16(depth))
     channels = 1 if samples.shape[-1] < 3 else 3
     alpha = np.ascontiguousarray(samples[..., channels]) if samples.shape[-1] > channels else None
     colour = samples[..., :channels]
@@ -64,12 +67,12 @@ def _to_scan(
     if icc is not None:
         try:
             profile = try_profile(icc, 3)
-        except BadProfile:
+        except ProfileError:
             notes.append("the colour profile cannot be used and was left out; sRGB is assumed")
         else:
             kept = profile.icc
             if not profile.is_srgb:
-                colour = _convert(np.ascontiguousarray(colour), profile.icc)
+                colour = samples_of(to_srgb(image_of(colour), profile.icc, bits=16))
                 if alpha is not None and alpha.dtype == np.uint8:
                     alpha = alpha.astype(np.uint16) * np.uint16(257)
     return Scan(
@@ -95,15 +98,6 @@ def _profile_of(info: dict[str, Any], notes: list[str]) -> bytes | None:
     if codes.get("color_primaries") == _DISPLAY_P3_PRIMARIES:
         return builtin_profile("p3")
     return None
-
-
-def _convert(colour: Samples, icc: bytes) -> NDArray[np.uint16]:
-    height, width, _ = colour.shape
-    kind = "uchar" if colour.dtype == np.uint8 else "ushort"
-    image = pyvips.Image.new_from_memory(colour.data, width, height, 3, kind)
-    tagged = image.copy(interpretation="srgb" if kind == "uchar" else "rgb16")
-    converted = to_srgb(tagged, icc, bits=16)
-    return np.frombuffer(converted.write_to_memory(), np.uint16).reshape(height, width, 3)
 
 
 def encode_heic(samples: Samples, metadata: Metadata, icc: bytes | None, quality: int) -> bytes:

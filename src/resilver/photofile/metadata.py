@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from resilver.photofile.directories import BadDirectory
+from resilver.photofile.directories import DirectoryError
 from resilver.photofile.exif import bare_exif, check_exif, exif_dpi, freshen_exif
 from resilver.photofile.iptc import iptc_records
-from resilver.photofile.xmp import BadPacket, merge_xmp, parse_xmp
+from resilver.photofile.xmp import PacketError, merge_xmp, parse_xmp
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def checked_metadata(
         exif = bare_exif(exif)
         try:
             check_exif(exif)
-        except BadDirectory:
+        except DirectoryError:
             exif = None
             notices.append("the EXIF block is damaged and was left out")
     if xmp is not None:
         try:
             parse_xmp(xmp)
-        except BadPacket:
+        except PacketError:
             xmp = None
             notices.append("the XMP packet is damaged and was left out")
     if iptc is not None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from resilver.errors import (
     PhotoDenied,
@@ -20,8 +19,7 @@ from resilver.errors import (
 )
 from resilver.photofile.formats import recognise_format
 from resilver.photofile.metadata import Metadata
-
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
+from resilver.photofile.vips_runtime import Samples
 
 _HEAD_BYTES = 512
 
@@ -76,7 +74,7 @@ def _read_as(name: str, path: Path, descriptor: int, max_megapixels: float) -> S
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def _opened(path: Path) -> Generator[int]:
     """A descriptor of a regular file with something in it."""
     try:
         status = path.stat()

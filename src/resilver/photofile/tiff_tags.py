@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from resilver.photofile.directories import (
     BYTE,
     UNDEFINED,
-    BadDirectory,
+    DirectoryError,
     Field,
+    Layout,
     ReadAt,
     pack_directory,
     ratio_field,
@@ -28,7 +29,8 @@ from resilver.photofile.metadata import Metadata
 
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-_EXTRA_SAMPLES, _DNG_VERSION = 338, 0xC612
+_WIDTH, _HEIGHT, _BITS, _SAMPLE_FORMAT = 256, 257, 258, 339
+_DNG_VERSION = 0xC612
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class TiffTags:
     xmp: bytes | None = None
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
-    premultiplied: bool = False  # ExtraSamples says associated alpha
+    size: tuple[int, int] | None = None  # (height, width) as claimed
+    strange_depth: str | None = None  # samples other than unsigned 1-16 bits, in words
 
 
 def read_tiff_tags(descriptor: int) -> TiffTags:
@@ -53,16 +56,35 @@ def read_tiff_tags(descriptor: int) -> TiffTags:
         for tag in (_IPTC, _PHOTOSHOP):
             if tag in found and iptc is None:
                 iptc = iptc_records(found[tag].data)
-        extra = found.get(_EXTRA_SAMPLES)
         return TiffTags(
             exif=exif_from_directory(read_at, layout, fields),
             xmp=found[_XMP].data if _XMP in found else None,
             iptc=iptc,
             dpi=dpi_of_fields(fields, layout),
-            premultiplied=extra is not None and extra.number(layout) == 1,
+            size=(_number(found, _HEIGHT, layout), _number(found, _WIDTH, layout)),
+            strange_depth=_strange_depth(
+                _number(found, _BITS, layout) or 1, _number(found, _SAMPLE_FORMAT, layout)
+            ),
         )
-    except BadDirectory:
+    except DirectoryError:
         return TiffTags()
+
+
+def _number(found: dict[int, Field], tag: int, layout: Layout) -> int:
+    """A whole number from the directory; 0 where it is missing."""
+    return found[tag].number(layout) if tag in found else 0
+
+
+def _strange_depth(bits: int, sample_format: int) -> str | None:
+    match sample_format:
+        case 2:
+            return f"signed {bits}-bit"
+        case 3:
+            return f"{bits}-bit floating-point"
+        case 5 | 6:
+            return "complex"
+        case _:
+            return f"{bits}-bit" if bits > 16 else None
 
 
 def is_dng(descriptor: int) -> bool:
@@ -71,7 +93,7 @@ def is_dng(descriptor: int) -> bool:
     try:
         layout, offset = read_header(read_at)
         fields, _ = read_directory(read_at, layout, offset)
-    except BadDirectory:
+    except DirectoryError:
         return False
     return any(field.tag == _DNG_VERSION for field in fields)
 

@@ -10,18 +10,27 @@ import numpy as np
 import pyvips
 
 from resilver.errors import PhotoError, PhotoUnsupported
-from resilver.photofile import vips_runtime
 from resilver.photofile.colour_profile import (
-    BadProfile,
+    ProfileError,
     builtin_profile,
     profile_channels,
     to_srgb,
     try_profile,
 )
 from resilver.photofile.formats import animated
+from resilver.photofile.headers import is_animated_png, stated_dpi
 from resilver.photofile.metadata import Metadata, checked_metadata
-from resilver.photofile.reading import Samples, Scan, check_size, upright
+from resilver.photofile.reading import Scan, check_size, upright
 from resilver.photofile.tiff_tags import TiffTags, read_tiff_tags
+from resilver.photofile.vips_runtime import (
+    Samples,
+    apart,
+    blob_field,
+    number_field,
+    samples_of,
+    tagged,
+    unreadable,
+)
 
 _LOADERS = {
     "jpeg": pyvips.Image.jpegload_source,
@@ -47,36 +56,43 @@ _STRIP_ROWS = 256
 def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float) -> Scan:
     """Read one photo; see `reading.read_scan`."""
     tags = read_tiff_tags(descriptor) if name == "tiff" else None
-    if name == "png" and _is_animated_png(descriptor):
+    if name == "png" and is_animated_png(descriptor):
         raise animated(path)
+    if tags is not None:
+        if tags.size is not None:
+            check_size(path, tags.size, max_megapixels)
+        if tags.strange_depth is not None:
+            raise _unsupported_depth(path, tags.strange_depth)
+    dpi = stated_dpi(descriptor, name)
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
         source = pyvips.Source.new_from_descriptor(descriptor)
         image = _LOADERS[name](source, access="sequential", fail_on="error")
-        pages = _field(image, "n-pages", 1)
+        pages = number_field(image, "n-pages", 1)
         check_size(path, (image.height, image.width), max_megapixels)
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
-        return _decode(path, image, name, tags, pages)
+        described = _metadata_of(image, tags, dpi)
+        return apart(lambda: _decode(path, image, name, described, pages))
     except pyvips.Error as error:
-        raise vips_runtime.unreadable(path, error, name) from error
+        raise unreadable(path, error, name) from error
 
 
 def _decode(
-    path: Path, image: pyvips.Image, name: str, tags: TiffTags | None, pages: int
+    path: Path,
+    image: pyvips.Image,
+    name: str,
+    described: tuple[Metadata, tuple[str, ...]],
+    pages: int,
 ) -> Scan:
-    metadata, notices = _metadata_of(image, tags)
+    metadata, notices = described
     notes = list(notices)
     if pages > 1 and name == "tiff":
         notes.append(f"multi-page TIFF: only the first of {pages} pages was opened")
     bands = _split_bands(path, image, notes)
-    premultiplied = tags is not None and tags.premultiplied
-    if premultiplied and bands.alpha is not None:
-        notes.append("premultiplied alpha: the result is saved with straight alpha")
-        bands = _unpremultiply(bands)
-    working = _to_working(bands, _blob(image, "icc-profile-data"), notes)
+    working = _to_working(bands, blob_field(image, "icc-profile-data"), notes)
     # libvips turns AVIF upright itself, as its standard asks; the EXIF orientation is only a copy.
-    orientation = 1 if name == "avif" else _field(image, "orientation", 1)
+    orientation = 1 if name == "avif" else number_field(image, "orientation", 1)
     pixels, alpha = _to_arrays(working.colour, working.alpha)
     return Scan(
         pixels=upright(pixels, orientation),
@@ -114,10 +130,10 @@ def _split_bands(path: Path, image: pyvips.Image, notes: list[str]) -> _Bands:
         notes.append("Lab colour: the result is saved as sRGB")
         image = image.colourspace("rgb16")
     if image.format not in ("uchar", "ushort"):
-        words = _DEPTH_WORDS.get(image.format, image.format)
+        words = _DEPTH_WORDS.get(str(image.format), str(image.format))
         raise _unsupported_depth(path, words)
     bit_depth = 8 if image.format == "uchar" else 16
-    significant = _field(image, "bits-per-sample", bit_depth)
+    significant = number_field(image, "bits-per-sample", bit_depth)
     if bit_depth == 16 and significant in (10, 12):
         # libvips shifts 10 and 12 bits up and leaves zeros below: white would not be white.
         image = image | (image >> significant)
@@ -133,24 +149,12 @@ def _split_bands(path: Path, image: pyvips.Image, notes: list[str]) -> _Bands:
         notes.append(f"{image.bands - channels - 1} extra channels were left out")
     colour = image if image.bands == channels else image.extract_band(0, n=channels)
     alpha = image.extract_band(channels) if image.bands > channels else None
-    wide = bit_depth == 16
-    tag = {1: "grey16" if wide else "b-w", 3: "rgb16" if wide else "srgb", 4: "cmyk"}[channels]
-    return _Bands(colour.copy(interpretation=tag), alpha, bit_depth)
+    return _Bands(tagged(colour, cmyk=channels == 4), alpha, bit_depth)
 
 
 def _unsupported_depth(path: Path, words: str) -> PhotoError:
     return PhotoUnsupported(
         path, f"{words} samples cannot be restored; save it with 8 or 16 bits per channel first"
-    )
-
-
-def _unpremultiply(bands: _Bands) -> _Bands:
-    assert bands.alpha is not None
-    full = 255 if bands.bit_depth == 8 else 65535
-    straight = bands.colour.bandjoin(bands.alpha).unpremultiply(max_alpha=full)
-    colour = straight.extract_band(0, n=bands.channels).rint().cast(bands.colour.format)
-    return _Bands(
-        colour.copy(interpretation=bands.colour.interpretation), bands.alpha, bands.bit_depth
     )
 
 
@@ -164,7 +168,7 @@ def _to_working(bands: _Bands, icc: bytes | None, notes: list[str]) -> _Working:
     if icc is not None:
         try:
             profile = try_profile(icc, bands.channels)
-        except BadProfile:
+        except ProfileError:
             kind = {0: "damaged", 1: "for grey", 3: "for RGB", 4: "for CMYK"}[profile_channels(icc)]
             why = kind if profile_channels(icc) != bands.channels else "damaged"
             notes.append(f"the colour profile is {why} and was left out; sRGB is assumed")
@@ -195,10 +199,9 @@ def _to_arrays(colour: pyvips.Image, alpha: pyvips.Image | None) -> tuple[Sample
     dtype = np.dtype(np.uint8 if colour.format == "uchar" else np.uint16)
     height, width = colour.height, colour.width
     if alpha is None:
-        buffer = colour.write_to_memory()
-        return np.frombuffer(buffer, dtype).reshape(height, width, 3), None
-    pixels = np.empty((height, width, 3), dtype)
-    plane = np.empty((height, width), dtype)
+        return samples_of(colour), None
+    pixels: Samples = np.empty((height, width, 3), dtype)
+    plane: Samples = np.empty((height, width), dtype)
     region = pyvips.Region.new(colour.bandjoin(alpha))
     for top in range(0, height, _STRIP_ROWS):
         rows = min(_STRIP_ROWS, height - top)
@@ -209,37 +212,13 @@ def _to_arrays(colour: pyvips.Image, alpha: pyvips.Image | None) -> tuple[Sample
 
 
 def _metadata_of(
-    image: pyvips.Image, tags: TiffTags | None
+    image: pyvips.Image, tags: TiffTags | None, dpi: tuple[float, float] | None
 ) -> tuple[Metadata, tuple[str, ...]]:
     if tags is not None:
         return checked_metadata(exif=tags.exif, xmp=tags.xmp, iptc=tags.iptc, dpi=tags.dpi)
-    # libvips says 1 pixel per mm where a file says nothing; no scan has 25.4 dpi.
-    known = (image.xres, image.yres) != (1.0, 1.0) and image.xres > 0 and image.yres > 0
     return checked_metadata(
-        exif=_blob(image, "exif-data"),
-        xmp=_blob(image, "xmp-data"),
-        iptc=_blob(image, "iptc-data"),
-        dpi=(image.xres * 25.4, image.yres * 25.4) if known else None,
+        exif=blob_field(image, "exif-data"),
+        xmp=blob_field(image, "xmp-data"),
+        iptc=blob_field(image, "iptc-data"),
+        dpi=dpi,
     )
-
-
-def _blob(image: pyvips.Image, name: str) -> bytes | None:
-    return bytes(image.get(name)) if name in image.get_fields() else None
-
-
-def _field(image: pyvips.Image, name: str, otherwise: int) -> int:
-    return int(image.get(name)) if name in image.get_fields() else otherwise
-
-
-def _is_animated_png(descriptor: int) -> bool:
-    """Whether an animation control chunk stands before the pixels (APNG 1.0)."""
-    offset, size = 8, os.fstat(descriptor).st_size
-    while offset + 8 <= size:
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        head = os.read(descriptor, 8)
-        if head[4:8] == b"acTL":
-            return True
-        if head[4:8] == b"IDAT":
-            return False
-        offset += 12 + int.from_bytes(head[:4], "big")
-    return False

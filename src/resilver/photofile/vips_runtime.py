@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
+import numpy as np
 import pyvips
+from numpy.typing import NDArray
 
 from resilver.errors import PhotoUnreadable
 
@@ -16,6 +23,9 @@ pyvips.cache_set_max(0)
 # pyvips passes libvips warnings to Python's logging, which prints them to stderr when a program has
 # set up no logging. They stay available to a program that has.
 logging.getLogger("pyvips").addHandler(logging.NullHandler())
+
+Result = TypeVar("Result")
+Samples = NDArray[np.uint8 | np.uint16]
 
 _CUT_SHORT = (
     "premature end",
@@ -36,3 +46,80 @@ def unreadable(path: Path, error: Exception, format_name: str) -> PhotoUnreadabl
     if any(words in said for words in _CUT_SHORT):
         return PhotoUnreadable(path, f"the {format_name.upper()} file is truncated or damaged")
     return PhotoUnreadable(path, f"the {format_name.upper()} data is damaged beyond decoding")
+
+
+def apart(work: Callable[[], Result], stop: Callable[[], None] | None = None) -> Result:
+    """Do libvips work in a thread of its own, and wait for it.
+
+    Python raises KeyboardInterrupt in whatever Python code the main thread comes to next. After a
+    long call into libvips that is one of pyvips's callbacks (it logs), where the exception is lost
+    and with it the person's Ctrl-C. Here the main thread waits outside.
+
+    Args:
+        work: what to do.
+        stop: called on an interrupt, to end the work early; it is waited for in any case.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    with ThreadPoolExecutor(1, thread_name_prefix="resilver-file") as pool:
+        future = pool.submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            if stop is not None:
+                stop()
+            while not future.done():
+                # A second Ctrl-C must not close the file under the worker; the first is raised.
+                with suppress(KeyboardInterrupt):
+                    wait([future])
+            raise
+
+
+def image_of(pixels: Samples, *, cmyk: bool = False) -> pyvips.Image:
+    """(H, W, C) samples as an image of C bands, without a copy: grey, RGB or CMYK, no alpha."""
+    height, width, bands = pixels.shape
+    wide = pixels.dtype == np.uint16
+    data = np.ascontiguousarray(pixels).data
+    image = pyvips.Image.new_from_memory(
+        data, width, height, bands, cast(Any, "ushort" if wide else "uchar")
+    )
+    return tagged(image, cmyk=cmyk)
+
+
+def tagged(image: pyvips.Image, *, cmyk: bool = False) -> pyvips.Image:
+    """The image with the colour space that its bands and depth stand for here."""
+    wide = image.format == "ushort"
+    if cmyk:
+        name = "cmyk"
+    elif image.bands < 3:
+        name = "grey16" if wide else "b-w"
+    else:
+        name = "rgb16" if wide else "srgb"
+    return image.copy(interpretation=name)
+
+
+def samples_of(image: pyvips.Image) -> Samples:
+    """The pixels (H, W, C) of an image of unsigned 8 or 16 bits, computed once."""
+    dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
+    flat = np.frombuffer(image.write_to_memory(), dtype)
+    return flat.reshape(image.height, image.width, image.bands)
+
+
+def blob_field(image: pyvips.Image, name: str) -> bytes | None:
+    """A block of bytes that the file carried, or None."""
+    return bytes(cast(Any, image.get(name))) if name in image.get_fields() else None
+
+
+def number_field(image: pyvips.Image, name: str, otherwise: int) -> int:
+    """A whole number from the file's header."""
+    return int(cast(Any, image.get(name))) if name in image.get_fields() else otherwise
+
+
+def with_blob(image: pyvips.Image, name: str, data: bytes | None) -> pyvips.Image:
+    """The image with a block of bytes set, or taken away (None)."""
+    changed = image.copy()
+    if data is not None:
+        changed.set_type(pyvips.GValue.blob_type, name, cast(Any, data))
+    elif name in changed.get_fields():
+        changed.remove(name)
+    return changed

@@ -29,7 +29,7 @@ _OPEN = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _CLOSE = b'\n<?xpacket end="w"?>'
 
 
-class BadPacket(ValueError):
+class PacketError(ValueError):
     """Not an XMP packet, or one that is not well-formed."""
 
 
@@ -37,12 +37,12 @@ def parse_xmp(packet: bytes) -> tuple[ET.Element, dict[str, str]]:
     """The root element of a packet, and its prefixes by namespace.
 
     Raises:
-        BadPacket: not well-formed, no RDF inside, or it declares entities (which XMP never does;
+        PacketError: not well-formed, no RDF inside, or it declares entities (which XMP never does;
             an expanding entity is an attack).
     """
     packet = packet.strip(b"\0 \r\n\t")
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
-        raise BadPacket("the packet declares entities")
+        raise PacketError("the packet declares entities")
     prefixes: dict[str, str] = {}
     try:
         depth = 0
@@ -52,14 +52,14 @@ def parse_xmp(packet: bytes) -> tuple[ET.Element, dict[str, str]]:
                 prefixes.setdefault(uri, prefix)
             depth += {"start": 1, "end": -1}.get(event, 0)
             if depth > _DEEPEST:
-                raise BadPacket("the packet is nested too deep")
+                raise PacketError("the packet is nested too deep")
         root = ET.fromstring(packet)
-    except BadPacket:
+    except PacketError:
         raise
     except (ET.ParseError, ValueError, LookupError) as error:
-        raise BadPacket("the packet is not well-formed") from error
+        raise PacketError("the packet is not well-formed") from error
     if _rdf_of(root) is None:
-        raise BadPacket("the packet holds no RDF")
+        raise PacketError("the packet holds no RDF")
     return root, prefixes
 
 
@@ -95,7 +95,7 @@ def merge_xmp(
     if packet is not None:
         try:
             root, prefixes = parse_xmp(packet)
-        except BadPacket:
+        except PacketError:
             root = None
     if root is None:
         if not new:
@@ -177,8 +177,7 @@ def _serialise(root: ET.Element, prefixes: dict[str, str]) -> bytes:
         return f"{chosen[uri]}:{local}"
 
     for element in root.iter():
-        if isinstance(element.tag, str):
-            element.tag = qualified(element.tag)
+        element.tag = qualified(element.tag)
         attributes = {qualified(name): value for name, value in element.attrib.items()}
         element.attrib.clear()
         element.attrib.update(attributes)

@@ -28,6 +28,7 @@ from resilver.reporting.words import (
     printable,
     quantity,
     stage_words,
+    telling,
 )
 from resilver.stages.draft import Measurement
 
@@ -82,7 +83,7 @@ def _text(words: str) -> str:
 def _facts(report: Report) -> str:
     height, width = report.size
     facts = [
-        f"{width} × {height} pixels ({height * width / 1e6:.1f} megapixels)",
+        f"{width} \N{MULTIPLICATION SIGN} {height} pixels ({height * width / 1e6:.1f} megapixels)",
         f"{report.bit_depth} bit {'grey' if report.grey else 'colour'}",
         report.format.upper(),
         f"restored in {duration(report.seconds)}",
@@ -145,7 +146,9 @@ def _maps(report: Report) -> str:
         '<rect width="80" height="10" fill="url(#heat)"/></svg>'
     )
     heat = f"<li>2</li><li>{ramp}</li><li>{HEAT_FULL_255:.0f} or more grey levels of 255</li>"
-    invented = f"<li>{_swatch(MADE_UP_COLOUR)}not seen in the scan</li>"
+    invented = "<li>nothing</li>"
+    if report.invented_share > 0.0:
+        invented = f"<li>{_swatch(MADE_UP_COLOUR)}not seen in the scan</li>"
     return "\n".join(
         [
             _map("damage", "Damage found", damage or "<li>none</li>"),
@@ -181,12 +184,12 @@ def _measurements(report: Report) -> list[str]:
         f'<td class="number">{_text(quantity(measurement.value, measurement.unit))}</td>'
         f'<td class="number">{_threshold(measurement)}</td><td>{_bar(measurement)}</td></tr>'
         for record in report.stages
-        for measurement in record.finding.measurements
+        for measurement in telling(record.finding.measurements)
     ]
 
 
 def _threshold(measurement: Measurement) -> str:
-    return "–" if measurement.threshold is None else figure(measurement.threshold)
+    return "\N{EN DASH}" if measurement.threshold is None else figure(measurement.threshold)
 
 
 def _bar(measurement: Measurement) -> str:

@@ -20,6 +20,7 @@ from resilver.reporting.words import (
     printable,
     quantity,
     stage_words,
+    telling,
 )
 from resilver.stages.draft import Finding
 
@@ -46,9 +47,7 @@ def to_table(report: Report) -> RenderableType:
             duration(record.seconds),
         )
     parts: list[RenderableType] = [
-        Text.assemble(
-            (printable(report.source), "bold"), f"  {shape}, {duration(report.seconds)}"
-        ),
+        Text.assemble((printable(report.source), "bold"), f"  {shape}, {duration(report.seconds)}"),
         Text(headline(report)),
         rows,
     ]
@@ -66,7 +65,7 @@ def to_table(report: Report) -> RenderableType:
 def found_text(finding: Finding) -> Text:
     """What a stage found, with its measurements below."""
     text = Text(finding.words)
-    for measurement in finding.measurements:
+    for measurement in telling(finding.measurements):
         value = quantity(measurement.value, measurement.unit)
         text.append(f"\n{measurement.name} {value}, {limit(measurement)}", style="dim")
     return text

@@ -102,14 +102,19 @@ def quantity(value: float, unit: str) -> str:
 
 
 def limit(measurement: Measurement) -> str:
-    """From where on a stage acts: "acts from 2.5 %"; a figure without a threshold only informs."""
+    """From where on a stage acts: "acts from 2.5"; a figure without a threshold only informs."""
     if measurement.threshold is None:
         return "for information"
-    return f"acts from {quantity(measurement.threshold, measurement.unit)}"
+    return f"acts from {figure(measurement.threshold)}"
+
+
+def telling(measurements: tuple[Measurement, ...]) -> list[Measurement]:
+    """The measurements worth a line: what decides, and of what only informs what is not zero."""
+    return [one for one in measurements if one.threshold is not None or one.value != 0.0]
 
 
 def joined(parts: list[str]) -> str:
-    """ "a", "a and b", "a, b and c". """
+    """ "a", "a and b", "a, b and c"."""
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
@@ -139,8 +144,10 @@ def deed(record: StageRecord) -> str:
     if not record.acted:
         return f"Left alone: {record.why}."
     strength = "" if record.strength >= 1.0 else f" at {percent(record.strength)} strength"
+    # That it acted because of what it found goes without saying; any other reason does not.
+    why = "" if record.why.startswith("found") else f" ({record.why})"
     words = stage_words(record.finding.stage).deed
-    return f"{words[0].upper()}{words[1:]}{strength} ({record.why})."
+    return f"{words[0].upper()}{words[1:]}{strength}{why}."
 
 
 def effect(record: StageRecord) -> str:

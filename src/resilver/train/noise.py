@@ -24,15 +24,18 @@ class Noise:
     grain_px: float  # blur of the grain (Gaussian sigma, pixels); 0 = white
     chroma: float  # 1: channels independent; 0: one draw for all channels
 
-    def draw(self, clean: Image, rng: np.random.Generator) -> Image:
-        """A noisy observation of `clean` (H, W, 3) in [0, 1]; not clipped."""
-        field = self._field(clean.shape, rng)
+    def draw(self, clean: Image, rng: np.random.Generator, observations: int = 1) -> Image:
+        """A noisy observation of `clean` (H, W, 3) in [0, 1]; not clipped.
+
+        With `observations` > 1 the mean of that many independent ones, drawn at once.
+        """
+        sigma = self.sigma / observations**0.5
         if self.kind == "gaussian":
-            return clean + self.sigma * field
+            return clean + np.float32(sigma) * self._field(clean.shape, rng)
         if self.kind == "poisson":
             # Photon counts: variance proportional to brightness, `sigma` at mid-grey. A real
-            # Poisson draw is skewed, which the normal field is not; both shares are drawn.
-            peak = 0.5 / max(self.sigma, 1e-3) ** 2
+            # Poisson draw is skewed, which the normal field is not.
+            peak = 0.5 / max(sigma, 1e-3) ** 2
             counts = rng.poisson(np.maximum(clean, 0) * peak).astype(np.float32)
             shot = counts / np.float32(peak) - clean
             if self.chroma == 0.0:
@@ -40,7 +43,7 @@ class Noise:
             return clean + shot
         # Film: densest in the mid-tones, falls off to both ends (Newson et al., 2017), never to 0.
         strength = 0.35 + 2.6 * np.clip(clean * (1.0 - clean), 0.0, 0.25)
-        return clean + np.float32(self.sigma) * strength.astype(np.float32) * field
+        return clean + np.float32(sigma) * strength * self._field(clean.shape, rng)
 
     def _field(self, shape: tuple[int, ...], rng: np.random.Generator) -> Image:
         """Unit-variance noise (H, W, 3), blurred to the grain's size."""

@@ -25,6 +25,7 @@ class RecipeInfo:
     reference: str  # paper or standard
     batch: int  # samples a step
     learning_rate: float  # peak of the cosine
+    limits: str  # where it disappoints, for the card
 
 
 class Recipe(Protocol):

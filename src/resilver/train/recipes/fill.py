@@ -35,7 +35,10 @@ class FillRecipe:
         summary="Fills damaged pixels from their surroundings; clears stains that let light through.",
         reference="Liu et al. 2018 (irregular holes); Gortler et al. 1996 (pull-push)",
         batch=4,
-        learning_rate=6e-4,
+        learning_rate=1e-3,
+        limits=(
+            "Large holes are filled smoothly: nothing that was wholly lost is brought back."
+        ),
     )
     input_names: tuple[str, ...] = ("image", "marks")
     output_names: tuple[str, ...] = ("filled",)

@@ -1,0 +1,31 @@
+"""Many photos in one go: which files, what their results are called, how each one ended.
+
+Nothing is printed here. `select` decides all that can be decided without opening a photo;
+`restore_each` restores one after another, and a photo that fails never stops the rest.
+"""
+
+from resilver.batch.running import BatchProgress, Outcome, Summary, explain, restore_each
+from resilver.batch.selection import (
+    Assignment,
+    Naming,
+    Refusal,
+    ReportKind,
+    Selection,
+    find_photos,
+    select,
+)
+
+__all__ = [
+    "Assignment",
+    "BatchProgress",
+    "Naming",
+    "Outcome",
+    "Refusal",
+    "ReportKind",
+    "Selection",
+    "Summary",
+    "explain",
+    "find_photos",
+    "restore_each",
+    "select",
+]

@@ -1,0 +1,169 @@
+"""Restores the photos of a selection one after another."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from resilver.batch.selection import Assignment, ReportKind
+from resilver.errors import PhotoDenied, PhotoError, PhotoNotWritten, ResilverError
+from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
+from resilver.photofile.writing import write_whole
+from resilver.report import Report
+from resilver.reporting import digital_source_type, to_html, to_json
+from resilver.version import SOFTWARE
+
+BatchProgress = Callable[
+    [int, str, float], None
+]  # (index of the photo, step, share 0..1 of the photo)
+
+_RENDER: dict[ReportKind, Callable[[Report], str]] = {"html": to_html, "json": to_json}
+
+
+class Restorer(Protocol):
+    """What a batch needs of a pipeline."""
+
+    def restore(
+        self, photo: Photo, progress: Callable[[str, float], None] | None = None
+    ) -> tuple[Photo, Report]: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one photo ended."""
+
+    source: Path
+    target: Path
+    seconds: float  # opening, restoring and saving
+    report: Report | None  # None where it failed; holds pictures, so let go of it soon
+    error: str | None = None  # one sentence naming the file and the reason; None = all is well
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended, in numbers."""
+
+    restored: int = 0  # written, with changes
+    unchanged: int = 0  # written, nothing needed mending
+    failed: int = 0
+    skipped: int = 0  # results of earlier runs
+    ignored: int = 0  # files that are no images
+    left: int = 0  # not reached when the run was stopped
+    seconds: float = 0.0
+
+    def count(self, outcome: Outcome) -> Summary:
+        """With one more outcome."""
+        if outcome.error is not None or outcome.report is None:
+            return replace(self, failed=self.failed + 1)
+        if any(record.acted for record in outcome.report.stages):
+            return replace(self, restored=self.restored + 1)
+        return replace(self, unchanged=self.unchanged + 1)
+
+
+def restore_each(
+    assignments: Iterable[Assignment],
+    pipeline: Restorer,
+    *,
+    overwrite: bool = False,
+    max_megapixels: float = DEFAULT_MAX_MEGAPIXELS,
+    progress: BatchProgress = lambda _index, _step, _share: None,
+) -> Iterator[Outcome]:
+    """Restores and saves each photo, and yields how it ended; what fails does not stop the rest.
+
+    Every file is written whole or not at all. KeyboardInterrupt passes through.
+    """
+    for index, assignment in enumerate(assignments):
+        started = time.perf_counter()
+        report: Report | None = None
+        error: str | None = None
+        try:
+            report = _restore_one(
+                assignment,
+                pipeline,
+                overwrite,
+                max_megapixels,
+                lambda step, share, index=index: progress(index, step, share),
+            )
+        except Exception as raised:  # a photo that fails must not stop the rest
+            error = explain(assignment.source, raised)
+        yield Outcome(
+            assignment.source, assignment.target, time.perf_counter() - started, report, error
+        )
+
+
+def explain(path: Path, error: Exception) -> str:
+    """One sentence naming the file and the reason, whatever was raised over it."""
+    if isinstance(error, PhotoError):
+        # A result that cannot be written names its own file: say whose result it is.
+        return str(error) if error.path == path else f"{path}: {error}"
+    if isinstance(error, ResilverError):
+        return f"{path}: {error}"
+    if isinstance(error, MemoryError):
+        return f"{path}: there is not enough memory to restore it"
+    places = traceback.extract_tb(error.__traceback__)
+    place = f"; {Path(places[-1].filename).name} line {places[-1].lineno}" if places else ""
+    words = " ".join(str(error).split())
+    return f"{path}: a fault in resilver, please report it ({type(error).__name__}: {words}{place})"
+
+
+def _restore_one(
+    assignment: Assignment,
+    pipeline: Restorer,
+    overwrite: bool,
+    max_megapixels: float,
+    progress: Callable[[str, float], None],
+) -> Report:
+    progress("open", 0.0)
+    # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
+    photo, report = pipeline.restore(
+        Photo.open(assignment.source, max_megapixels=max_megapixels),
+        lambda step, share: progress(step, 0.02 + 0.9 * share),
+    )
+    progress("save", 0.92)
+    # Rendered first, so that the photo and its reports appear within one moment or not at all.
+    texts = [(path, _RENDER[kind](report)) for kind, path in assignment.reports]
+    make_folder(assignment.target.parent)
+    photo.save(
+        assignment.target,
+        overwrite=overwrite,
+        software=SOFTWARE,
+        digital_source_type=digital_source_type(report),
+    )
+    for path, text in texts:
+        write_text(path, text, overwrite=overwrite)
+    progress("done", 1.0)
+    return report
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it.
+
+    Raises:
+        PhotoNotWritten, PhotoDenied: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise PhotoDenied(folder, "no permission to make this folder") from error
+    except OSError as error:
+        raise PhotoNotWritten(folder, f"cannot be made a folder ({error.strerror})") from error
+
+
+def write_text(path: Path, text: str, *, overwrite: bool) -> None:
+    """Writes a text file as UTF-8: whole or not at all.
+
+    Raises:
+        PhotoNotWritten, PhotoDenied: it cannot be written, or is already there.
+    """
+    data = text.encode("utf-8")
+
+    def fill(descriptor: int) -> None:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+
+    write_whole(path, fill, overwrite=overwrite)

@@ -1,0 +1,242 @@
+"""Which files a run takes, and where each result goes: decided before any photo is opened.
+
+The rules, in the order in which they are asked:
+
+- A file that is named is always taken; whether it is a photo shows when it is opened.
+- A folder is searched with its sub-folders. What does not look like an image by its suffix, and
+  hidden files, are left aside and counted; what ends in the result suffix is a result of an
+  earlier run and is skipped; what is named twice is taken once.
+- The output folder must not lie inside a folder that is searched: results would lie among the
+  scans, and the next run would take them for scans. (The folder itself is allowed: that is the
+  same as naming none, and results are told apart by their suffix.)
+- No result replaces a scan of the run, another result of the run, or, without `overwrite`, any
+  file that is already there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from resilver.errors import OptionError
+from resilver.photofile.formats import (
+    FALLBACK_SUFFIX,
+    RAW_SUFFIXES,
+    READABLE_SUFFIXES,
+    WRITABLE_FORMATS,
+)
+
+ReportKind = Literal["html", "json"]
+
+# Images that are not read: taken from folders all the same, so that the person hears about them.
+_OTHER_IMAGE_SUFFIXES = frozenset({".bmp", ".jp2", ".j2k", ".jxl", ".psd", ".heics", ".exr"})
+_IMAGE_SUFFIXES = READABLE_SUFFIXES | _OTHER_IMAGE_SUFFIXES
+_CASE_MATTERS = sys.platform not in ("win32", "darwin")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What results are called and where they go."""
+
+    folder: Path | None = None  # None = beside each source
+    suffix: str = "_restored"  # put after the name
+    extension: str | None = None  # ".png"; None = the source's own where it can be written
+    reports: tuple[ReportKind, ...] = ()
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.extension is not None and self.extension.lower() not in WRITABLE_FORMATS:
+            known = ", ".join(sorted(suffix.lstrip(".") for suffix in WRITABLE_FORMATS))
+            raise OptionError(
+                f"results cannot be written as {self.extension.lstrip('.')!r}; there are: {known}"
+            )
+        if any(separator in self.suffix for separator in ("/", "\\", "\0")):
+            raise OptionError(f"a suffix is part of a file name, {self.suffix!r} is not")
+        if self.folder is None:
+            return
+        if self.folder.is_file():
+            raise OptionError(f"the output {self.folder} is a file, not a folder")
+        if not self.folder.exists() and self.folder.suffix.lower() in WRITABLE_FORMATS:
+            raise OptionError(
+                f"the output {self.folder} is called like a photo, but names a folder; "
+                "what results are called is decided by the suffix and the extension"
+            )
+
+    def target(self, source: Path, below: Path) -> Path:
+        """Where the result of `source` goes.
+
+        Args:
+            below: the source's folder relative to the folder that was searched; "." for a file
+                that was named.
+        """
+        folder = source.parent if self.folder is None else self.folder / below
+        return folder / f"{source.stem}{self.suffix}{self.extension or _extension(source)}"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One photo to restore, and what will be written."""
+
+    source: Path
+    target: Path
+    reports: tuple[tuple[ReportKind, Path], ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file or folder that cannot be taken."""
+
+    path: Path
+    reason: str  # without the file's name
+
+    @property
+    def words(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a run will do."""
+
+    assignments: tuple[Assignment, ...]
+    refusals: tuple[Refusal, ...]
+    results: tuple[Path, ...]  # skipped: results of earlier runs
+    ignored: int  # files in folders that are no images
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the paths given come to."""
+
+    photos: tuple[tuple[Path, Path], ...]  # (file, its folder below the one that was searched)
+    refusals: tuple[Refusal, ...]
+    results: tuple[Path, ...]  # left out: results of earlier runs
+    ignored: int  # files in folders that are no images
+
+
+def find_photos(paths: list[Path], naming: Naming) -> Found:
+    """The photos under `paths` (files and folders), each once."""
+    search = _Search(naming)
+    for path in paths:
+        if path.is_dir():
+            search.folder(path)
+        else:
+            search.take(path, Path())
+    return Found(
+        tuple(search.photos.values()), tuple(search.refusals), tuple(search.results), search.ignored
+    )
+
+
+def select(paths: list[Path], naming: Naming) -> Selection:
+    """Finds the photos under `paths` (files and folders) and names their results."""
+    found = find_photos(paths, naming)
+    refusals = list(found.refusals)
+    assignments: list[Assignment] = []
+    taken: dict[str, Path] = {}  # identity of a file to write -> the source it comes from
+    scans = {_identity(_real(path)) for path, _ in found.photos}
+    # RAW and JPEG of one shot share a name: their reports must not.
+    stems = Counter(_stem(naming, path, below) for path, below in found.photos)
+    for path, below in found.photos:
+        target = naming.target(path, below)
+        stem = path.name if stems[_stem(naming, path, below)] > 1 else path.stem
+        reports: tuple[tuple[ReportKind, Path], ...] = tuple(
+            (kind, target.with_name(f"{stem}_report.{kind}"))
+            for kind in dict.fromkeys(naming.reports)
+        )
+        writes = [target, *(report for _, report in reports)]
+        reason = _obstacle(writes, scans, taken, naming)
+        if reason is not None:
+            refusals.append(Refusal(path, reason))
+            continue
+        taken.update((_identity(file), path) for file in writes)
+        assignments.append(Assignment(path, target, reports))
+    return Selection(tuple(assignments), tuple(refusals), found.results, found.ignored)
+
+
+class _Search:
+    """Collects photos; what is met twice is taken once."""
+
+    def __init__(self, naming: Naming) -> None:
+        self.naming = naming
+        self.photos: dict[Path, tuple[Path, Path]] = {}  # by the file behind links
+        self.refusals: list[Refusal] = []
+        self.results: list[Path] = []
+        self.ignored = 0
+
+    def take(self, path: Path, below: Path) -> None:
+        self.photos.setdefault(_real(path), (path, below))
+
+    def folder(self, folder: Path) -> None:
+        """Takes the photos of a folder and its sub-folders, in the order of their names."""
+        output = self.naming.folder
+        if output is not None and _real(folder) in _real(output).parents:
+            reason = (
+                f"the output folder {output} lies inside it; choose one outside, "
+                "or none to write beside the photos"
+            )
+            self.refusals.append(Refusal(folder, reason))
+            return
+        empty = True
+        for path in self._files(folder):
+            if path.name.startswith(".") or path.suffix.lower() not in _IMAGE_SUFFIXES:
+                self.ignored += 1
+                continue
+            empty = False
+            if self.naming.suffix and path.stem.endswith(self.naming.suffix):
+                self.results.append(path)
+            else:
+                self.take(path, path.parent.relative_to(folder))
+        if empty:
+            self.refusals.append(Refusal(folder, "no photos were found in this folder"))
+
+    def _files(self, folder: Path) -> Iterator[Path]:
+        for place, folders, names in os.walk(folder, onerror=self._refuse):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(place, name) for name in sorted(names))
+
+    def _refuse(self, error: OSError) -> None:
+        reason = f"the folder cannot be read ({error.strerror})"
+        self.refusals.append(Refusal(Path(os.fsdecode(error.filename)), reason))
+
+
+def _stem(naming: Naming, path: Path, below: Path) -> str:
+    return _identity(naming.target(path, below).with_name(path.stem))
+
+
+def _obstacle(
+    writes: list[Path], scans: set[str], taken: dict[str, Path], naming: Naming
+) -> str | None:
+    """Why these files must not be written; None where they may."""
+    for file in writes:
+        identity = _identity(file)
+        if identity in scans:
+            return f"its result {file} would replace a scan; choose another suffix or folder"
+        if identity in taken:
+            return f"its result {file} would replace that of {taken[identity]}"
+        if not naming.overwrite and os.path.lexists(file):
+            return f"its result {file} is already there; overwrite it with --overwrite"
+    return None
+
+
+def _extension(source: Path) -> str:
+    suffix = source.suffix.lower()
+    if suffix in WRITABLE_FORMATS:
+        return source.suffix
+    # Not written: RAW has 16 bits to keep, GIF and what is no photo at all have not.
+    return FALLBACK_SUFFIX["raw"] if suffix in RAW_SUFFIXES else FALLBACK_SUFFIX["gif"]
+
+
+def _real(path: Path) -> Path:
+    """The file behind links; a path of no file stands for itself."""
+    return Path(os.path.realpath(path))
+
+
+def _identity(path: Path) -> str:
+    """The same for two names of one file to be."""
+    real = str(_real(path.parent) / path.name)
+    return real if _CASE_MATTERS else real.casefold()

@@ -1,0 +1,291 @@
+"""The command line: one command a library call. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from resilver.commands import flags
+from resilver.errors import OptionError, ResilverError
+from resilver.version import __version__
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="resilver",
+    help="Brings old photographs back, and says honestly what it changed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="The networks that come with resilver.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+
+@contextmanager
+def plain_errors() -> Generator[None]:
+    """Turns what the library raises on purpose into one line and an exit code."""
+    try:
+        yield
+    except OptionError as error:
+        typer.echo(f"resilver: {error}", err=True)
+        raise typer.Exit(2) from error
+    except ResilverError as error:
+        typer.echo(f"resilver: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.echo("resilver: stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"resilver {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Brings old photographs back, and says honestly what it changed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A file name that the terminal cannot show must not end the run.
+            stream.reconfigure(errors="backslashreplace")
+
+
+@app.command()
+def restore(
+    paths: flags.Paths = None,
+    *,
+    inputs: flags.Input = None,
+    output: flags.Output = None,
+    suffix: flags.Suffix = "_restored",
+    ext: flags.Ext = None,
+    report: flags.Reports = None,
+    dry_run: flags.DryRun = False,
+    overwrite: flags.Overwrite = False,
+    quiet: flags.Quiet = False,
+    max_megapixels: flags.MaxMegapixels = 500.0,
+    only: flags.Only = None,
+    skip: flags.Skip = None,
+    force: flags.Force = None,
+    repair: flags.Repair = 1.0,
+    denoise: flags.Denoise = None,
+    fill: flags.Fill = "learned",
+    mask: flags.Mask = None,
+    mask_mode: flags.MaskMode = "add",
+    denoise_model: flags.DenoiseModel = None,
+    licence: flags.Licence = "any",
+    tile: flags.Tile = None,
+    threads: flags.Threads = None,
+) -> None:
+    """Restore photos, and folders of photos.
+
+    Every stage measures first and acts only where it finds its defect.
+
+    The scans are never written to. A photo that fails is named and does not stop the rest.
+    """
+    with plain_errors():
+        from resilver.batch import Naming
+        from resilver.commands import asking, restoring
+
+        naming = Naming(
+            folder=output,
+            suffix=suffix,
+            extension=asking.extension(ext),
+            reports=asking.report_kinds(report or []),
+            overwrite=overwrite,
+        )
+        options = asking.options(
+            only=only,
+            skip=skip,
+            force=force,
+            repair=repair,
+            denoise=denoise,
+            fill=fill,
+            mask=mask,
+            mask_mode=mask_mode,
+            denoise_model=denoise_model,
+            licence=licence,
+            tile_px=tile,
+            threads=threads,
+            max_megapixels=max_megapixels,
+        )
+        run = restoring.plan_photos if dry_run else restoring.restore_photos
+        given = _given(paths, inputs)
+        code = run(given, naming, options, max_megapixels=max_megapixels, quiet=quiet)
+        raise typer.Exit(code)
+
+
+@app.command()
+def diagnose(
+    paths: flags.Paths = None,
+    *,
+    inputs: flags.Input = None,
+    only: flags.Only = None,
+    skip: flags.Skip = None,
+    denoise_model: flags.DenoiseModel = None,
+    licence: flags.Licence = "any",
+    max_megapixels: flags.MaxMegapixels = 500.0,
+    tile: flags.Tile = None,
+    threads: flags.Threads = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Measure what is wrong with photos; write nothing."""
+    with plain_errors():
+        from resilver.commands import asking, diagnosing
+
+        options = asking.options(
+            only=only,
+            skip=skip,
+            denoise_model=denoise_model,
+            licence=licence,
+            tile_px=tile,
+            threads=threads,
+        )
+        given = _given(paths, inputs)
+        code = diagnosing.diagnose_photos(
+            given, options, max_megapixels=max_megapixels, as_json=json
+        )
+        raise typer.Exit(code)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """List the networks: what they do, how large they are, what they may be used for."""
+    with plain_errors():
+        from resilver.commands import weights
+
+        raise typer.Exit(weights.list_models())
+
+
+@models_app.command("verify")
+def models_verify() -> None:
+    """Check every network against the SHA-256 on its card."""
+    with plain_errors():
+        from resilver.commands import weights
+
+        raise typer.Exit(weights.verify_models())
+
+
+@app.command()
+def age(
+    photo: Annotated[Path, typer.Argument(help="A good photo.")],
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The aged photo to write.")
+    ],
+    seed: flags.Seed = 0,
+    preset: Annotated[
+        Literal["demo", "light", "heavy"], typer.Option(help="How badly it was kept.")
+    ] = "demo",
+    masks: Annotated[
+        bool, typer.Option("--masks", help="Write a mask of each kind of damage as well.")
+    ] = False,
+    overwrite: flags.Overwrite = False,
+) -> None:
+    """Make an old photo of a good one: scratches, tears, stains, dust, fading, grain."""
+    with plain_errors():
+        from resilver.commands import ageing
+
+        raise typer.Exit(
+            ageing.age_photo(
+                photo, output, seed=seed, preset=preset, masks=masks, overwrite=overwrite
+            )
+        )
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="damage, fill or denoise.")],
+    *,
+    minutes: flags.Minutes,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where state and weights go.")],
+    data: Annotated[
+        list[Path], typer.Option(metavar="PATH...", help="Folders, photos or tar files of photos.")
+    ],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DATA", help="More data, so that --data packs/*.tar works."),
+    ] = None,
+    clean_targets: Annotated[
+        bool, typer.Option("--clean-targets", help="denoise: learn from clean photos instead.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Go on where an earlier run stopped.")
+    ] = True,
+    data_licence: Annotated[
+        Literal["clean", "research"],
+        typer.Option(help="What the data permits; goes on the network's card."),
+    ] = "research",
+    data_note: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the data is; goes on the network's card.")
+    ] = "",
+    seed: flags.Seed = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
+    threads: flags.Threads = None,
+) -> None:
+    """Train a network by its recipe and export it (needs the extra 'train')."""
+    with plain_errors():
+        from resilver.commands import training
+
+        raise typer.Exit(
+            training.train_recipe(
+                recipe,
+                [*data, *(more or [])],
+                out,
+                minutes=minutes,
+                clean_targets=clean_targets,
+                resume=resume,
+                licence=data_licence,
+                note=data_note,
+                seed=seed,
+                workers=workers,
+                threads=threads,
+            )
+        )
+
+
+@app.command()
+def learn_noise(
+    folder: Annotated[Path, typer.Argument(help="Your scans; NAME_a and NAME_b are one print.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The weight file to write.")],
+    minutes: flags.Minutes = 20.0,
+) -> None:
+    """Tune the denoiser on your own scans (needs the extra 'train')."""
+    with plain_errors():
+        from resilver.commands import training
+
+        raise typer.Exit(training.learn_noise_of(folder, out, minutes=minutes))
+
+
+def _given(paths: list[Path] | None, inputs: list[Path] | None) -> list[Path]:
+    given = [*(paths or []), *(inputs or [])]
+    if not given:
+        raise OptionError("name a photo or a folder of photos")
+    return given
+
+
+def main() -> None:
+    """What the command `resilver` runs."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

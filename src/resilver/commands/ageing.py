@@ -1,0 +1,51 @@
+"""`resilver age`: makes an old photo of a good one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.ageing import KINDS, AgeingRecipe, age
+from resilver.commands.screen import Screen
+from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
+from resilver.version import SOFTWARE
+
+Preset = Literal["demo", "light", "heavy"]
+
+_PRESETS = {
+    "demo": AgeingRecipe.demo,
+    "light": AgeingRecipe.light,
+    "heavy": AgeingRecipe.heavy,
+}
+
+
+def age_photo(
+    path: Path, out: Path, *, seed: int, preset: Preset, masks: bool, overwrite: bool
+) -> int:
+    """Ages one photo and writes it, and on request one mask a kind of damage; returns 0."""
+    screen = Screen()
+    photo = Photo.open(path, max_megapixels=DEFAULT_MAX_MEGAPIXELS)
+    aged = age(photo.tile_float(slice(None), slice(None)), seed, _PRESETS[preset]())
+    _save(_to_u8(aged.photo), out, path, screen, overwrite=overwrite)
+    if masks:
+        for index, kind in enumerate(KINDS):
+            mask = (aged.masks[..., index] > 0).astype(np.uint8) * np.uint8(255)
+            beside = out.with_name(f"{out.stem}_mask_{kind}.png")
+            _save(mask, beside, path, screen, overwrite=overwrite)
+    return 0
+
+
+def _save(
+    pixels: NDArray[np.uint8], path: Path, source: Path, screen: Screen, *, overwrite: bool
+) -> None:
+    # Knowing its source, the photo refuses to be written over it.
+    photo = Photo.from_array(pixels).evolve(source=source)
+    photo.save(path, overwrite=overwrite, software=SOFTWARE)
+    screen.line(str(path), "written", "green")
+
+
+def _to_u8(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)

@@ -1,0 +1,93 @@
+"""Turns what was typed into values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.batch import ReportKind
+from resilver.errors import OptionError
+from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
+from resilver.pipeline import Options
+
+
+def options(
+    *,
+    only: list[str] | None = None,
+    skip: list[str] | None = None,
+    force: list[str] | None = None,
+    repair: float = 1.0,
+    denoise: float | None = None,
+    fill: str = "learned",
+    mask: Path | None = None,
+    mask_mode: Literal["add", "replace", "subtract"] = "add",
+    denoise_model: Path | None = None,
+    licence: Literal["any", "clean"] = "any",
+    tile_px: int | None = None,
+    threads: int | None = None,
+    max_megapixels: float = DEFAULT_MAX_MEGAPIXELS,
+) -> Options:
+    """The options of a pipeline.
+
+    Raises:
+        OptionError: an unknown stage or fill, or a number out of its range.
+        PhotoError: the mask cannot be read.
+    """
+    return Options(
+        only=names(only),
+        skip=names(skip),
+        force=names(force),
+        repair=repair,
+        denoise=denoise,
+        fill=fill,
+        mask=None if mask is None else read_mask(mask, max_megapixels),
+        mask_mode=mask_mode,
+        denoise_model=denoise_model,
+        licence=licence,
+        tile_px=Options.tile_px if tile_px is None else tile_px,
+        threads=threads,
+    )
+
+
+def names(given: list[str] | None) -> tuple[str, ...]:
+    """["repair,denoise", "faces"] -> ("repair", "denoise", "faces")."""
+    parts = (part.strip() for text in given or [] for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def extension(given: str | None) -> str | None:
+    """ "png" or ".png" -> ".png"."""
+    return None if given is None else f".{given.lstrip('.')}"
+
+
+def report_kinds(given: list[str]) -> tuple[ReportKind, ...]:
+    """["html,json"] -> ("html", "json").
+
+    Raises:
+        OptionError: another kind.
+    """
+    kinds: list[ReportKind] = []
+    for name in names(given):
+        if name not in ("html", "json"):
+            raise OptionError(f"unknown report {name!r}; there are: html, json")
+        kinds.append(name)
+    return tuple(kinds)
+
+
+def read_mask(path: Path, max_megapixels: float) -> NDArray[np.uint8]:
+    """A mask painted by hand, from any image file: (H, W) uint8, white = damaged.
+
+    Of a coloured image the brightest channel counts, so that a mark in any colour on black is seen;
+    what is transparent is not marked.
+
+    Raises:
+        PhotoError: the file cannot be read.
+    """
+    photo = Photo.open(path, max_megapixels=max_megapixels)
+    planes = photo.pixels.max(axis=2)
+    if photo.alpha is not None:
+        planes = np.minimum(planes, photo.alpha)
+    return planes if planes.dtype == np.uint8 else (planes >> 8).astype(np.uint8)

@@ -1,0 +1,65 @@
+"""`resilver diagnose`: what is wrong with photos, measured; nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from resilver.batch import Naming, find_photos
+from resilver.commands.planning import Diagnosis, plan_photo
+from resilver.commands.screen import Screen
+from resilver.commands.showing import plan_lines
+from resilver.pipeline import Options, Pipeline
+from resilver.reporting.values import Json, dumps, finding_values
+from resilver.reporting.words import printable
+
+
+def diagnose_photos(
+    paths: list[Path], options: Options, *, max_megapixels: float, as_json: bool
+) -> int:
+    """Prints the findings for everything under `paths`; returns the exit code: 0 or 1."""
+    screen = Screen()
+    found = find_photos(paths, Naming(suffix=""))
+    for refusal in found.refusals:
+        screen.error(refusal.words)
+    failed = bool(found.refusals)
+    pipeline = Pipeline(options) if found.photos else None
+    diagnoses: list[Json] = []
+    with screen.progress() as advance:
+        for index, (path, _) in enumerate(found.photos):
+            assert pipeline is not None
+            advance(index / len(found.photos), str(path))
+            diagnosis = plan_photo(path, pipeline, max_megapixels)
+            if isinstance(diagnosis, str):
+                screen.error(diagnosis)
+                failed = True
+            elif as_json:
+                diagnoses.append(_values(diagnosis))
+            else:
+                _show(screen, diagnosis)
+    if as_json:
+        screen.text(dumps(diagnoses))
+    return 1 if failed else 0
+
+
+def _show(screen: Screen, diagnosis: Diagnosis) -> None:
+    height, width = diagnosis.size
+    grey = ", grey" if diagnosis.grey else ""
+    screen.line(
+        f"{diagnosis.source}  {width} x {height}, {diagnosis.bit_depth} bit{grey}, "
+        f"{diagnosis.format}"
+    )
+    for line in plan_lines(diagnosis.plan, deeds=False):
+        screen.line(line)
+
+
+def _values(diagnosis: Diagnosis) -> dict[str, Json]:
+    height, width = diagnosis.size
+    return {
+        "source": printable(str(diagnosis.source)),
+        "size": {"height": height, "width": width},
+        "bit_depth": diagnosis.bit_depth,
+        "grey": diagnosis.grey,
+        "format": diagnosis.format,
+        "findings": [finding_values(stage.finding) for stage in diagnosis.plan.stages],
+        "notices": list(diagnosis.plan.notices),
+    }

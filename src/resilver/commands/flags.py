@@ -1,0 +1,163 @@
+"""Every option of the command line; imported with it, so nothing heavy here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+_FILES, _STAGES, _MACHINE = "Files", "What is done", "Machine"
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="PATHS", help="Photos, and folders of photos.", show_default=False),
+]
+Input = Annotated[
+    list[Path] | None,
+    typer.Option("-i", "--input", metavar="PATH", help="Same as PATHS.", rich_help_panel=_FILES),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="Where results go; sub-folders are kept. It must not lie inside a folder of PATHS.",
+        show_default="beside each photo",
+        rich_help_panel=_FILES,
+    ),
+]
+Suffix = Annotated[
+    str, typer.Option(metavar="TEXT", help="Put after the name.", rich_help_panel=_FILES)
+]
+Ext = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TYPE",
+        help="Write results as jpg, png, tif, webp, avif or heic.",
+        show_default="as the photo; RAW as tif",
+        rich_help_panel=_FILES,
+    ),
+]
+Reports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--report",
+        metavar="html|json",
+        help="Write a report beside each result; repeat or separate by commas.",
+        rich_help_panel=_FILES,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Print what would be done, write nothing.", rich_help_panel=_FILES
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files that are there.", rich_help_panel=_FILES),
+]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Show errors only.", rich_help_panel=_FILES)
+]
+MaxMegapixels = Annotated[
+    float,
+    typer.Option(
+        min=0.001, metavar="N", help="Refuse photos larger than this.", rich_help_panel=_FILES
+    ),
+]
+
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="STAGE",
+        help="Run these stages only; repeat or separate by commas.",
+        rich_help_panel=_STAGES,
+    ),
+]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STAGE", help="Leave these stages out.", rich_help_panel=_STAGES),
+]
+Force = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="STAGE",
+        help="Let these stages act whatever they find.",
+        rich_help_panel=_STAGES,
+    ),
+]
+Repair = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, metavar="0..1", help="Strength of the repair.", rich_help_panel=_STAGES
+    ),
+]
+Denoise = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="0..1",
+        help="Strength of denoising, whatever is measured.",
+        show_default="the measured noise decides",
+        rich_help_panel=_STAGES,
+    ),
+]
+Fill = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="learned, telea, navier-stokes, biharmonic or patchmatch.",
+        rich_help_panel=_STAGES,
+    ),
+]
+Mask = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Damage painted by hand: white on black, of the photo's size.",
+        rich_help_panel=_STAGES,
+    ),
+]
+MaskMode = Annotated[
+    Literal["add", "replace", "subtract"],
+    typer.Option(
+        help="Add the mask to what is found, use it instead, or take it away.",
+        rich_help_panel=_STAGES,
+    ),
+]
+DenoiseModel = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Weights from `resilver learn-noise`.", rich_help_panel=_STAGES
+    ),
+]
+Licence = Annotated[
+    Literal["any", "clean"],
+    typer.Option(
+        help="'clean' leaves out networks that are not free for any use.",
+        rich_help_panel=_STAGES,
+    ),
+]
+
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PX", help="Side of a tile.", show_default="768", rich_help_panel=_MACHINE
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Threads of a network.",
+        show_default="all cores",
+        rich_help_panel=_MACHINE,
+    ),
+]
+
+Minutes = Annotated[float, typer.Option(min=0.01, metavar="M", help="How long to train.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed does the same again.")]

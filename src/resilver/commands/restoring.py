@@ -1,0 +1,110 @@
+"""`resilver restore`: restores photos, or tells what it would do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from resilver.batch import BatchProgress, Naming, Outcome, Selection, Summary, restore_each, select
+from resilver.commands.planning import plan_photo
+from resilver.commands.screen import Advance, Screen
+from resilver.commands.showing import plan_lines, show_outcome, show_summary
+from resilver.pipeline import Options, Pipeline
+from resilver.reporting import to_table
+
+INTERRUPTED = 130  # as shells report a command that was stopped by Ctrl-C
+
+
+def restore_photos(
+    paths: list[Path], naming: Naming, options: Options, *, max_megapixels: float, quiet: bool
+) -> int:
+    """Restores everything under `paths`; returns the exit code: 0, 1 or 130."""
+    started = time.perf_counter()
+    screen = Screen(quiet=quiet)
+    selection = select(paths, naming)
+    summary = _show_selection(screen, selection)
+    single = len(selection.assignments) == 1
+    code = 0
+    try:
+        with screen.progress() as advance:
+            # Without a photo to restore there is no need for the networks.
+            pipeline = Pipeline(options) if selection.assignments else None
+            outcomes = (
+                restore_each(
+                    selection.assignments,
+                    pipeline,
+                    overwrite=naming.overwrite,
+                    max_megapixels=max_megapixels,
+                    progress=_overall(selection, advance),
+                )
+                if pipeline is not None
+                else iter(())
+            )
+            for outcome in outcomes:
+                summary = replace(summary.count(outcome), left=summary.left - 1)
+                _show(screen, outcome, single=single)
+    except KeyboardInterrupt:
+        screen.error("every file that was written is whole", "stopped")
+        code = INTERRUPTED
+    summary = replace(summary, seconds=time.perf_counter() - started)
+    show_summary(screen, summary)
+    return code or (1 if summary.failed else 0)
+
+
+def plan_photos(
+    paths: list[Path], naming: Naming, options: Options, *, max_megapixels: float, quiet: bool
+) -> int:
+    """Tells what `restore_photos` would do, and writes nothing; returns the exit code."""
+    screen = Screen(quiet=quiet)
+    selection = select(paths, naming)
+    failed = _show_selection(screen, selection).failed
+    if not selection.assignments:
+        return 1 if failed else 0
+    pipeline = Pipeline(options)
+    with screen.progress() as advance:
+        count = len(selection.assignments)
+        for index, assignment in enumerate(selection.assignments):
+            advance(index / count, str(assignment.source))
+            planned = plan_photo(assignment.source, pipeline, max_megapixels)
+            if isinstance(planned, str):
+                screen.error(planned)
+                failed += 1
+                continue
+            screen.line(f"{assignment.source} -> {assignment.target}")
+            for _, report in assignment.reports:
+                screen.line(f"  and {report}")
+            for line in plan_lines(planned.plan, deeds=True):
+                screen.line(line)
+    return 1 if failed else 0
+
+
+def _overall(selection: Selection, advance: Advance) -> BatchProgress:
+    sources = [assignment.source for assignment in selection.assignments]
+
+    def progress(index: int, step: str, share: float) -> None:
+        words = f"{sources[index].name} {step}"
+        if len(sources) > 1:
+            words = f"{index + 1}/{len(sources)} {words}"
+        advance((index + share) / len(sources), words)
+
+    return progress
+
+
+def _show(screen: Screen, outcome: Outcome, *, single: bool) -> None:
+    show_outcome(screen, outcome)
+    if single and outcome.report is not None:
+        screen.show(to_table(outcome.report))
+
+
+def _show_selection(screen: Screen, selection: Selection) -> Summary:
+    for path in selection.results:
+        screen.line(f"{path}: a result of an earlier run, by its name", "skipped", "yellow")
+    for refusal in selection.refusals:
+        screen.error(refusal.words)
+    return Summary(
+        failed=len(selection.refusals),
+        skipped=len(selection.results),
+        ignored=selection.ignored,
+        left=len(selection.assignments),
+    )

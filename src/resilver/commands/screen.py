@@ -1,0 +1,94 @@
+"""What a person at a terminal sees: lines, errors, a progress bar where there is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from resilver.reporting.words import printable
+
+Advance = Callable[[float, str], None]  # (share of the whole run 0..1, what is going on)
+
+
+class Screen:
+    """Results go to standard output; errors and the progress bar to standard error.
+
+    Args:
+        quiet: show errors only.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._out = Console(highlight=False)
+        self._err = Console(highlight=False, stderr=True)
+
+    def line(self, words: str, verdict: str = "", style: str = "") -> None:
+        """One line, never broken; a verdict before it lines up with those of other lines."""
+        if not self.quiet:
+            self._out.print(_line(words, verdict, style), soft_wrap=True)
+
+    def text(self, text: str) -> None:
+        """Text for another program, exactly as it is."""
+        self._out.file.write(text)
+
+    def error(self, words: str, verdict: str = "failed") -> None:
+        """One line on standard error."""
+        self._err.print(_line(words, verdict, "bold red"), soft_wrap=True)
+
+    def show(self, picture: RenderableType) -> None:
+        """A table or the like."""
+        if not self.quiet:
+            self._out.print(picture)
+
+    @contextmanager
+    def progress(self) -> Generator[Advance]:
+        """A bar with the time left, as long as the block runs; nothing where there is no terminal.
+
+        Lines printed meanwhile appear above the bar.
+        """
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda _share, _words: None
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(
+            *columns,
+            console=self._err,
+            transient=True,
+            # Lines that go to a file must go there, not above the bar.
+            redirect_stdout=sys.stdout.isatty(),
+            speed_estimate_period=300.0,
+        ) as bar:
+            task = bar.add_task("", total=1.0)
+
+            def advance(share: float, words: str) -> None:
+                bar.update(task, completed=share, description=_shortened(printable(words)))
+
+            yield advance
+
+
+def _line(words: str, verdict: str, style: str) -> Text:
+    line = Text(printable(words))
+    return Text.assemble((f"{verdict:<10}", style), line) if verdict else line
+
+
+def _shortened(words: str, longest: int = 44) -> str:
+    return words if len(words) <= longest else f"…{words[1 - longest :]}"

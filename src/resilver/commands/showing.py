@@ -1,0 +1,70 @@
+"""How findings and outcomes are written in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resilver.batch import Outcome, Summary
+from resilver.commands.screen import Screen
+from resilver.pipeline import Plan
+from resilver.reporting.words import duration, limit, percent, quantity, telling
+
+
+def show_outcome(screen: Screen, outcome: Outcome) -> None:
+    """One line for one photo."""
+    if outcome.error is not None or outcome.report is None:
+        screen.error(outcome.error or f"{outcome.source}: not restored")
+        return
+    acted = [record.finding.stage for record in outcome.report.stages if record.acted]
+    what = ", ".join(acted) if acted else "nothing needed mending"
+    if outcome.report.invented_share > 0.0:
+        what += f", {percent(outcome.report.invented_share)} made up"
+    screen.line(
+        f"{outcome.source} -> {outcome.target}  {duration(outcome.seconds)}  {what}",
+        "restored" if acted else "unchanged",
+        "green",
+    )
+
+
+def show_summary(screen: Screen, summary: Summary) -> None:
+    """The last line of a run."""
+    done = summary.restored + summary.unchanged
+    parts = [f"{summary.restored} restored"]
+    if summary.unchanged:
+        parts.append(f"{summary.unchanged} needed nothing")
+    if summary.failed:
+        parts.append(f"{summary.failed} failed")
+    if summary.left:
+        parts.append(f"{summary.left} not reached")
+    if summary.skipped:
+        parts.append(f"{summary.skipped} skipped (results of earlier runs)")
+    if summary.ignored:
+        files = "file" if summary.ignored == 1 else "files"
+        parts.append(f"{summary.ignored} other {files} ignored")
+    count = done + summary.failed + summary.left
+    screen.line(
+        f"{count} photo{'' if count == 1 else 's'} in {duration(summary.seconds)}: "
+        f"{', '.join(parts)}"
+    )
+
+
+def plan_lines(plan: Plan, *, deeds: bool) -> Iterator[str]:
+    """What was found, a line a stage and a line a measurement.
+
+    Args:
+        deeds: say what would be done, not only what was found.
+    """
+    for stage in plan.stages:
+        finding = stage.finding
+        verdict = "found" if finding.act else "clean"
+        if deeds:
+            verdict = "acts" if stage.strength > 0.0 else "rests"
+        yield f"  {finding.stage:<10} {verdict:<6} {finding.words}"
+        if deeds:
+            strength = f"strength {stage.strength:g}, " if stage.strength > 0.0 else ""
+            yield f"{'':19} ({strength}{stage.why})"
+        for measured in telling(finding.measurements):
+            value = quantity(measured.value, measured.unit)
+            yield f"{'':19} {measured.name}: {value} ({limit(measured)})"
+    for notice in plan.notices:
+        yield f"  note: {notice}"

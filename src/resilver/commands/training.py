@@ -1,0 +1,92 @@
+"""`resilver train` and `resilver learn-noise`; torch is imported once it is known to be there."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from resilver.commands.screen import Screen
+from resilver.errors import OptionError, RecipeError
+from resilver.models.card import Licence
+
+INTERRUPTED = 130
+
+
+def train_recipe(
+    name: str,
+    data: list[Path],
+    out: Path,
+    *,
+    minutes: float,
+    clean_targets: bool,
+    resume: bool,
+    licence: Licence,
+    note: str,
+    seed: int,
+    workers: int,
+    threads: int | None,
+) -> int:
+    """Trains a network and exports it with its card; returns the exit code."""
+    _need_torch()
+    for path in data:
+        if not path.exists():
+            raise RecipeError(f"{path}: no such file or folder")
+    from resilver.train.run import TrainRequest, train  # noqa: PLC0415
+
+    screen = Screen()
+    request = TrainRequest(
+        name,
+        tuple(data),
+        out,
+        minutes,
+        clean_targets=clean_targets,
+        licence=licence,
+        data_note=note,
+        seed=seed,
+        workers=workers,
+        threads=threads,
+        resume=resume,
+    )
+    try:
+        card = train(request, screen.line)
+    except KeyboardInterrupt:
+        state = out / "state.pt"
+        kept = f"{state} is kept, --resume goes on from it" if state.is_file() else "nothing saved"
+        screen.error(kept, "stopped")
+        return INTERRUPTED
+    screen.line(f"{out / card.file}  {card.sha256}", "written", "green")
+    return 0
+
+
+def learn_noise_of(folder: Path, out: Path, *, minutes: float) -> int:
+    """Tunes the denoiser on a person's own scans; returns the exit code."""
+    _need_torch()
+    if not folder.is_dir():
+        raise RecipeError(f"{folder}: no such folder")
+    if out.suffix != ".onnx":
+        raise OptionError(f"{out}: the weight file must end in .onnx")
+    from resilver.train.learn_noise import learn_noise  # noqa: PLC0415
+
+    screen = Screen()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    learned = learn_noise(folder, out, minutes, screen.line)
+    for line in learned.left_out:
+        screen.error(line, "left out")
+    screen.line(
+        f"learned from {learned.pairs} prints scanned twice and {learned.singles} scanned once"
+    )
+    verdict = "better" if learned.improved else "NOT better: keep the bundled denoiser"
+    screen.line(
+        f"error on parts not learned from: {learned.error_before_255:.3f} before, "
+        f"{learned.error_after_255:.3f} after, in grey levels of 255 ({verdict})"
+    )
+    screen.line(f"{learned.weights}  use it with --denoise-model", "written")
+    return 0
+
+
+def _need_torch() -> None:
+    missing = [name for name in ("torch", "onnx", "tensorboard") if find_spec(name) is None]
+    if missing:
+        raise RecipeError(
+            f'training needs {", ".join(missing)}: install it with  pip install "resilver[train]"'
+        )

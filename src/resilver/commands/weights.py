@@ -1,0 +1,55 @@
+"""`resilver models list` and `verify`."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+
+from resilver.commands.screen import Screen
+from resilver.errors import ModelError
+from resilver.models.store import bundled_models
+
+
+def list_models() -> int:
+    """Shows the bundled networks; returns the exit code."""
+    screen = Screen()
+    models = bundled_models()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Network", style="bold", no_wrap=True)
+    table.add_column("Licence", no_wrap=True)
+    table.add_column("Size", justify="right", no_wrap=True)
+    table.add_column("Parameters", justify="right", no_wrap=True)
+    table.add_column("What it does")
+    for model in models:
+        size = model.path.stat().st_size / 1e6 if model.path.is_file() else 0.0
+        table.add_row(
+            model.card.name,
+            model.card.licence,
+            f"{size:.1f} MB" if size else "missing",
+            f"{model.card.parameters / 1e6:.2f} M",
+            model.card.summary,
+        )
+    screen.show(table)
+    screen.line(
+        "clean: free for any use. research: learned from data with limits on its use, "
+        "left out by --licence clean."
+    )
+    return 0
+
+
+def verify_models() -> int:
+    """Checks every bundled network against its card; returns the exit code: 0 or 1."""
+    screen = Screen()
+    failed = 0
+    models = bundled_models()
+    for model in models:
+        try:
+            model.verify()
+        except ModelError as error:
+            screen.error(str(error))
+            failed += 1
+        else:
+            screen.line(f"{model.card.name}  {model.card.sha256}", "verified", "green")
+    if not models:
+        screen.error("no networks are bundled with this installation")
+    return 1 if failed or not models else 0

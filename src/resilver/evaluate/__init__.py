@@ -1,0 +1,1 @@
+"""Measuring the product: test suites, recognition scores, side-by-side tables."""

@@ -1,0 +1,246 @@
+"""Photo: the pixels of one photograph and everything its file said about them.
+
+    photo = Photo.open("attic/grandmother.tif")
+    photo.save("attic/grandmother_restored.tif")
+
+Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF (still) and camera RAW; writes the first six.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.photofile.encoding import Picture, preview_of
+from resilver.photofile.formats import (
+    FALLBACK_SUFFIX,
+    FORMATS,
+    READABLE_SUFFIXES,
+    WRITABLE_FORMATS,
+)
+from resilver.photofile.metadata import Metadata
+from resilver.photofile.reading import read_scan
+from resilver.photofile.vips_runtime import Samples
+from resilver.photofile.writing import write_picture
+
+__all__ = [
+    "DEFAULT_MAX_MEGAPIXELS",
+    "READABLE_SUFFIXES",
+    "WRITABLE_FORMATS",
+    "Metadata",
+    "Photo",
+    "PhotoChanges",
+]
+
+DEFAULT_MAX_MEGAPIXELS = 500.0
+_STRIP_ROWS = 256
+_DTYPES = ("uint8", "uint16")
+_NOTHING_SAID = Metadata()
+
+
+class PhotoChanges(TypedDict, total=False):
+    """What `Photo.evolve` takes: any of the photo's fields."""
+
+    pixels: Samples
+    alpha: Samples | None
+    grey: bool
+    profile: bytes | None
+    metadata: Metadata
+    bit_depth: int
+    source: Path | None
+    format: str
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One photograph, held once.
+
+    Pixels are sRGB and upright, whatever the file's colour space and orientation were. `save`
+    brings them back into the space, the channels and the depth that the source had. The arrays are
+    read-only: a change makes a new photo.
+    """
+
+    pixels: Samples  # (H, W, 3) sRGB
+    alpha: Samples | None = None  # (H, W), straight, same dtype as pixels
+    grey: bool = False  # the source had one colour channel; the result gets one
+    profile: bytes | None = None  # ICC profile of the source, in which the result is saved
+    metadata: Metadata = _NOTHING_SAID
+    bit_depth: int = 8  # 8 or 16, of the source; the result gets as many where its format can
+    source: Path | None = None  # never written to
+    format: str = "array"  # "jpeg", "tiff", ... as opened
+    notices: tuple[str, ...] = ()  # what a person should know about the opening
+
+    def __post_init__(self) -> None:
+        pixels, alpha = self.pixels, self.alpha
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+            raise ValueError(f"pixels are (H, W, 3), not {pixels.shape}")
+        if str(pixels.dtype) not in _DTYPES:
+            raise ValueError(f"pixels are uint8 or uint16, not {pixels.dtype}")
+        if self.bit_depth not in (8, 16):
+            raise ValueError(f"the bit depth is 8 or 16, not {self.bit_depth}")
+        if alpha is not None and (alpha.shape != pixels.shape[:2] or alpha.dtype != pixels.dtype):
+            raise ValueError(f"alpha is {pixels.shape[:2]} {pixels.dtype} like the pixels")
+        object.__setattr__(self, "pixels", _read_only(pixels))
+        object.__setattr__(self, "alpha", None if alpha is None else _read_only(alpha))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)"""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def megapixels(self) -> float:
+        return self.size[0] * self.size[1] / 1e6
+
+    @property
+    def suffix(self) -> str:
+        """The suffix a result is saved under by default: the source's own, else of its format.
+
+        Camera RAW becomes ".tif" (16 bits), a GIF or an array ".png".
+        """
+        own = "" if self.source is None else self.source.suffix.lower()
+        if WRITABLE_FORMATS.get(own) == self.format:
+            return own
+        if self.format in FORMATS:
+            return FORMATS[self.format].suffixes[0]
+        return FALLBACK_SUFFIX.get(self.format, ".png")
+
+    def evolve(self, **changes: Unpack[PhotoChanges]) -> Photo:
+        """A photo with some fields changed; unknown names raise TypeError."""
+        return replace(self, **changes)
+
+    @classmethod
+    def open(cls, path: Path | str, *, max_megapixels: float = DEFAULT_MAX_MEGAPIXELS) -> Photo:
+        """Open a photo file.
+
+        The format is recognised by content. Colours are converted to sRGB (relative colorimetric,
+        black point compensation), without a profile they are taken as sRGB; colours outside sRGB
+        are clipped to its edge. Orientation is applied. Of a file with several pages the first is
+        opened, with a notice.
+
+        Args:
+            path: a JPEG, PNG, TIFF, WebP, AVIF, HEIC, still GIF or camera RAW file.
+            max_megapixels: refuse anything larger, judged by the header.
+
+        Raises:
+            PhotoMissing, PhotoDenied, PhotoUnreadable, PhotoUnsupported, PhotoTooLarge
+        """
+        path = Path(path)
+        scan = read_scan(path, max_megapixels)
+        return cls(
+            pixels=scan.pixels,
+            alpha=scan.alpha,
+            grey=scan.grey,
+            profile=scan.profile,
+            metadata=scan.metadata,
+            bit_depth=scan.bit_depth,
+            source=path,
+            format=scan.format,
+            notices=scan.notices,
+        )
+
+    @classmethod
+    def from_array(cls, array: NDArray[Any]) -> Photo:
+        """A photo from sRGB values.
+
+        Args:
+            array: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGB with straight alpha;
+                uint8, uint16, or floating-point in [0, 1] (kept as 16 bits). A (H, W, 3) array of
+                uint8 or uint16 is not copied: leave it alone afterwards.
+
+        Raises:
+            ValueError: another shape or type, or floating-point values outside [0, 1].
+        """
+        if array.ndim not in (2, 3) or 0 in array.shape:
+            raise ValueError(f"a photo is (H, W) or (H, W, C), not {array.shape}")
+        planes = array[..., None] if array.ndim == 2 else array
+        channels = planes.shape[2]
+        if channels not in (1, 3, 4):
+            raise ValueError(f"a photo has 1, 3 or 4 channels, not {channels}")
+        samples = _to_samples(planes)
+        pixels = np.repeat(samples, 3, axis=2) if channels == 1 else samples[..., :3]
+        return cls(
+            pixels=np.ascontiguousarray(pixels),
+            alpha=np.ascontiguousarray(samples[..., 3]) if channels == 4 else None,
+            grey=channels == 1,
+            bit_depth=8 if samples.dtype == np.uint8 else 16,
+        )
+
+    def save(
+        self,
+        path: Path | str,
+        *,
+        overwrite: bool = False,
+        quality: int | None = None,
+        software: str | None = None,
+        digital_source_type: str | None = None,
+    ) -> None:
+        """Save as the format of the path's suffix; the file appears whole or not at all.
+
+        The result has the source's profile, channels and bit depth where the format can: JPEG and
+        WebP hold 8 bits, AVIF 12, HEIC 10; JPEG holds no alpha (the photo is laid on white); PNG,
+        WebP, AVIF and HEIC hold no CMYK, WebP no single channel (then sRGB). EXIF, XMP and
+        resolution go into every format, IPTC into JPEG and TIFF; of EXIF, a TIFF takes the standard
+        descriptive tags. Orientation, dimensions and thumbnail are corrected.
+
+        Args:
+            path: where to; .jpg .png .tif .webp .avif .heic.
+            overwrite: replace an existing file. The source itself is refused all the same.
+            quality: 1-100 for JPEG, WebP (both 95 if None), AVIF, HEIC (both 90); 100 is lossless
+                in WebP and AVIF. PNG and TIFF are always lossless.
+            software: goes into EXIF Software and xmp:CreatorTool.
+            digital_source_type: URI of IPTC's digital source type NewsCodes, goes into XMP.
+
+        Raises:
+            PhotoNotWritten, PhotoDenied
+            ValueError: a quality outside 1-100.
+        """
+        if quality is not None and not 1 <= quality <= 100:
+            raise ValueError(f"quality is 1-100, not {quality}")
+        picture = Picture(
+            pixels=self.pixels,
+            alpha=self.alpha,
+            grey=self.grey,
+            profile=self.profile,
+            bit_depth=self.bit_depth,
+            metadata=self.metadata.for_result(self.size, software, digital_source_type),
+        )
+        write_picture(picture, Path(path), source=self.source, overwrite=overwrite, quality=quality)
+
+    def tile_float(self, rows: slice, cols: slice) -> NDArray[np.float32]:
+        """A tile as float32 (h, w, 3) in [0, 1]; the array is the caller's own."""
+        return self.pixels[rows, cols] * np.float32(1.0 / np.iinfo(self.pixels.dtype).max)
+
+    def preview(self, longest_px: int) -> NDArray[np.uint8]:
+        """A small copy, uint8 (h, w, 3) sRGB, its longer side at most `longest_px`.
+
+        Made strip by strip, without a second copy of the whole. A photo that is small already
+        keeps its size.
+        """
+        return preview_of(self.pixels, longest_px)
+
+
+def _read_only(array: Samples) -> Samples:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _to_samples(planes: NDArray[Any]) -> Samples:
+    """uint8 and uint16 as they are, floating-point as uint16, strip by strip."""
+    if str(planes.dtype) in _DTYPES:
+        return planes
+    if not np.issubdtype(planes.dtype, np.floating):
+        raise ValueError(f"a photo is uint8, uint16 or floating-point, not {planes.dtype}")
+    samples = np.empty(planes.shape, np.uint16)
+    for top in range(0, planes.shape[0], _STRIP_ROWS):
+        strip = planes[top : top + _STRIP_ROWS]
+        if not (strip.min() >= 0.0 and strip.max() <= 1.0):  # not a number fails as well
+            raise ValueError("floating-point photos lie in [0, 1]")
+        samples[top : top + _STRIP_ROWS] = np.rint(strip.astype(np.float64) * 65535.0)
+    return samples

@@ -1,0 +1,158 @@
+"""One whole file or none: written beside its place, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pyvips
+
+from resilver.errors import PhotoDenied, PhotoError, PhotoNotWritten
+from resilver.photofile.encoding import Picture, encode
+from resilver.photofile.formats import FORMATS, WRITABLE_FORMATS, WritableFormat
+from resilver.photofile.vips_runtime import apart
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+def write_picture(
+    picture: Picture,
+    path: Path,
+    *,
+    source: Path | None,
+    overwrite: bool,
+    quality: int | None,
+) -> None:
+    """Write a picture to `path`, in the format of its suffix.
+
+    Raises:
+        PhotoNotWritten: unknown suffix, too many pixels for the format, the place is taken or is
+            the source itself, the folder does not exist, the disk is full.
+        PhotoDenied: no permission to write there.
+    """
+    form = writable_format(path)
+    longest = max(picture.size)
+    if longest > form.longest_px:
+        reason = f"{form.name.upper()} holds at most {form.longest_px} pixels a side, not {longest}"
+        raise PhotoNotWritten(path, reason)
+    check_place(path, source=source, overwrite=overwrite)
+
+    stop = threading.Event()
+
+    def fill(descriptor: int) -> None:
+        try:
+            apart(lambda: encode(picture, form, descriptor, quality, stop), stop.set)
+        except (pyvips.Error, ValueError, RuntimeError) as error:
+            raise PhotoNotWritten(path, f"it cannot be written as {form.name.upper()}") from error
+
+    write_whole(path, fill, overwrite=overwrite)
+
+
+def writable_format(path: Path) -> WritableFormat:
+    """The format that a suffix stands for.
+
+    Raises:
+        PhotoNotWritten: none that is written.
+    """
+    name = WRITABLE_FORMATS.get(path.suffix.lower())
+    if name is None:
+        known = ", ".join(entry.suffixes[0] for entry in FORMATS.values())
+        raise PhotoNotWritten(path, f"no photo is written as {path.suffix!r}; known: {known}")
+    return FORMATS[name]
+
+
+def check_place(path: Path, *, source: Path | None, overwrite: bool) -> None:
+    """Refuse to write over the source (also by another name of it) or, unasked, over any file.
+
+    Raises:
+        PhotoNotWritten
+    """
+    if source is not None and _is_same_file(path, source):
+        raise PhotoNotWritten(path, "this is the source itself, which is never written to")
+    if os.path.lexists(path) and not overwrite:
+        raise PhotoNotWritten(path, "the file exists; overwriting has to be asked for")
+    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises on a name that is too long)
+        raise PhotoNotWritten(path, "this is a folder")
+
+
+def _is_same_file(path: Path, source: Path) -> bool:
+    try:
+        return path.samefile(source)
+    except OSError:
+        return False  # one of the two does not exist
+
+
+def write_whole(path: Path, fill: Callable[[int], None], *, overwrite: bool) -> None:
+    """Make `path` appear with all its content or not at all.
+
+    Args:
+        fill: writes the content to a descriptor that is open for reading and writing.
+        overwrite: replace what is there; otherwise a file that appears meanwhile is left alone.
+
+    Raises:
+        PhotoNotWritten, PhotoDenied: in words; whatever else `fill` raises passes through. In every
+            case, an interrupt included, nothing half-written remains.
+    """
+    beside = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(beside, flags, 0o666)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
+        try:
+            fill(descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _publish(beside, path, overwrite=overwrite)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _publish(beside: Path, path: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        beside.replace(path)
+        return
+    try:
+        os.link(beside, path)  # fails if the name is taken, which a rename would not
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A file system without hard links (FAT, some network shares): take the name first.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        beside.replace(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name itself survive a power cut; Windows has no way to ask for it."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network shares that cannot
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _not_written(path: Path, error: OSError) -> PhotoError:
+    if error.errno in _FULL:
+        return PhotoNotWritten(path, "the disk is full")
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return PhotoDenied(path, "no permission to write there")
+    if isinstance(error, FileExistsError):
+        return PhotoNotWritten(path, "the file exists; overwriting has to be asked for")
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return PhotoNotWritten(path, "its folder does not exist")
+    return PhotoNotWritten(path, f"it cannot be written ({error.strerror or error})")

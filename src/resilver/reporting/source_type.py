@@ -1,0 +1,28 @@
+"""What a result says of itself in its metadata: IPTC's digital source type."""
+
+from __future__ import annotations
+
+from resilver.report import Report
+
+# Terms of the IPTC vocabulary "Digital Source Type" (NewsCodes, as of 2024-09-17).
+_VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+INPAINTED_BY_NETWORK = _VOCABULARY + "compositeWithTrainedAlgorithmicMedia"
+INPAINTED = _VOCABULARY + "compositeSynthetic"
+ENHANCED = _VOCABULARY + "algorithmicallyEnhanced"
+
+_INVENTING_NETWORKS = frozenset({"fill"})  # others find, measure or clean, and invent nothing
+
+
+def digital_source_type(report: Report) -> str | None:
+    """The URI of the term that fits what was done; None where nothing was.
+
+    Parts filled by a trained network, parts filled by a classical algorithm, or corrections that
+    leave the content as it was, in this order of weight.
+    """
+    acted = [record for record in report.stages if record.acted]
+    if not acted:
+        return None
+    if report.invented_share <= 0.0:
+        return ENHANCED
+    networks = {name for record in acted for name, _, _ in record.models}
+    return INPAINTED_BY_NETWORK if networks & _INVENTING_NETWORKS else INPAINTED

@@ -1,0 +1,124 @@
+"""A person's own scans as noisy pairs.
+
+Two scans of one print are a Noise2Noise pair (Lehtinen et al., 2018). From a single scan, two
+half-size neighbours stand in for it (Huang et al., "Neighbor2Neighbor", 2021): of every 2x2 cell
+two adjacent pixels go to one image each, so their noise is independent and their content almost
+the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.errors import PhotoError, RecipeError
+from resilver.imaging.tiles import Pixels, to_float
+from resilver.photo import Photo
+
+_PAIR_NAME = re.compile(r"^(?P<print>.+?)[-_ ](?P<scan>[ab12])$", re.IGNORECASE)
+_LARGEST_SHIFT_PX = 24
+
+
+@dataclass(frozen=True, eq=False)
+class ScanPair:
+    """Two scans of one print, aligned: pixels of equal shape (H, W, 3)."""
+
+    first: Pixels
+    second: Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Scans:
+    """What a folder holds: pairs, and single scans."""
+
+    pairs: tuple[ScanPair, ...]
+    singles: tuple[Pixels, ...]
+    left_out: tuple[str, ...]  # one line per file that could not be used
+
+
+def read_scans(folder: Path) -> Scans:
+    """Reads every photo below a folder.
+
+    Files `NAME_a` and `NAME_b` (or `_1`, `_2`) of one size are two scans of one print.
+
+    Raises:
+        RecipeError: no folder, or no photo in it that can be read.
+    """
+    if not folder.is_dir():
+        raise RecipeError(f"{folder}: not a folder")
+    groups: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        match = _PAIR_NAME.match(path.stem)
+        groups[path.parent, match["print"] if match else path.name].append(path)
+    pairs: list[ScanPair] = []
+    singles: list[Pixels] = []
+    left_out: list[str] = []
+    for paths in groups.values():
+        opened: list[Pixels] = []
+        for path in paths:
+            try:
+                opened.append(Photo.open(path).pixels)
+            except PhotoError as error:
+                left_out.append(str(error))
+        pair = align(*opened) if len(opened) == 2 else None
+        if pair is not None:
+            pairs.append(pair)
+        else:
+            singles.extend(opened)
+    if not pairs and not singles:
+        raise RecipeError(f"{folder}: no photo in it can be read")
+    return Scans(tuple(pairs), tuple(singles), tuple(left_out))
+
+
+def align(first: Pixels, second: Pixels) -> ScanPair | None:
+    """Shifts the second scan onto the first by whole pixels; None where they do not match.
+
+    Whole pixels, because resampling would smooth the very noise that is to be learned.
+    """
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return None
+    grey_first, grey_second = _grey(first), _grey(second)
+    window = cv2.createHanningWindow((first.shape[1], first.shape[0]), cv2.CV_32F)
+    (shift_x, shift_y), response = cv2.phaseCorrelate(grey_first, grey_second, window)
+    if response < 0.05 or max(abs(shift_x), abs(shift_y)) > _LARGEST_SHIFT_PX:
+        return None
+    x, y = round(shift_x), round(shift_y)
+    height, width = first.shape[:2]
+    rows, columns = slice(max(-y, 0), height - max(y, 0)), slice(max(-x, 0), width - max(x, 0))
+    moved_rows = slice(rows.start + y, rows.stop + y)
+    moved_columns = slice(columns.start + x, columns.stop + x)
+    return ScanPair(first[rows, columns], second[moved_rows, moved_columns])
+
+
+def _grey(pixels: Pixels) -> NDArray[np.float32]:
+    return to_float(pixels).mean(axis=2, dtype=np.float32)
+
+
+def neighbours(
+    image: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
+    """Two half-size neighbours of an image (H, W, C), H and W even, and the choice made.
+
+    The choice (2, H/2, W/2) holds for each cell the index 0..3 of the pixel each image took, so
+    that another image can be split the same way with `pick`.
+    """
+    height, width = image.shape[0] // 2, image.shape[1] // 2
+    # Pixels of a cell: 0 1 / 2 3. Eight ordered pairs of them are adjacent.
+    ordered = np.array([[0, 1], [1, 0], [0, 2], [2, 0], [1, 3], [3, 1], [2, 3], [3, 2]])
+    choice = np.moveaxis(ordered[rng.integers(0, len(ordered), (height, width))], -1, 0)
+    return pick(image, choice[0]), pick(image, choice[1]), choice
+
+
+def pick(image: NDArray[np.float32], choice: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Of every 2x2 cell of (H, W, C) the pixel that `choice` (H/2, W/2) names, 0..3."""
+    height, width, channels = choice.shape[0], choice.shape[1], image.shape[2]
+    cells = image[: 2 * height, : 2 * width].reshape(height, 2, width, 2, channels)
+    cells = cells.transpose(0, 2, 1, 3, 4).reshape(height, width, 4, channels)
+    taken = np.take_along_axis(cells, choice[..., None, None], axis=2)
+    return np.ascontiguousarray(taken[:, :, 0])

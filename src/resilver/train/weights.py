@@ -1,0 +1,30 @@
+"""Weights back from an exported network, to go on training where the bundled one stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from resilver.errors import RecipeError
+
+
+def load_onnx_weights(network: nn.Module, path: Path) -> nn.Module:
+    """Copies the weights of an exported .onnx file into a network of the same shape.
+
+    Raises:
+        RecipeError: a weight is missing in the file or has another shape.
+    """
+    stored: dict[str, Tensor] = {}
+    for initializer in onnx.load(str(path)).graph.initializer:
+        values = numpy_helper.to_array(initializer).astype("float32")
+        stored[initializer.name.removesuffix("_fp16")] = torch.from_numpy(values.copy())
+    for name, weight in network.state_dict().items():
+        if name not in stored or stored[name].shape != weight.shape:
+            raise RecipeError(f"{path}: has no weight {name} of shape {tuple(weight.shape)}")
+        with torch.no_grad():
+            weight.copy_(stored[name])
+    return network

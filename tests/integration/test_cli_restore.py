@@ -1,0 +1,237 @@
+"""`resilver restore` and `diagnose` as a person runs them: real files, the real pipeline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from typer.testing import CliRunner, Result
+
+from resilver.cli import app
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def portrait() -> np.ndarray:
+    """(192, 192, 3) uint8."""
+    return np.ascontiguousarray(data.astronaut()[0:384:2, 100:484:2])
+
+
+@pytest.fixture(scope="module")
+def scratched() -> np.ndarray:
+    picture = portrait()
+    picture[60:64, 10:180] = 255
+    picture[20:170, 90:93] = 250
+    return picture
+
+
+@pytest.fixture
+def scans(tmp_path: Path, scratched: np.ndarray) -> Path:
+    """A folder of two photos, one in a sub-folder, and a text."""
+    folder = tmp_path / "scans"
+    (folder / "1931").mkdir(parents=True)
+    Image.fromarray(scratched).save(folder / "lake.png")
+    Image.fromarray(portrait()[:96, :128]).save(folder / "1931" / "aunt.jpg", quality=95)
+    (folder / "notes.txt").write_text("found in the attic")
+    return folder
+
+
+def test_a_folder_is_restored_and_mirrored(scans: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in scans.rglob("*") if path.is_file()}
+    result = run("restore", scans, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    written = sorted(
+        path.relative_to(tmp_path / "out").as_posix()
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file()
+    )
+    assert written == ["1931/aunt_restored.jpg", "lake_restored.png"]
+    assert "2 photos in" in result.stdout
+    assert "1 other file ignored" in result.stdout
+    assert f"{scans / 'lake.png'} -> {tmp_path / 'out' / 'lake_restored.png'}" in result.stdout
+    assert result.stderr == ""
+    assert before == {path: path.read_bytes() for path in scans.rglob("*") if path.is_file()}
+
+
+def test_a_mask_is_filled_and_the_rest_is_left_alone(tmp_path: Path, scratched: np.ndarray) -> None:
+    mask = np.zeros(scratched.shape[:2], np.uint8)
+    mask[58:66, 8:182] = 255
+    Image.fromarray(scratched).save(tmp_path / "a.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    result = run(
+        "restore", tmp_path / "a.png", "--mask", tmp_path / "mask.png", "--mask-mode", "replace",
+        "--only", "repair", "--fill", "telea",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "a_restored.png") as picture:
+        after = np.asarray(picture)
+    far = np.ones(mask.shape, bool)
+    far[50:74] = False
+    assert np.array_equal(after[far], scratched[far])
+    assert np.abs(after[60:64, 10:180].astype(int) - portrait()[60:64, 10:180]).mean() < 40
+    assert np.abs(scratched[60:64, 10:180].astype(int) - portrait()[60:64, 10:180]).mean() > 80
+
+
+def test_a_mask_of_another_size_is_named_with_both_sizes(scans: Path, tmp_path: Path) -> None:
+    Image.new("L", (10, 20), 255).save(tmp_path / "mask.png")
+    result = run("restore", scans / "lake.png", "--mask", tmp_path / "mask.png")
+    assert result.exit_code == 1
+    assert "the mask is 10 x 20 pixels, the photo 192 x 192" in result.stderr
+    assert not (scans / "lake_restored.png").exists()
+
+
+def test_reports_are_written_beside_the_result(scans: Path) -> None:
+    result = run("restore", scans / "lake.png", "--report", "html", "--report", "json")
+    assert result.exit_code == 0, result.output
+    values = json.loads((scans / "lake_report.json").read_text("utf-8"))
+    assert values["source"] == "lake.png"
+    assert [stage["stage"] for stage in values["stages"]] == ["repair", "denoise"]
+    page = (scans / "lake_report.html").read_text("utf-8")
+    assert "<title>lake.png: what was restored</title>" in page
+    assert "We " in result.stdout  # one photo: the table is shown
+
+
+def test_bad_files_are_named_and_the_rest_goes_on(scans: Path, tmp_path: Path) -> None:
+    (scans / "empty.jpg").touch()
+    whole = (scans / "lake.png").read_bytes()
+    (scans / "cut.png").write_bytes(whole[: len(whole) // 3])
+    (scans / "text.tif").write_text("this is no image")
+    missing = tmp_path / "missing.jpg"
+    result = run("restore", scans, missing, "-o", tmp_path / "out", "--skip", "denoise,repair")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 4
+    for path in (scans / "empty.jpg", scans / "cut.png", scans / "text.tif", missing):
+        (line,) = [line for line in lines if line.startswith(f"failed    {path}: ")]
+        assert len(line) > len(f"failed    {path}: ")
+    assert len(list((tmp_path / "out").rglob("*_restored.*"))) == 2
+    assert "6 photos in" in result.stdout
+    assert "4 failed" in result.stdout
+
+
+def test_a_named_file_that_is_no_image_is_an_error(scans: Path) -> None:
+    result = run("restore", scans / "notes.txt")
+    assert result.exit_code == 1
+    assert f"{scans / 'notes.txt'}: the file is not an image" in result.stderr
+
+
+def test_results_are_not_overwritten_unasked(scans: Path) -> None:
+    photo = scans / "lake.png"
+    assert run("restore", photo, "--skip", "repair,denoise").exit_code == 0
+    (scans / "lake_restored.png").write_bytes(b"precious")
+    refused = run("restore", photo)
+    assert refused.exit_code == 1
+    assert "already there; overwrite it with --overwrite" in refused.stderr
+    assert (scans / "lake_restored.png").read_bytes() == b"precious"
+    assert run("restore", photo, "--overwrite", "--skip", "repair,denoise").exit_code == 0
+    assert (scans / "lake_restored.png").read_bytes() != b"precious"
+
+
+def test_a_second_run_skips_the_results_of_the_first(scans: Path) -> None:
+    assert run("restore", scans, "--skip", "repair,denoise").exit_code == 0
+    second = run("restore", scans, "--skip", "repair,denoise", "--overwrite")
+    assert second.exit_code == 0, second.output
+    assert f"skipped   {scans / 'lake_restored.png'}: a result of an earlier run" in second.stdout
+    assert not list(scans.rglob("*_restored_restored*"))
+
+
+def test_the_output_folder_inside_the_input_folder_is_refused(scans: Path) -> None:
+    result = run("restore", scans, "-o", scans / "out")
+    assert result.exit_code == 1
+    assert f"{scans}: the output folder {scans / 'out'} lies inside it" in result.stderr
+    assert not (scans / "out").exists()
+
+
+def test_names_that_meet_are_refused(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        Image.fromarray(portrait()).save(tmp_path / name)
+    result = run("restore", tmp_path, "--ext", "png", "--skip", "repair,denoise")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"failed    {tmp_path / 'a.png'}: its result")
+    assert (tmp_path / "a_restored.png").exists()
+
+
+def test_inputs_and_extension_and_suffix_as_options(scans: Path, tmp_path: Path) -> None:
+    result = run(
+        "restore", "-i", scans / "lake.png", "-i", scans / "1931", "-o", tmp_path / "out",
+        "--ext", ".TIF", "--suffix", "-new", "--only", "denoise", "--denoise", "0.5",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["aunt-new.TIF", "lake-new.TIF"]
+    assert "denoise" in result.stdout
+
+
+def test_a_dry_run_tells_and_writes_nothing(scans: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run("restore", scans, "-o", out, "--dry-run", "--report", "html", "--force", "denoise")
+    assert result.exit_code == 0, result.output
+    assert f"{scans / 'lake.png'} -> {out / 'lake_restored.png'}" in result.stdout
+    assert f"and {out / 'lake_report.html'}" in result.stdout
+    assert "forced" in result.stdout
+    assert not out.exists()
+
+
+def test_quiet_shows_errors_only(scans: Path) -> None:
+    (scans / "empty.jpg").touch()
+    result = run("restore", scans, "-q", "--skip", "repair,denoise")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == f"failed    {scans / 'empty.jpg'}: the file is empty\n"
+
+
+def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
+    result = run("restore", scans / "lake.png", "--max-megapixels", "0.01")
+    assert result.exit_code == 1
+    assert "--max-megapixels" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name a photo"),
+        (["x.jpg", "--only", "polish"], "there are: repair, denoise"),
+        (["x.jpg", "--skip", "repair,polish"], "unknown stage 'polish'"),
+        (["x.jpg", "--force", "polish"], "unknown stage 'polish'"),
+        (["x.jpg", "--fill", "putty"], "there are: learned"),
+        (["x.jpg", "--ext", "bmp"], "there are: avif"),
+        (["x.jpg", "--report", "pdf"], "there are: html, json"),
+        (["x.jpg", "--denoise", "1.5"], "--denoise"),
+        (["x.jpg", "--mask-mode", "xor"], "--mask-mode"),
+        (["x.jpg", "--licence", "mine"], "--licence"),
+        (["x.jpg", "--tile", "16"], "192"),
+        (["x.jpg", "-o", "new.jpg"], "names a folder"),
+        (["x.jpg", "--polish"], "--polish"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_a_usage_error(arguments: list[str], words: str) -> None:
+    result = run("restore", *arguments)
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+
+
+def test_diagnose_prints_findings_and_writes_nothing(scans: Path) -> None:
+    before = sorted(scans.rglob("*"))
+    result = run("diagnose", scans)
+    assert result.exit_code == 0, result.output
+    assert f"{scans / 'lake.png'}  192 x 192, 8 bit, png" in result.stdout
+    assert "damaged area" in result.stdout
+    assert "acts from" in result.stdout
+    assert sorted(scans.rglob("*")) == before
+
+
+def test_diagnose_as_json_is_json_even_with_a_bad_file(scans: Path) -> None:
+    (scans / "empty.jpg").touch()
+    result = run("diagnose", scans, "--json", "--only", "denoise")
+    assert result.exit_code == 1
+    values = json.loads(result.stdout)
+    assert [Path(value["source"]).name for value in values] == ["lake.png", "aunt.jpg"]
+    assert [finding["stage"] for finding in values[0]["findings"]] == ["denoise"]
+    assert "the file is empty" in result.stderr

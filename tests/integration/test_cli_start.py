@@ -1,0 +1,155 @@
+"""The command itself: quick to start, light to import, and ended cleanly by Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from resilver import __version__
+
+COMMAND = (sys.executable, "-m", "resilver.cli")
+HEAVY = ("torch", "onnxruntime", "fastapi", "gradio", "ray", "pyvips", "cv2", "numpy", "skimage")
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Eight photos, enough to be interrupted among."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    picture = np.ascontiguousarray(data.astronaut()[:320:2, :320:2])
+    for index in range(8):
+        Image.fromarray(picture).save(folder / f"p{index}.png")
+    return folder
+
+
+def test_importing_the_command_loads_nothing_heavy() -> None:
+    code = "import sys, resilver.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert set(result.stdout.split()) & set(HEAVY) == set()
+
+
+def test_the_version_comes_at_once() -> None:
+    fastest = 10.0
+    for _ in range(3):  # the machine may be busy: the fastest counts
+        started = time.perf_counter()
+        result = subprocess.run(
+            [*COMMAND, "--version"], capture_output=True, text=True, check=True, timeout=60
+        )
+        fastest = min(fastest, time.perf_counter() - started)
+        assert result.stdout == f"resilver {__version__}\n"
+    assert fastest < 1.0
+
+
+def test_completion_can_be_installed() -> None:
+    result = subprocess.run(
+        [*COMMAND, "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "--install-completion" in result.stdout
+
+
+def _start(scans: Path, out: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, "restore", str(scans), "-o", str(out), "--report", "html", "--force", "denoise"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_ends_cleanly_and_says_what_was_done(scans: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with _start(scans, out) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()  # one photo is done, the next is begun
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert first.startswith(("restored", "unchanged"))
+    assert "Traceback" not in stderr
+    assert stderr.startswith("stopped ")
+    summary = stdout.splitlines()[-1]
+    assert "8 photos in" in summary
+    assert "not reached" in summary
+    names = {path.name for path in out.iterdir()}
+    assert {"p0_restored.png", "p0_report.html"} <= names
+    assert not [name for name in names if name.startswith(".")]  # no half-written files
+    for path in out.glob("*.png"):
+        with Image.open(path) as picture:
+            picture.load()
+
+
+def test_ctrl_c_while_starting_is_quiet_too(scans: Path, tmp_path: Path) -> None:
+    with _start(scans, tmp_path / "out") as process:
+        time.sleep(0.45)  # imports and networks are being loaded
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    # Python itself may be interrupted before our first line runs.
+    assert process.returncode in (130, -signal.SIGINT)
+    if process.returncode == 130:
+        assert "Traceback" not in stderr
+
+
+def test_a_terminal_gets_a_progress_bar(scans: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "restore", str(scans / "p0.png"), str(scans / "p1.png"),
+         "-o", str(tmp_path / "out")],
+        stdout=subprocess.PIPE, stderr=theirs, text=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while process.poll() is None:
+        if select.select([ours], [], [], 0.2)[0]:
+            try:
+                shown += os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+    stdout, _ = process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0, shown.decode()
+    assert "1/2 p0.png" in shown.decode()
+    assert "%" in shown.decode()
+    # What goes to a file stays free of it.
+    assert "\x1b" not in stdout
+    assert len(stdout.splitlines()) == 3
+
+
+def test_a_pipe_gets_plain_lines(scans: Path, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [*COMMAND, "restore", str(scans / "p0.png"), str(scans / "p1.png"),
+         "-o", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "FORCE_COLOR": ""},
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "\x1b" not in result.stdout
+    assert "\r" not in result.stdout
+    assert len(result.stdout.splitlines()) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names of any bytes are a matter of Linux")
+def test_a_name_of_broken_bytes_is_restored_and_shown(scans: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(scans) + b"/gr\xff\x1b[2Jn.png"
+    (scans / "p0.png").rename(os.fsdecode(odd))
+    result = subprocess.run(
+        [*COMMAND, "restore", odd, "-o", str(tmp_path / "out"), "--report", "html,json"],
+        capture_output=True, check=False, timeout=120, env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert b"gr\\udcff\\x1b[2Jn.png" in result.stdout
+    assert b"\x1b" not in result.stdout
+    assert len(list((tmp_path / "out").iterdir())) == 3

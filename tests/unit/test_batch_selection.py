@@ -1,0 +1,206 @@
+"""Which files a batch takes and what their results are called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from resilver.batch import Naming, Selection, select
+from resilver.errors import OptionError
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A shoebox: photos, a sub-folder, and what else lies about in folders."""
+    root = tmp_path / "scans"
+    for name in (
+        "b.jpg", "A.TIF", "1931/lake.png", "1931/deep/raw.CR2", "notes.txt", "list.csv",
+        ".hidden.jpg", ".thumbnails/x.jpg", "b_restored.jpg",
+    ):  # fmt: skip
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return root
+
+
+def _sources(selection: Selection, root: Path) -> list[str]:
+    return [one.source.relative_to(root).as_posix() for one in selection.assignments]
+
+
+def test_a_folder_is_searched_with_its_sub_folders(scans: Path, tmp_path: Path) -> None:
+    selection = select([scans], Naming(tmp_path / "out"))
+    assert _sources(selection, scans) == ["A.TIF", "b.jpg", "1931/lake.png", "1931/deep/raw.CR2"]
+    assert selection.refusals == ()
+
+
+def test_other_files_are_counted_and_results_of_earlier_runs_named(scans: Path) -> None:
+    selection = select([scans], Naming())
+    assert selection.ignored == 3  # two texts and a hidden file; hidden folders are not entered
+    assert selection.results == (scans / "b_restored.jpg",)
+
+
+def test_sub_folders_are_mirrored_below_the_output_folder(scans: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    selection = select([scans], Naming(out))
+    assert [one.target.relative_to(out).as_posix() for one in selection.assignments] == [
+        "A_restored.TIF",
+        "b_restored.jpg",
+        "1931/lake_restored.png",
+        "1931/deep/raw_restored.tif",
+    ]
+
+
+def test_without_an_output_folder_results_lie_beside_their_scans(scans: Path) -> None:
+    (scans / "b_restored.jpg").unlink()
+    targets = {one.source.name: one.target for one in select([scans], Naming()).assignments}
+    assert targets["b.jpg"] == scans / "b_restored.jpg"
+    assert targets["lake.png"] == scans / "1931" / "lake_restored.png"
+
+
+def test_a_named_file_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
+    names = ["scan", "list.txt", "x_restored.jpg", ".hidden.jpg", "film.gif", "missing.jpg"]
+    for name in names[:-1]:
+        (tmp_path / name).write_bytes(b"x")
+    selection = select([tmp_path / name for name in names], Naming(tmp_path / "out"))
+    assert [one.target.name for one in selection.assignments] == [
+        "scan_restored.png",
+        "list_restored.png",
+        "x_restored_restored.jpg",
+        ".hidden_restored.jpg",
+        "film_restored.png",
+        "missing_restored.jpg",
+    ]
+
+
+def test_images_that_cannot_be_read_are_taken_to_be_told_about(tmp_path: Path) -> None:
+    (tmp_path / "old.bmp").write_bytes(b"BM")
+    assert len(select([tmp_path], Naming()).assignments) == 1
+
+
+def test_a_photo_met_twice_is_taken_once(scans: Path) -> None:
+    (scans / "link.jpg").symlink_to(scans / "b.jpg")
+    given = [scans / "b.jpg", scans, scans / "1931" / ".." / "b.jpg"]
+    names = [one.source.name for one in select(given, Naming(scans.parent / "out")).assignments]
+    assert names.count("b.jpg") + names.count("link.jpg") == 1
+
+
+def test_a_link_to_a_folder_is_not_followed_round_and_round(scans: Path) -> None:
+    (scans / "1931" / "again").symlink_to(scans)
+    assert len(select([scans], Naming(scans.parent / "out")).assignments) == 4
+
+
+def test_the_output_folder_must_not_lie_inside_a_searched_folder(scans: Path) -> None:
+    photo = scans / "b.jpg"
+    other = scans.parent / "other.jpg"
+    other.write_bytes(b"x")
+    selection = select([scans, other], Naming(scans / "1931" / "out"))
+    assert [one.source for one in selection.assignments] == [other]
+    (refusal,) = selection.refusals
+    assert refusal.words.startswith(f"{scans}: the output folder {scans / '1931' / 'out'} lies")
+    # A photo that is named is no folder that is searched.
+    assert len(select([photo], Naming(scans / "out")).assignments) == 1
+
+
+def test_the_output_folder_hidden_behind_a_link_is_seen(scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(scans / "1931")
+    assert select([scans], Naming(tmp_path / "out")).assignments == ()
+
+
+def test_the_folder_itself_as_output_is_like_none(scans: Path) -> None:
+    (scans / "b_restored.jpg").unlink()
+    assert select([scans], Naming(scans)).assignments == select([scans], Naming()).assignments
+
+
+def test_two_photos_never_share_a_result(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        (tmp_path / name).write_bytes(b"x")
+    selection = select([tmp_path], Naming(extension=".png"))
+    assert [one.source.name for one in selection.assignments] == ["a.jpg"]
+    (refusal,) = selection.refusals
+    assert refusal.path.name == "a.png"
+    assert str(tmp_path / "a.jpg") in refusal.reason
+
+
+def test_overwriting_does_not_let_two_photos_share_a_result(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert len(select([tmp_path], Naming(extension=".png", overwrite=True)).refusals) == 1
+
+
+def test_reports_of_raw_and_jpeg_of_one_shot_have_their_own_names(tmp_path: Path) -> None:
+    for name in ("p.jpg", "p.nef", "q.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    selection = select([tmp_path], Naming(reports=("html", "json")))
+    reports = [[path.name for _, path in one.reports] for one in selection.assignments]
+    assert reports == [
+        ["p.jpg_report.html", "p.jpg_report.json"],
+        ["p.nef_report.html", "p.nef_report.json"],
+        ["q_report.html", "q_report.json"],
+    ]
+
+
+def test_a_result_that_is_there_is_refused_unless_overwriting(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    (tmp_path / "a_restored.jpg").write_bytes(b"y")
+    photo = tmp_path / "a.jpg"
+    (refusal,) = select([photo], Naming()).refusals
+    assert "already there" in refusal.reason
+    assert "--overwrite" in refusal.reason
+    assert len(select([photo], Naming(overwrite=True)).assignments) == 1
+
+
+def test_a_report_that_is_there_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    (tmp_path / "a_report.html").write_bytes(b"y")
+    (refusal,) = select([tmp_path / "a.jpg"], Naming(reports=("html",))).refusals
+    assert "a_report.html is already there" in refusal.reason
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_no_result_replaces_a_scan(tmp_path: Path, overwrite: bool) -> None:
+    first, second = tmp_path / "a.jpg", tmp_path / "a_restored.jpg"
+    first.write_bytes(b"x")
+    second.write_bytes(b"y")
+    same = select([first], Naming(suffix="", overwrite=overwrite))
+    assert "would replace a scan" in same.refusals[0].reason
+    both = select([first, second], Naming(overwrite=overwrite))
+    assert both.refusals[0].path == first
+    assert "would replace a scan" in both.refusals[0].reason
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes(b"x")
+    selection = select([tmp_path], Naming())
+    assert selection.refusals[0].words == f"{tmp_path}: no photos were found in this folder"
+    assert selection.ignored == 1
+
+
+@pytest.mark.parametrize(
+    ("naming", "words"),
+    [
+        ({"extension": ".bmp"}, "'bmp'"),
+        ({"suffix": "/../x"}, "suffix"),
+        ({"folder": Path("holiday.jpg")}, "called like a photo"),
+    ],
+)
+def test_impossible_names_are_refused(naming: dict[str, str], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        Naming(**naming)  # type: ignore[arg-type]
+
+
+def test_a_file_is_no_output_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"x")
+    with pytest.raises(OptionError, match="is a file"):
+        Naming(tmp_path / "out")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_cannot_be_read_is_named(scans: Path) -> None:
+    (scans / "1931").chmod(0)
+    try:
+        selection = select([scans], Naming())
+    finally:
+        (scans / "1931").chmod(0o700)
+    assert any("cannot be read" in refusal.reason for refusal in selection.refusals)

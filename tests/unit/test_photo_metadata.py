@@ -1,0 +1,209 @@
+"""EXIF, XMP and IPTC blocks: what is corrected, what must stay."""
+
+from __future__ import annotations
+
+import struct
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import making_photos as made
+from resilver.photofile.directories import DirectoryError
+from resilver.photofile.exif import check_exif, exif_dpi, freshen_exif
+from resilver.photofile.iptc import iptc_records, photoshop_segment
+from resilver.photofile.metadata import Metadata, checked_metadata
+from resilver.photofile.xmp import PacketError, merge_xmp, parse_xmp
+
+TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+IPTC_EXT = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+CREATOR = "{http://ns.adobe.com/xap/1.0/}CreatorTool"
+
+
+def fresh(block: bytes | None, software: str | None = "resilver 1") -> bytes:
+    return freshen_exif(block, size=(960, 1280), dpi=(300.0, 300.0), software=software)
+
+
+def read_with_pillow(block: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    exif.load(b"Exif\0\0" + block)
+    return exif
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_is_corrected_and_keeps_the_rest(order: str) -> None:
+    exif = read_with_pillow(fresh(made.exif_block(order)))
+    inner = exif.get_ifd(0x8769)
+    assert exif[0x0112] == 1
+    assert (inner[0xA002], inner[0xA003]) == (1280, 960)
+    assert exif[0x0131] == "resilver 1"
+    assert (exif[0x011A], exif[0x011B], exif[0x0128]) == (300, 300, 2)
+    assert exif[0x010F] == "Camera & Co"
+    assert exif[0x4746] == 5
+    assert exif[0xFDE8] == "private"
+    assert inner[0x927C] == made.MAKER_NOTE
+    assert inner[0x9003] == "1931:05:17 12:00:00"
+    assert exif.get_ifd(0x8825)[2] == (48.0, 8.0, 5.0)
+
+
+def test_maker_note_does_not_move() -> None:
+    before = made.exif_block()
+    assert fresh(before).index(made.MAKER_NOTE) == before.index(made.MAKER_NOTE)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_thumbnail_of_the_old_picture_is_gone(order: str) -> None:
+    before = made.exif_block(order)
+    assert made.THUMBNAIL in before
+    after = fresh(before)
+    assert made.THUMBNAIL not in after
+    assert b"old picture" not in after
+    assert read_with_pillow(after).get_ifd(1) == {}
+
+
+def test_restoring_again_and_again_does_not_pile_up() -> None:
+    once = fresh(made.exif_block())
+    many = once
+    for _ in range(20):
+        many = fresh(many)
+    assert len(many) < len(once) + 20 * 300
+    assert read_with_pillow(many)[0x010F] == "Camera & Co"
+
+
+def test_new_exif_where_there_was_none() -> None:
+    exif = read_with_pillow(fresh(None))
+    assert dict(exif) == {0x0131: "resilver 1", 0x011A: 300, 0x011B: 300, 0x0128: 2}
+    assert exif_dpi(fresh(None)) == (300.0, 300.0)
+
+
+def test_thumbnail_that_points_at_what_is_kept_erases_nothing() -> None:
+    block = bytearray(made.exif_block())
+    pointer = struct.pack("<HHI", 0x0201, 4, 1)
+    at = block.index(pointer) + 8
+    struct.pack_into("<I", block, at, 8)  # "the thumbnail starts at the first directory"
+    exif = read_with_pillow(fresh(bytes(block)))
+    assert exif[0x010F] == "Camera & Co"
+    assert exif.get_ifd(0x8769)[0x927C] == made.MAKER_NOTE
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_damaged_exif_never_breaks_the_writer(data: st.DataObject) -> None:
+    block = bytearray(made.exif_block(data.draw(st.sampled_from("<>"))))
+    for _ in range(data.draw(st.integers(1, 6))):
+        block[data.draw(st.integers(0, len(block) - 1))] = data.draw(st.integers(0, 255))
+    block = block[: data.draw(st.integers(0, len(block)))]
+    after = fresh(bytes(block))
+    check_exif(after)
+    assert b"resilver 1\0" in after
+    assert b"resilver 1" in fresh(after)
+
+
+@pytest.mark.parametrize("block", [b"", b"II", b"JPEG in disguise", b"II*\0\xff\xff\xff\x7f"])
+def test_what_is_no_exif_is_said_to_be_none(block: bytes) -> None:
+    with pytest.raises(DirectoryError):
+        check_exif(block)
+    metadata, notices = checked_metadata(exif=block, xmp=None, iptc=None, dpi=None)
+    assert metadata.exif is None
+    assert "EXIF" in notices[0]
+
+
+def merged(packet: bytes | None) -> tuple[bytes, ET.Element]:
+    out = merge_xmp(packet, size=(960, 1280), software="resilver 1", digital_source_type=TRAINED)
+    assert out is not None
+    description = parse_xmp(out)[0].find(f"{RDF}RDF/{RDF}Description")
+    assert description is not None
+    return out, description
+
+
+def test_xmp_is_merged_and_keeps_the_rest_and_its_prefixes() -> None:
+    out, description = merged(made.XMP)
+    assert description.get(IPTC_EXT) == TRAINED
+    assert description.get(CREATOR) == "resilver 1"
+    assert description.get("{http://ns.adobe.com/tiff/1.0/}Orientation") == "1"
+    assert b"<rdf:li>grandmother</rdf:li>" in out
+    assert b"dc:subject" in out
+    assert b"ns0" not in out
+    assert out.startswith(b"<?xpacket begin=")
+    assert out.endswith(b'<?xpacket end="w"?>')
+
+
+def test_xmp_properties_that_are_there_are_replaced_not_doubled() -> None:
+    twice, description = merged(merged(made.XMP)[0])
+    assert twice.count(b"DigitalSourceType=") == 1
+    assert description.get(IPTC_EXT) == TRAINED
+    as_element = made.XMP.replace(
+        b"<dc:subject>",
+        b'<q:DigitalSourceType xmlns:q="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
+        b"http://cv.iptc.org/newscodes/digitalsourcetype/negativeFilm</q:DigitalSourceType>"
+        b"<dc:subject>",
+    )
+    out, description = merged(as_element)
+    assert b"negativeFilm" not in out
+    assert description.get(IPTC_EXT) == TRAINED
+
+
+def test_thumbnails_in_xmp_are_removed() -> None:
+    packet = made.XMP.replace(
+        b"<dc:subject>",
+        b'<xap:Thumbnails xmlns:xap="http://ns.adobe.com/xap/1.0/"><rdf:Alt>'
+        b"<rdf:li>b2xkIHBpY3R1cmU=</rdf:li></rdf:Alt></xap:Thumbnails><dc:subject>",
+    )
+    out, _ = merged(packet)
+    assert b"b2xkIHBpY3R1cmU" not in out
+    assert b"grandmother" in out
+
+
+BILLION = (
+    b'<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;&b;">]>'
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">&c;</x:xmpmeta>'
+)
+DEEP = b"<a>" * 5000 + b"</a>" * 5000
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [b"", b"<x", b"no xml at all", b"\xff\xfe\x00", BILLION, DEEP, b"<a/>", made.XMP[:200]],
+)
+def test_damaged_xmp_gives_a_new_packet(packet: bytes) -> None:
+    with pytest.raises(PacketError):
+        parse_xmp(packet)
+    _, description = merged(packet)
+    assert description.get(IPTC_EXT) == TRAINED
+    metadata, notices = checked_metadata(exif=None, xmp=packet, iptc=None, dpi=None)
+    assert metadata.xmp is None
+    assert "XMP" in notices[0]
+
+
+def test_nothing_to_say_writes_no_packet() -> None:
+    assert merge_xmp(None, size=(1, 1), software=None, digital_source_type=None) is None
+    assert Metadata().for_result((1, 1), None, None) == Metadata()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(), st.binary(max_size=40), st.integers(0, len(made.XMP)))
+def test_any_software_line_and_any_damage_give_a_sound_packet(
+    software: str, junk: bytes, at: int
+) -> None:
+    packet = made.XMP[:at] + junk + made.XMP[at:]
+    out = merge_xmp(packet, size=(3, 4), software=software, digital_source_type=TRAINED)
+    assert out is not None
+    assert TRAINED.encode() in out
+    parse_xmp(out)
+
+
+def test_iptc_is_found_in_what_jpeg_wraps_it_in() -> None:
+    segment = photoshop_segment(made.IPTC)
+    assert segment is not None
+    assert iptc_records(segment) == made.IPTC
+    assert iptc_records(made.IPTC) == made.IPTC
+    other = b"8BIM\x03\xed\0\0\0\0\0\x03abc\0"  # a resource of odd length before it
+    marker = b"Photoshop 3.0\0"
+    assert iptc_records(marker + other + segment[len(marker) :]) == made.IPTC
+    assert iptc_records(marker + other) is None
+    assert iptc_records(segment[:30]) is None
+    assert iptc_records(b"") is None
+    assert photoshop_segment(bytes(70_000)) is None
