@@ -50,6 +50,7 @@ def measure(arguments: argparse.Namespace) -> str:
     return f"""## Real old photographs
 
 `old`, {len(rows)} photographs; nothing is measured against a truth, the sheets are looked at.
+On them: before, found (red scratch, blue missing, yellow stain, green dust), after.
 
 {markdown_table(["photo", "called damaged %", "changed %", "acted"], rows)}"""
 

@@ -1,4 +1,4 @@
-"""What the stages changed: measured against the pixels before, stage by stage, in bounded memory."""
+"""What the stages changed: measured stage by stage, in bounded memory."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def _cells(rows: slice, height: int, cells: int) -> NDArray[np.intp]:
     return np.arange(rows.start, rows.stop) * cells // height
 
 
-def _raise_to(preview: NDArray[np.uint8], cells: NDArray[np.intp], strip: NDArray[np.uint8]) -> None:
+def _raise_to(
+    preview: NDArray[np.uint8], cells: NDArray[np.intp], strip: NDArray[np.uint8]
+) -> None:
     """Raises preview cells to the maximum of the strip's pixels that fall under them."""
     width = preview.shape[1]
     columns = np.arange(strip.shape[1]) * width // strip.shape[1]

@@ -1,16 +1,16 @@
 """One tree of errors. Everything the library raises on purpose is a `ResilverError`.
 
-    ResilverError                 one clear sentence for the person; `str(error)` is that sentence
-    ├── PhotoError                something about one file; has `.path`
-    │   ├── PhotoMissing          no such file
-    │   ├── PhotoUnreadable       not an image, truncated, empty, or damaged beyond decoding
-    │   ├── PhotoUnsupported      an image, but not one we restore (animated, unsupported depth)
-    │   ├── PhotoTooLarge         more pixels than the limit (decompression bomb guard)
-    │   ├── PhotoDenied           no permission to read or to write
-    │   └── PhotoNotWritten       the result could not be written (disk full, exists, bad folder)
-    ├── ModelError                a weight file or its card is missing, wrong or does not verify
-    ├── OptionError               an unknown or impossible option (stage name, fill name, strength)
-    └── RecipeError               a training recipe cannot run (no data, bad shard, no torch)
+ResilverError                 one clear sentence for the person; `str(error)` is that sentence
+├── PhotoError                something about one file; has `.path`
+│   ├── PhotoMissing          no such file
+│   ├── PhotoUnreadable       not an image, truncated, empty, or damaged beyond decoding
+│   ├── PhotoUnsupported      an image, but not one we restore (animated, unsupported depth)
+│   ├── PhotoTooLarge         more pixels than the limit (decompression bomb guard)
+│   ├── PhotoDenied           no permission to read or to write
+│   └── PhotoNotWritten       the result could not be written (disk full, exists, bad folder)
+├── ModelError                a weight file or its card is missing, wrong or does not verify
+├── OptionError               an unknown or impossible option (stage name, fill name, strength)
+└── RecipeError               a training recipe cannot run (no data, bad shard, no torch)
 """
 
 from __future__ import annotations

@@ -18,7 +18,9 @@ class StageRecord:
     strength: float  # 0 = did not act; (0, 1] = acted this strongly
     why: str  # "found damage", "below its threshold", "switched off", "forced"
     seconds: float  # wall-clock of diagnosis and deed together
-    models: tuple[tuple[str, str, str], ...]  # (name, sha256, licence class) of the networks it used
+    models: tuple[
+        tuple[str, str, str], ...
+    ]  # (name, sha256, licence class) of the networks it used
     changed_share: float  # share of pixels that moved by more than 1/255, 0..1
     mean_change_255: float  # mean absolute change over those pixels, grey levels of 255
 
@@ -41,7 +43,9 @@ class Report:
     seconds: float  # the whole run, opening and saving not counted
     changed_share: float  # share of pixels that differ by more than 1/255 from the input
     invented_share: float  # share of pixels whose value was made up
-    damage_share: dict[str, float]  # share of pixels per kind of damage: scratch, missing, stain, dust
+    damage_share: dict[
+        str, float
+    ]  # share of pixels per kind of damage: scratch, missing, stain, dust
     software: str  # "resilver 0.1.0"
     before: NDArray[np.uint8]  # (h, w, 3) preview of the input, longest side at most 1600 px
     after: NDArray[np.uint8]  # the same of the result

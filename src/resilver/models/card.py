@@ -1,6 +1,6 @@
 """ModelCard: what a weight file is, where its knowledge comes from, what it scored.
 
-After Mitchell et al., "Model Cards for Model Reporting" (2019), as one TOML file beside the weights.
+After Mitchell et al., "Model Cards for Model Reporting" (2019); a TOML file beside the weights.
 """
 
 from __future__ import annotations

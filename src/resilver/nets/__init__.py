@@ -1,1 +1,1 @@
-"""Networks: one per file with its config dataclass. Torch only; nothing here runs at restore time."""
+"""Networks: one per file with its config dataclass. Torch only; nothing of it runs at restore."""

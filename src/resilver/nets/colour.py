@@ -45,5 +45,5 @@ def rgb_to_hsv(rgb: Tensor) -> Tensor:
 
 
 def colour_views(rgb: Tensor) -> Tensor:
-    """RGB, HSV and Lab side by side: (N, 3, H, W) in [0, 1] -> (N, 10, H, W), roughly in [-1, 1]."""
+    """RGB, HSV and Lab side by side: (N, 3, H, W) in [0, 1] -> (N, 10, H, W) in about [-1, 1]."""
     return torch.cat((rgb, rgb_to_hsv(rgb), rgb_to_lab(rgb)), dim=1)

@@ -160,7 +160,7 @@ def _stack(channels: int, blocks: int) -> nn.Sequential:
 
 
 class Denoiser(nn.Module):
-    """Blind denoiser: noisy RGB (N, 3, H, W) in [0, 1] -> clean RGB; the U-Net predicts the noise."""
+    """Blind denoiser: noisy RGB (N, 3, H, W) in [0, 1] -> clean RGB; the U-Net gives the noise."""
 
     def __init__(self, config: UNetConfig | None = None) -> None:
         super().__init__()

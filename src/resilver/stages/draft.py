@@ -36,7 +36,9 @@ class Measurement:
     name: str  # "noise", "damaged area"
     value: float
     unit: str  # "grey levels of 255", "% of the photo"
-    threshold: float | None = None  # the stage acts from here on; None where the figure only informs
+    threshold: float | None = (
+        None  # the stage acts from here on; None where the figure only informs
+    )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Stage `repair`: finds damaged pixels and fills them.
 
-Recognition after Tencent Youtu (several colour spaces, see `resilver.nets.damage`), hysteresis after
-Canny (1986): a faint pixel counts only where it hangs together with a certain one.
+Recognition after Tencent Youtu (several colour spaces, see `resilver.nets.damage`), hysteresis
+after Canny (1986): a faint pixel counts only where it hangs together with a certain one.
 """
 
 from __future__ import annotations

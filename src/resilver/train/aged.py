@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -58,7 +58,7 @@ class AgedStream:
     crops_per_print: int = 3
     shuffle: int = 36  # crops held back, so that a batch does not come from one print
     untouched_share: float = 0.06  # prints given exactly as they are: nothing to find
-    recipe: AgeingRecipe = AgeingRecipe()
+    recipe: AgeingRecipe = field(default_factory=AgeingRecipe)
 
     def __iter__(self) -> Iterator[AgedCrop]:
         photos = find_shards([path for path in self.sources if "overlays" not in path.name])
@@ -66,17 +66,14 @@ class AgedStream:
         overlays = _OverlayPool(find_shards(boards) if boards else [], self.seed + 1)
         rng = np.random.default_rng(self.seed)
         held: list[AgedCrop] = []
-        prints = CropStream(
-            photos, self.print_px, self.seed, smallest_scale=0.3, crops_per_photo=4
-        )
+        prints = CropStream(photos, self.print_px, self.seed, smallest_scale=0.3, crops_per_photo=4)
         for clean in prints:
             if rng.random() < self.untouched_share:
                 nothing = np.zeros((*clean.shape[:2], len(KINDS)), np.uint8)
                 aged = Aged(clean, clean, clean, nothing, faded=False, cast=False)
             else:
                 aged = age(clean, rng, self.recipe, overlays.some())
-            for _ in range(self.crops_per_print):
-                held.append(self._cut(aged, rng))
+            held.extend(self._cut(aged, rng) for _ in range(self.crops_per_print))
             while len(held) > self.shuffle:
                 index = int(rng.integers(len(held)))
                 held[index], held[-1] = held[-1], held[index]

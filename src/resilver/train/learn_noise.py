@@ -150,9 +150,7 @@ def learn_noise(
     finally:
         _remove(work)
     after = held_out_error_255(recipe, result.network, seed)
-    learned = LearnedNoise(
-        out, len(scans.pairs), len(scans.singles), before, after, scans.left_out
-    )
+    learned = LearnedNoise(out, len(scans.pairs), len(scans.singles), before, after, scans.left_out)
     text = CardText(
         licence="clean",
         training_data=f"{learned.pairs} pairs and {learned.singles} single scans of the owner",

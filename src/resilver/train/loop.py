@@ -164,9 +164,7 @@ def fit(
         writer.close()
     if world > 1:
         dist.destroy_process_group()
-    return FitResult(
-        average.cpu().float().eval(), step, elapsed, step * recipe.info.batch * world
-    )
+    return FitResult(average.cpu().float().eval(), step, elapsed, step * recipe.info.batch * world)
 
 
 def _keep_freed_memory() -> None:
@@ -207,8 +205,8 @@ def _all_agree(go_on: bool, world: int, device: torch.device) -> bool:
 def _to_device(batch: Batch, device: torch.device) -> Batch:
     moved: Batch = {}
     for key, value in batch.items():
-        value = value.to(device, non_blocking=True)
-        moved[key] = value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
+        there = value.to(device, non_blocking=True)
+        moved[key] = there.to(memory_format=torch.channels_last) if there.ndim == 4 else there
     return moved
 
 

@@ -1,4 +1,4 @@
-"""Photos for training: found in folders or tar shards, decoded as they are needed, cut into crops."""
+"""Photos for training: found in folders or tar shards, decoded when needed, cut into crops."""
 
 from __future__ import annotations
 
@@ -61,9 +61,11 @@ def find_shards(sources: list[Path]) -> list[Shard]:
     shards: list[Shard] = []
     for source in sources:
         if source.is_dir():
-            for path in sorted(source.rglob("*")):
-                if path.suffix.lower() in IMAGE_SUFFIXES:
-                    shards.append(Shard(path, path.relative_to(source).as_posix()))
+            shards.extend(
+                Shard(path, path.relative_to(source).as_posix())
+                for path in sorted(source.rglob("*"))
+                if path.suffix.lower() in IMAGE_SUFFIXES
+            )
         elif source.suffix == ".tar" and source.is_file():
             shards.extend(_tar_shards(source))
         elif source.suffix.lower() in IMAGE_SUFFIXES and source.is_file():

@@ -65,7 +65,5 @@ def example_image(height: int, width: int, seed: int) -> Tensor:
     """A smooth random image (1, 3, H, W) in [0, 1]: nearer to a photo than white noise."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand((1, 3, max(height // 8, 2), max(width // 8, 2)), generator=generator)
-    image = nn.functional.interpolate(
-        coarse, (height, width), mode="bilinear", align_corners=False
-    )
+    image = nn.functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
     return (image + 0.03 * torch.randn(image.shape, generator=generator)).clamp(0, 1)

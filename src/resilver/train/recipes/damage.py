@@ -19,21 +19,25 @@ from resilver.train.losses import balanced_cross_entropy, dice_loss
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 
+INFO = RecipeInfo(
+    name="damage",
+    summary="Finds scratches, missing areas, stains and dust, and judges fading and cast.",
+    reference="After Tencent Youtu (several colour spaces); Ronneberger et al. 2015 (U-Net)",
+    batch=6,
+    learning_rate=1e-3,
+    limits=(
+        "Trained on synthetic ageing: damage unlike it (tape, paper backing) is missed; "
+        "bright twigs, wires and writing can be taken for scratches."
+    ),
+)
+
+
 @dataclass
 class DamageRecipe:
     """Recogniser on RGB + HSV + Lab: four kinds, their union, and two image-level conditions."""
 
     net: DamageConfig = field(default_factory=DamageConfig)
-    info: RecipeInfo = RecipeInfo(
-        name="damage",
-        summary="Finds scratches, missing areas, stains and dust, and judges fading and cast.",
-        reference="After Tencent Youtu (several colour spaces); Ronneberger et al. 2015 (U-Net)",
-        batch=6,
-        learning_rate=1e-3,
-        limits=(
-            "Trained on synthetic ageing: damage unlike it (ink, tape, writing) is missed; bright twigs and text can be taken for scratches."
-        ),
-    )
+    info: RecipeInfo = INFO
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("maps", "conditions")
 

@@ -27,6 +27,18 @@ from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, exa
 OBSERVATIONS = 8  # noisy observations behind one target
 
 
+INFO = RecipeInfo(
+    name="denoise",
+    summary="Blind removal of grain and sensor noise, learned from noisy pairs.",
+    reference="Lehtinen et al. 2018 (Noise2Noise); U-Net after Zhang et al. 2021 (DRUNet)",
+    batch=16,
+    learning_rate=1e-3,
+    limits=(
+        "Fine texture of the size of the grain is lost with it; grain coarser than 1.5 px stays."
+    ),
+)
+
+
 @dataclass
 class DenoiseRecipe:
     """Noise2Noise by default; `clean_targets` trains the same network the classical way."""
@@ -34,16 +46,7 @@ class DenoiseRecipe:
     clean_targets: bool = False
     crop_px: int = 96
     net: UNetConfig = field(default_factory=UNetConfig)
-    info: RecipeInfo = RecipeInfo(
-        name="denoise",
-        summary="Blind removal of grain and sensor noise, learned from noisy pairs.",
-        reference="Lehtinen et al. 2018 (Noise2Noise); U-Net after Zhang et al. 2021 (DRUNet)",
-        batch=16,
-        learning_rate=1e-3,
-        limits=(
-            "Fine texture of the size of the grain is lost with it; grain coarser than 1.5 px stays."
-        ),
-    )
+    info: RecipeInfo = INFO
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("denoised",)
 
@@ -52,10 +55,10 @@ class DenoiseRecipe:
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed)
-        for clean in CropStream(find_shards(sources), self.crop_px, seed):
+        for crop in CropStream(find_shards(sources), self.crop_px, seed):
             mono = rng.random() < 0.25
-            if mono:
-                clean = np.repeat(cv2.cvtColor(clean, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+            grey = np.repeat(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+            clean = grey if mono else crop
             noise = draw_noise(rng, mono=mono)
             seen = noise.draw(clean, rng)
             if rng.random() < 0.35:

@@ -25,21 +25,22 @@ Mask = NDArray[np.uint8]
 _STAIN = KINDS.index("stain")
 
 
+INFO = RecipeInfo(
+    name="fill",
+    summary="Fills damaged pixels from their surroundings; clears stains that let light through.",
+    reference="Liu et al. 2018 (irregular holes); Gortler et al. 1996 (pull-push)",
+    batch=4,
+    learning_rate=1e-3,
+    limits=("Large holes are filled smoothly: nothing that was wholly lost is brought back."),
+)
+
+
 @dataclass
 class FillRecipe:
     """Learned inpainting of holes and clearing of veils."""
 
     net: FillConfig = field(default_factory=FillConfig)
-    info: RecipeInfo = RecipeInfo(
-        name="fill",
-        summary="Fills damaged pixels from their surroundings; clears stains that let light through.",
-        reference="Liu et al. 2018 (irregular holes); Gortler et al. 1996 (pull-push)",
-        batch=4,
-        learning_rate=1e-3,
-        limits=(
-            "Large holes are filled smoothly: nothing that was wholly lost is brought back."
-        ),
-    )
+    info: RecipeInfo = INFO
     input_names: tuple[str, ...] = ("image", "marks")
     output_names: tuple[str, ...] = ("filled",)
 

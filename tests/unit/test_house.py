@@ -1,0 +1,100 @@
+"""The house: what is public, what is loaded, what stands in the tables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import resilver
+from resilver.models.store import BUNDLED, bundled_models
+from resilver.pipeline import Options, build_stages
+from resilver.stages import STAGES
+
+SOURCE = Path(resilver.__file__).parent
+
+
+def test_the_public_surface_is_pinned() -> None:
+    assert resilver.__all__ == [
+        "Finding",
+        "Measurement",
+        "ModelError",
+        "OptionError",
+        "Options",
+        "Photo",
+        "PhotoError",
+        "Pipeline",
+        "Plan",
+        "Report",
+        "ResilverError",
+        "__version__",
+        "restore",
+    ]
+    for name in resilver.__all__:
+        assert getattr(resilver, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'reststore'"):
+        _ = resilver.reststore  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_importing_the_command_line_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, resilver.cli; "
+        "heavy = {'torch', 'onnxruntime', 'fastapi', 'gradio', 'ray'} & set(sys.modules); "
+        "sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_restoration_loads_no_torch(tmp_path: Path) -> None:
+    script = (
+        "import sys, numpy, resilver; "
+        "resilver.restore(numpy.full((64, 64, 3), 128, numpy.uint8)); "
+        "sys.exit('torch' if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_stage_file_is_in_the_table() -> None:
+    shared_parts = {"__init__", "draft", "fills"}
+    files = {path.stem for path in (SOURCE / "stages").glob("*.py")} - shared_parts
+    assert files == set(STAGES)
+    assert [stage.name for stage in build_stages(Options())] == list(STAGES)
+
+
+def test_every_recipe_file_is_in_the_table() -> None:
+    pytest.importorskip("torch", reason="recipes need the train extra")
+    from resilver.train.recipes import RECIPES
+
+    files = {path.stem for path in (SOURCE / "train" / "recipes").glob("*.py")} - {"__init__"}
+    assert files == set(RECIPES)
+    for name, make in RECIPES.items():
+        assert make().info.name == name
+
+
+def test_every_weight_file_has_its_card_and_verifies() -> None:
+    weights = {path.stem for path in BUNDLED.glob("*.onnx")}
+    assert weights == {model.card.name for model in bundled_models()} == {"damage", "denoise", "fill"}
+    for model in bundled_models():
+        model.verify()
+        assert model.card.licence == "clean"
+        assert model.card.scores, f"the card of {model.card.name} states no score"
+
+
+def test_the_bundled_weights_stay_small() -> None:
+    total = sum(path.stat().st_size for path in BUNDLED.glob("*.onnx"))
+    assert total < 25_000_000
+
+
+def test_the_version_is_one_fact() -> None:
+    project = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text("utf-8"))
+    assert project["tool"]["hatch"]["version"]["path"].endswith("version.py")
+    assert resilver.__version__.count(".") == 2
