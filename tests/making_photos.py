@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from resilver.photo import Photo
+
+SOFTWARE = "resilver 0.1.0"
+TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+EVERY_SUFFIX = (".jpg", ".png", ".tif", ".webp", ".avif", ".heic")
 MAKER_NOTE = b"maker note \x01\x02\xff with offsets of its own"
 THUMBNAIL = b"\xff\xd8\xff\xe0 the old picture \xff\xd9"
 IPTC = b"\x1c\x02\x78\x00\x0eOn the terrace"  # record 2, dataset 120: caption, 14 bytes
@@ -35,6 +43,22 @@ def picture16(height: int = 48, width: int = 64) -> NDArray[np.uint16]:
     """The same in 16 bits, with low bytes that 8 bits could not hold."""
     low = np.random.default_rng(5).integers(0, 256, (height, width, 3), dtype=np.uint16)
     return picture(height, width).astype(np.uint16) * 256 + low
+
+
+def difference(a: NDArray[np.generic], b: NDArray[np.generic]) -> int:
+    """The largest difference of any sample, in levels of the arrays' own depth."""
+    return int(np.abs(a.astype(np.int64) - b.astype(np.int64)).max())
+
+
+def opened(path: Path, content: bytes) -> Photo:
+    path.write_bytes(content)
+    return Photo.open(path)
+
+
+def pillow_bytes(image: Image.Image, form: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
 
 
 def _fixed(value: float) -> bytes:

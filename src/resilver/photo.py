@@ -8,7 +8,7 @@ Reads JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF (still) and camera RAW; writes the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -65,11 +65,15 @@ class Photo:
     read-only: a change makes a new photo.
     """
 
-    pixels: Samples  # (H, W, 3) sRGB
-    alpha: Samples | None = None  # (H, W), straight, same dtype as pixels
+    pixels: Samples = field(repr=False)  # (H, W, 3) sRGB
+    alpha: Samples | None = field(
+        default=None, repr=False
+    )  # (H, W), straight, same dtype as pixels
     grey: bool = False  # the source had one colour channel; the result gets one
-    profile: bytes | None = None  # ICC profile of the source, in which the result is saved
-    metadata: Metadata = _NOTHING_SAID
+    profile: bytes | None = field(
+        default=None, repr=False
+    )  # ICC profile of the source, in which the result is saved
+    metadata: Metadata = field(default=_NOTHING_SAID, repr=False)
     bit_depth: int = 8  # 8 or 16, of the source; the result gets as many where its format can
     source: Path | None = None  # never written to
     format: str = "array"  # "jpeg", "tiff", ... as opened

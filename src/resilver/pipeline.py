@@ -230,7 +230,7 @@ def _allowed(
         refused = [card.name for card in stage.cards if card.licence != "clean"]
         if refused:
             notices.append(
-                f"{stage.name} was left out: the network {', '.join(refused)} is not free for any use"
+                f"{stage.name} was left out: {', '.join(refused)} is not free for any use"
             )
         else:
             kept.append(stage)
@@ -251,163 +251,11 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
     return 1.0 if asked is None else asked, "found"
 
 
-def _part(
-    progress: Progress | None, name: str, index: int, count: int
-) -> Callable[[float], None]:
+def _part(progress: Progress | None, name: str, index: int, count: int) -> Callable[[float], None]:
     """A stage's own progress (0..1) as progress of the whole run."""
     if progress is None:
         return lambda _share: None
     return lambda share: progress(name, (index + share) / count)
-
-
-def restore(self, photo: Photo, progress: Progress | None = None) -> tuple[Photo, Report]:
-        """Restores a photo.
-
-        The photo is let go of as soon as a stage has replaced it: a caller that keeps no reference
-        of its own saves a whole copy of the pixels.
-
-        Raises:
-            OptionError: the mask's size is not the photo's.
-        """
-        self._check_mask(photo)
-        started = time.perf_counter()
-        before = photo.preview(PREVIEW_PX)
-        changes = ChangeMap.empty(photo.size, (before.shape[0], before.shape[1]))
-        draft = Draft(photo, np.zeros(photo.size, np.uint8), photo.notices + self._notices)
-        del photo
-        records: list[StageRecord] = []
-        for index, stage in enumerate(self.stages):
-            draft, record = self._run_stage(
-                stage, draft, changes, _part(progress, stage.name, index, len(self.stages))
-            )
-            records.append(record)
-        seconds = time.perf_counter() - started
-        return draft.photo, self._report(draft, tuple(records), changes, before, seconds)
-
-    def _run_stage(
-        self, stage: Stage, draft: Draft, changes: ChangeMap, progress: Callable[[float], None]
-    ) -> tuple[Draft, StageRecord]:
-        started = time.perf_counter()
-        finding, draft = stage.diagnose(draft, lambda share: progress(0.5 * share))
-        strength, why = decide(finding, self.options)
-        changed, mean_change = 0.0, 0.0
-        if strength > 0.0:
-            old = draft.photo.pixels
-            draft = stage.apply(draft, strength, lambda share: progress(0.5 + 0.5 * share))
-            assert draft.marks is not None
-            changed, mean_change = changes.add(old, draft.photo.pixels, draft.marks)
-        record = StageRecord(
-            finding,
-            strength,
-            why,
-            time.perf_counter() - started,
-            tuple((card.name, card.sha256, card.licence) for card in stage.cards),
-            changed,
-            mean_change,
-        )
-        return draft, record
-
-    def _report(
-        self,
-        draft: Draft,
-        records: tuple[StageRecord, ...],
-        changes: ChangeMap,
-        before: NDArray[np.uint8],
-        seconds: float,
-    ) -> Report:
-        photo, marks = draft.photo, draft.marks
-        assert marks is not None
-        return Report(
-            source=photo.source.name if photo.source is not None else "array",
-            size=photo.size,
-            bit_depth=photo.bit_depth,
-            grey=photo.grey,
-            format=photo.format,
-            stages=records,
-            notices=draft.notes,
-            seconds=seconds,
-            changed_share=share_of(marks, Mark.CHANGED),
-            invented_share=share_of(marks, Mark.INVENTED),
-            damage_share={(kind.name or "").lower(): share_of(marks, kind) for kind in KIND_MARKS},
-            software=SOFTWARE,
-            before=before,
-            after=photo.preview(PREVIEW_PX),
-            changed=changes.preview,
-            invented=changes.shrink_flag(marks, Mark.INVENTED),
-            damage=changes.shrink_flags(marks, KIND_MARKS),
-        )
-
-    def _check_mask(self, photo: Photo) -> None:
-        mask = self.options.mask
-        if mask is not None and mask.shape[:2] != photo.size:
-            (mask_height, mask_width), (height, width) = mask.shape[:2], photo.size
-            raise OptionError(
-                f"the mask is {mask_width} x {mask_height} pixels, the photo {width} x {height}"
-            )
-
-
-def build_stages(options: Options) -> tuple[Stage, ...]:
-    """The stages of the table that these options leave in, in running order."""
-    given = None if options.mask is None else GivenMask(options.mask, options.mask_mode)
-    denoiser = (
-        bundled_model("denoise")
-        if options.denoise_model is None
-        else stored_model(options.denoise_model)
-    )
-    table: dict[str, Callable[[], Stage]] = {
-        "repair": lambda: RepairStage(
-            bundled_model("damage"),
-            fill_named(options.fill, options.threads),
-            options.tile_px,
-            options.threads,
-            given,
-        ),
-        "denoise": lambda: DenoiseStage(denoiser, options.tile_px, options.threads),
-    }
-    wanted = [name for name in STAGES if not options.only or name in options.only]
-    return tuple(table[name]() for name in wanted if name not in options.skip)
-
-
-def _allowed(
-    stages: tuple[Stage, ...], options: Options
-) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
-    """Without the stages whose networks the licence option refuses, and a notice for each."""
-    if options.licence == "any":
-        return stages, ()
-    kept: list[Stage] = []
-    notices: list[str] = []
-    for stage in stages:
-        refused = [card.name for card in stage.cards if card.licence != "clean"]
-        if refused:
-            notices.append(
-                f"{stage.name} was left out: the network {', '.join(refused)} is not free for any use"
-            )
-        else:
-            kept.append(stage)
-    return tuple(kept), tuple(notices)
-
-
-def decide(finding: Finding, options: Options) -> tuple[float, str]:
-    """(strength, why) for a finding under these options."""
-    asked = {"repair": options.repair, "denoise": options.denoise}[finding.stage]
-    if asked == 0.0:
-        return 0.0, "switched off"
-    if finding.stage in options.force:
-        return 1.0 if asked is None else asked, "forced"
-    if finding.stage == "denoise" and asked is not None:
-        return asked, "asked for"
-    if not finding.act:
-        return 0.0, "nothing to do"
-    return 1.0 if asked is None else asked, "found"
-
-
-def _part(
-    progress: Progress | None, name: str, index: int, count: int, start: float, end: float
-) -> Callable[[float], None]:
-    """A stage's own progress (0..1) as progress of the whole run."""
-    if progress is None:
-        return lambda _share: None
-    return lambda share: progress(name, (index + start + (end - start) * share) / count)
 
 
 def restore(

@@ -82,7 +82,9 @@ def test_every_recipe_file_is_in_the_table() -> None:
 
 def test_every_weight_file_has_its_card_and_verifies() -> None:
     weights = {path.stem for path in BUNDLED.glob("*.onnx")}
-    assert weights == {model.card.name for model in bundled_models()} == {"damage", "denoise", "fill"}
+    assert (
+        weights == {model.card.name for model in bundled_models()} == {"damage", "denoise", "fill"}
+    )
     for model in bundled_models():
         model.verify()
         assert model.card.licence == "clean"

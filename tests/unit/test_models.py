@@ -76,7 +76,7 @@ def test_the_networks_take_any_size(size: tuple[int, int]) -> None:
     maps, conditions = load("damage", 1).run(image)
     assert maps.shape == (1, 5, height, width)
     assert conditions.shape == (1, 2)
-    assert 0.0 <= maps.min()
+    assert maps.min() >= 0.0
     assert maps.max() <= 1.0
     marks = np.zeros((1, 2, height, width), np.float32)
     (filled,) = load("fill", 1).run(image, marks)

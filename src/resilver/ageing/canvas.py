@@ -35,15 +35,17 @@ class Canvas:
     pixels: NDArray[np.float32]  # (H, W, 3), changed in place
     marks: NDArray[np.uint8]  # (H, W, 4): bits: 1 line or speck, 2 region, 4 opaque region
     scale: float  # px of this print per px of a 600 px print, at least 1
+    boldness: float = 1.0  # every coverage is raised to the power 1/boldness: 1 as drawn, 4 bold
 
     @classmethod
-    def of(cls, pixels: NDArray[np.float32]) -> Canvas:
+    def of(cls, pixels: NDArray[np.float32], boldness: float = 1.0) -> Canvas:
         """A canvas over a copy of `pixels`, (H, W, 3) in [0, 1]."""
         height, width = pixels.shape[:2]
         return cls(
             pixels.copy(),
             np.zeros((height, width, len(KINDS)), np.uint8),
             max(1.0, max(height, width) / REFERENCE_PX),
+            boldness,
         )
 
     @property
@@ -116,11 +118,12 @@ class Canvas:
             visible_from: change that counts; higher for soft shading, whose foot no eye can find.
         """
         under = self.under(patch)
-        alpha = (patch.alpha * np.float32(opacity))[..., None]
+        coverage = np.clip(patch.alpha * np.float32(opacity), 0, 1)
+        alpha = np.power(coverage, np.float32(1 / self.boldness))[..., None]
         if mode == "cover":
             new = under + alpha * (colour - under)
         elif mode == "add":
-            new = under + alpha * colour
+            new = under + alpha * colour * np.float32(self.boldness**0.5)
         else:
             new = under * (1 - alpha * (1 - colour))
         new = unit(new)
@@ -131,7 +134,7 @@ class Canvas:
         layer = marks[..., KINDS.index(kind)]
         if region:
             inside = patch.alpha > 0.5
-            if inside.any() and float(change[inside].mean()) > 0.025:
+            if inside.any() and float(change[inside].mean()) > 0.04:
                 opaque = mode == "cover" and opacity > 0.85
                 if opaque:
                     # What lies under an opaque layer can no longer be seen.
@@ -159,17 +162,17 @@ def visible_masks(
     between damaged and undamaged print is above three times `threshold`, or, averaged over 3x3 px,
     above `threshold` (a faint pixel counts where its neighbours are faint too). A pixel inside
     a translucent region (stain, smear: coverage over a half) counts where that difference averaged
-    over 11x11 px is above 0.6 times `threshold`; a pixel inside an opaque one (hole, blob) where
+    over 11x11 px is above `threshold`; a pixel inside an opaque one (hole, blob) where
     that holds over 41x41 px: the inside of a hole is damage though parts of it happen to match.
     """
     difference = largest_difference(damaged, undamaged)
     near = (difference > 3 * threshold) | (cv2.blur(difference, (3, 3)) > threshold)
     masks = (marks & 1) & near[..., None].view(np.uint8)
     if (marks & 2).any():
-        around = cv2.blur(difference, (11, 11)) > 0.6 * threshold
+        around = cv2.blur(difference, (11, 11)) > threshold
         masks |= (marks >> 1) & 1 & around[..., None].view(np.uint8)
     if (marks & 4).any():
-        around = cv2.blur(difference, (41, 41)) > 0.6 * threshold
+        around = cv2.blur(difference, (41, 41)) > threshold
         masks |= (marks >> 2) & around[..., None].view(np.uint8)
     return np.asarray(masks, np.uint8)
 

@@ -86,14 +86,15 @@ def age(
         int(rng.integers(0, len(steps) + 1)) if rng.random() < recipe.early_damage else len(steps)
     )
     before = _run(base, steps[:early])
-    canvas = Canvas.of(before)
+    low, high = np.log(recipe.boldness)
+    canvas = Canvas.of(before, float(np.exp(rng.uniform(low, high))))
     damage(canvas, rng, recipe, overlays)
     untouched = not canvas.marks.any()
     intact = _run(before, steps[early:])
     pixels = intact if untouched else _run(canvas.pixels, steps[early:])
 
     # Grain hides faint marks: what nobody can tell from it is not called damage.
-    threshold = 0.03 + 0.2 * sigma
+    threshold = 0.04 + 0.2 * sigma
     masks = canvas.marks if untouched else visible_masks(canvas.marks, pixels, intact, threshold)
     is_faded, is_cast = _judge(base, _run(base, faded))
 

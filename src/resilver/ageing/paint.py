@@ -131,8 +131,12 @@ def lay_thin(
         alpha = roughen(rng, alpha, float(rng.uniform(0, broken)), cell)
     patch = Patch(alpha, patch.top, patch.left)
     strength = float(rng.uniform(*opacity))
+    mean = float(canvas.mean_under(patch).mean())
     if tone == "any":
-        tone = str(rng.choice(["bright", "dark", "relative", "coloured"], p=[0.42, 0.3, 0.2, 0.08]))
+        # White on white happens, but teaches nothing: most marks differ from what is under them.
+        bright = 0.72 * float(np.clip(1.35 - 1.6 * mean, 0.08, 0.92))
+        shares = [bright, 0.72 - bright, 0.2, 0.08]
+        tone = str(rng.choice(["bright", "dark", "relative", "coloured"], p=shares))
     mode: Mode = "cover"
     if tone == "bright":
         colour = paper_colour(rng)
@@ -142,7 +146,6 @@ def lay_thin(
         colour = rng.uniform(0, 1, 3).astype(np.float32)
     else:
         mode = "add"
-        mean = float(canvas.mean_under(patch).mean())
         sign = 1.0 if rng.random() > mean else -1.0
         contrast = float(np.exp(rng.uniform(np.log(0.06), np.log(0.5))))
         colour = np.full(3, sign * contrast, np.float32) * rng.normal(1, 0.1, 3).astype(np.float32)

@@ -20,6 +20,7 @@ class AgeingRecipe:
     kind_weights: tuple[float, float, float, float] = (0.85, 0.5, 0.7, 0.75)  # of each kind else
     density: float = 1.0  # multiplies the number of marks
     marks_per_area: tuple[float, float, float, float] = (2.0, 0.5, 1.0, 1.6)  # per 256x256 px
+    boldness: tuple[float, float] = (1.0, 5.0)  # per print: 1 leaves faint marks faint
     effects: tuple[str, ...] = ()  # only these effects by name; empty: all
     overlays: float = 0.35  # share of marks taken from the caller's overlays of that kind
     early_damage: float = 0.25  # share of photos damaged before the print faded (negative, plate)
@@ -56,6 +57,8 @@ class AgeingRecipe:
             low, high = getattr(self, name)
             if low > high or low < 0:
                 raise OptionError(f"ageing: {name} is a range (low, high), not {(low, high)}")
+        if self.boldness[0] <= 0:
+            raise OptionError("ageing: boldness is more than 0")
         if self.density < 0 or min(self.kind_weights) < 0 or min(self.marks_per_area) < 0:
             raise OptionError("ageing: density and weights are not negative")
 
@@ -65,6 +68,7 @@ class AgeingRecipe:
         return cls(
             no_damage=0.2,
             density=0.4,
+            boldness=(1.0, 1.5),
             grain_sigma=(0.005, 0.05),
             fading_strength=(0.1, 0.5),
             cast_strength=(0.02, 0.08),
@@ -94,7 +98,8 @@ class AgeingRecipe:
         return cls(
             effects=("ragged_crease", "crease", "scratch_line", "branching_crack",
                      "torn_corner", "specks", "sprinkle", "blotch", "tide_line", "foxing"),
-            marks_per_area=(1.2, 0.2, 0.3, 0.8), no_damage=0, single_kind=0, early_damage=0,
+            boldness=(1.0, 1.0), marks_per_area=(1.2, 0.2, 0.3, 0.8), no_damage=0, single_kind=0,
+            early_damage=0,
             border=0, overlays=0,
             monochrome=1.0 if sepia else 0.0, tint=1.0, lens_blur=0.0, motion_blur=0,
             low_resolution=0, grain=1, grain_sigma=(0.02, 0.035), paper=0, halftone=0,
@@ -131,5 +136,5 @@ _SHARES = (
 )  # fmt: skip
 _RANGES = (
     "lens_sigma_px", "low_resolution_factor", "grain_sigma", "fading_strength", "cast_strength",
-    "scan_sigma_px", "scan_noise_sigma", "jpeg_quality",
+    "scan_sigma_px", "scan_noise_sigma", "jpeg_quality", "boldness",
 )  # fmt: skip

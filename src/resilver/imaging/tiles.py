@@ -84,20 +84,24 @@ def widen(pixels: Pixels) -> NDArray[np.uint16]:
 def blend_tile(out: NDArray[np.uint16], area: Area, tile: Tile) -> None:
     """Writes a tile into `out` (H, W, C), feathered over what earlier tiles left in the overlap.
 
-    Tiles must come in the order of `tile_areas`: the ramps run over the top and left overlaps.
+    Tiles must come in the order of `tile_areas`: the ramps run over the top and left overlaps. The
+    outermost `DISCARD_PX` of a tile are written at the photo's own edges only.
     """
     height, width = area.bottom - area.top, area.right - area.left
-    down = ramp(height, at_start=area.top > 0)[:, None, None]
-    across = ramp(width, at_start=area.left > 0)[None, :, None]
-    rows, columns = area.slices
-    # Below the discarded rim the new tile has no weight at all and need not be read.
-    skip_y = DISCARD_PX if area.top > 0 else 0
-    skip_x = DISCARD_PX if area.left > 0 else 0
-    rows = slice(rows.start + skip_y, rows.stop)
-    columns = slice(columns.start + skip_x, columns.stop)
-    weight = (down * across)[skip_y:, skip_x:]
+    inner_y = _inner(area.top, area.bottom, out.shape[0])
+    inner_x = _inner(area.left, area.right, out.shape[1])
+    down = ramp(height, at_start=area.top > 0)[inner_y, None, None]
+    across = ramp(width, at_start=area.left > 0)[None, inner_x, None]
+    rows = slice(area.top + inner_y.start, area.top + inner_y.stop)
+    columns = slice(area.left + inner_x.start, area.left + inner_x.stop)
     old = to_float(out[rows, columns])
-    out[rows, columns] = to_u16(old + weight * (tile[skip_y:, skip_x:] - old))
+    out[rows, columns] = to_u16(old + down * across * (tile[inner_y, inner_x] - old))
+
+
+def _inner(start: int, stop: int, length: int) -> slice:
+    """The part of a tile's span [start, stop) that is written, counted from the tile's start."""
+    first = DISCARD_PX if start > 0 else 0
+    return slice(first, stop - start - (DISCARD_PX if stop < length else 0))
 
 
 def ramp(length: int, *, at_start: bool) -> NDArray[np.float32]:
@@ -126,7 +130,8 @@ def map_tiles(
         progress: told the share done after each tile.
     """
     size = (pixels.shape[0], pixels.shape[1])
-    out = np.empty((*size, pixels.shape[2]), np.uint16)
+    # Zeros, not empty: blending over what happens to lie in memory would leave rounding of it.
+    out = np.zeros((*size, pixels.shape[2]), np.uint16)
     total = tile_count(size, tile_px)
     for index, area in enumerate(tile_areas(size, tile_px)):
         blend_tile(out, area, function(to_float(pixels[area.slices]), area))

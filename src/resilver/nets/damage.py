@@ -25,7 +25,7 @@ class DamageConfig:
     unet: UNetConfig = field(
         default_factory=lambda: UNetConfig(
             in_channels=10,
-            out_channels=len(MAPS),
+            out_channels=len(MAPS) + 3,
             widths=(48, 96, 128, 144, 144),
             blocks=(1, 2, 2, 1),
             out_colours=(),
@@ -40,7 +40,8 @@ class DamageConfig:
 class DamageNet(nn.Module):
     """RGB (N, 3, H, W) in [0, 1] -> probabilities: maps (N, 5, H, W), conditions (N, 2).
 
-    With `logits` the same before the sigmoid, which is what a loss wants.
+    With `training_heads` the same before the sigmoid, and third the change that the damage made to
+    each colour (N, 3, H, W), times 8, which is learned alongside and never exported.
     """
 
     def __init__(self, config: DamageConfig | None = None) -> None:
@@ -52,16 +53,17 @@ class DamageNet(nn.Module):
         head_bias = self.unet.head.bias
         assert head_bias is not None
         with torch.no_grad():
-            head_bias[::4] = -2.0 * 2.5
+            head_bias[: 4 * len(MAPS) : 4] = -2.0 * 1.5
         self.judge = nn.Sequential(
             nn.Linear(2 * self.config.unet.widths[-1], 64), nn.ReLU(), nn.Linear(64, 2)
         )
 
-    def forward(self, image: Tensor, logits: bool = False) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, training_heads: bool = False) -> tuple[Tensor, ...]:
         maps, features = self.unet.forward_features(colour_views(image))
         mean = features.mean(dim=(2, 3))
         spread = (features - mean[..., None, None]).abs().mean(dim=(2, 3))
         conditions = self.judge(torch.cat((mean, spread), dim=1))  # (N, 2 * width) -> (N, 2)
-        if logits:
-            return maps, conditions
+        maps, change = maps[:, : len(MAPS)], maps[:, len(MAPS) :]
+        if training_heads:
+            return maps, conditions, change
         return torch.sigmoid(maps), torch.sigmoid(conditions)

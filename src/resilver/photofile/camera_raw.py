@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import rawpy
 
-from resilver.errors import PhotoUnreadable
+from resilver.errors import PhotoError, PhotoUnreadable
 from resilver.photofile.colour_profile import builtin_profile
 from resilver.photofile.metadata import checked_metadata
 from resilver.photofile.reading import Scan, check_size
@@ -43,7 +43,9 @@ def read_raw(path: Path, descriptor: int, max_megapixels: float) -> Scan:
                 gamma=_SRGB_GAMMA,
                 auto_bright_thr=_CLIPPED_SHARE,
             )
-    except (rawpy.LibRawError, ValueError, RuntimeError, OSError) as error:
+    except (PhotoError, MemoryError):
+        raise
+    except Exception as error:  # LibRaw's own errors, and numpy's where sizes contradict each other
         reason = "the camera RAW data is damaged or of an unknown model"
         raise PhotoUnreadable(path, reason) from error
     if pixels.ndim != 3 or pixels.shape[-1] != 3 or pixels.dtype != np.uint16:

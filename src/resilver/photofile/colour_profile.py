@@ -14,7 +14,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from resilver.photofile.vips_runtime import image_of, samples_of, with_blob
+from resilver.photofile.vips_runtime import VIPS_ERRORS, image_of, samples_of, with_blob
 
 _CHANNELS = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 _INTENT = "relative"
@@ -64,7 +64,7 @@ def try_profile(icc: bytes, channels: int) -> SourceProfile:
         converted = to_srgb(image, icc, bits=16)
         seen = samples_of(converted)
         samples_of(from_srgb(converted, icc, bits=16))
-    except pyvips.Error as error:
+    except VIPS_ERRORS as error:
         raise ProfileError("the profile cannot convert colours") from error
     if seen.shape[-1] != 3 or np.ptp(seen.astype(np.int32)) == 0:
         raise ProfileError("the profile maps every colour to one")

@@ -19,7 +19,6 @@ from resilver.photofile.streaming import Streaming
 from resilver.photofile.tiff_tags import add_tiff_tags, write_all
 from resilver.photofile.vips_runtime import (
     Samples,
-    apart,
     blob_field,
     image_of,
     samples_of,
@@ -71,7 +70,7 @@ def encode(
     """
     image = to_file_colours(picture, form)
     level = DEFAULT_QUALITY.get(form.name, 100) if quality is None else quality
-    keep = _KEEP_ICC if "icc-profile-data" in image.get_fields() else _KEEP_NOTHING
+    keep = _KEEP_ICC if image.get_typeof("icc-profile-data") else _KEEP_NOTHING
     match form.name:
         case "jpeg":
             with Streaming(descriptor, jpeg_splice(picture.metadata), stop) as target:
@@ -149,7 +148,7 @@ def preview_of(pixels: Samples, longest_px: int) -> NDArray[np.uint8]:
     scale = longest_px / max(image.width, image.height)
     if scale < 1:
         image = image.resize(scale)
-    return cast("NDArray[np.uint8]", apart(lambda: samples_of(_at_depth(image, 8))))
+    return cast("NDArray[np.uint8]", samples_of(_at_depth(image, 8)))
 
 
 def _encode_avif(image: pyvips.Image, picture: Picture, level: int) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 
-from resilver.errors import PhotoUnreadable, PhotoUnsupported
+from resilver.errors import PhotoError, PhotoUnreadable, PhotoUnsupported
 from resilver.photofile.colour_profile import ProfileError, builtin_profile, to_srgb, try_profile
 from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.reading import Scan, check_size
@@ -30,7 +30,9 @@ def read_heic(path: Path, descriptor: int, max_megapixels: float) -> Scan:
             check_size(path, (opened.size[1], opened.size[0]), max_megapixels)
             mode, info = str(opened.mode), dict[str, Any](opened.info)
             pixels = _samples_of(opened)
-        except (OSError, ValueError, EOFError, RuntimeError, SyntaxError, KeyError) as error:
+        except (PhotoError, MemoryError):
+            raise
+        except Exception as error:  # pillow-heif meets damage with errors of many kinds
             raise PhotoUnreadable(path, "the HEIC data is truncated or damaged") from error
     depth = int(info.get("bit_depth", 8))
     if mode.partition(";")[0] not in ("L", "I", "LA", "RGB", "RGBA"):  # "I;16" is grey

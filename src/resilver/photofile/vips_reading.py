@@ -23,8 +23,8 @@ from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.reading import Scan, check_size, upright
 from resilver.photofile.tiff_tags import TiffTags, read_tiff_tags
 from resilver.photofile.vips_runtime import (
+    VIPS_ERRORS,
     Samples,
-    apart,
     blob_field,
     number_field,
     samples_of,
@@ -73,8 +73,8 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
         described = _metadata_of(image, tags, dpi)
-        return apart(lambda: _decode(path, image, name, described, pages))
-    except pyvips.Error as error:
+        return _decode(path, image, name, described, pages)
+    except VIPS_ERRORS as error:
         raise unreadable(path, error, name) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -20,12 +19,25 @@ from resilver.errors import PhotoUnreadable
 # has changed since; each photo is read once, so a cache only holds memory.
 pyvips.cache_set_max(0)
 
-# pyvips passes libvips warnings to Python's logging, which prints them to stderr when a program has
-# set up no logging. They stay available to a program that has.
-logging.getLogger("pyvips").addHandler(logging.NullHandler())
+# pyvips sends libvips's messages to Python's logging, by a callback in the midst of libvips's work.
+# If Python collects garbage there and so drops another image, libvips logs again inside its own
+# logging and GLib ends the process (found by fuzzing); an interrupt that arrives there is lost. So
+# messages go to a function of C that does nothing; what goes wrong comes back as errors anyway.
+# (Any will do: GLib's own idiom is to pass functions of fewer arguments as callbacks.)
+_EVERY_LEVEL = 0xFF
+pyvips._remove_log_handler()  # pyright: ignore[reportPrivateUsage] (there is no public way)
+pyvips.glib_lib.g_log_set_handler(
+    b"VIPS",
+    _EVERY_LEVEL,
+    pyvips.ffi.cast("GLogFunc", pyvips.ffi.addressof(pyvips.vips_lib, "vips_cache_get_max")),
+    pyvips.ffi.NULL,
+)
 
 Result = TypeVar("Result")
 Samples = NDArray[np.uint8 | np.uint16]
+
+# What a call raises: pyvips decodes libvips's text as UTF-8, and that text can quote a file.
+VIPS_ERRORS = (pyvips.Error, UnicodeDecodeError)
 
 _CUT_SHORT = (
     "premature end",
@@ -48,12 +60,12 @@ def unreadable(path: Path, error: Exception, format_name: str) -> PhotoUnreadabl
     return PhotoUnreadable(path, f"the {format_name.upper()} data is damaged beyond decoding")
 
 
-def apart(work: Callable[[], Result], stop: Callable[[], None] | None = None) -> Result:
+def apart(work: Callable[[], Result], stop: Callable[[], None]) -> Result:
     """Do libvips work in a thread of its own, and wait for it.
 
-    Python raises KeyboardInterrupt in whatever Python code the main thread comes to next. After a
-    long call into libvips that is one of pyvips's callbacks (it logs), where the exception is lost
-    and with it the person's Ctrl-C. Here the main thread waits outside.
+    Python raises KeyboardInterrupt in whatever Python code the main thread comes to next. While
+    libvips writes, that is a callback of ours inside pyvips, where the exception is lost and with
+    it the person's Ctrl-C. Here the main thread waits outside.
 
     Args:
         work: what to do.
@@ -66,8 +78,7 @@ def apart(work: Callable[[], Result], stop: Callable[[], None] | None = None) ->
         try:
             return future.result()
         except BaseException:
-            if stop is not None:
-                stop()
+            stop()
             while not future.done():
                 # A second Ctrl-C must not close the file under the worker; the first is raised.
                 with suppress(KeyboardInterrupt):
@@ -107,12 +118,12 @@ def samples_of(image: pyvips.Image) -> Samples:
 
 def blob_field(image: pyvips.Image, name: str) -> bytes | None:
     """A block of bytes that the file carried, or None."""
-    return bytes(cast(Any, image.get(name))) if name in image.get_fields() else None
+    return bytes(cast(Any, image.get(name))) if image.get_typeof(name) else None
 
 
 def number_field(image: pyvips.Image, name: str, otherwise: int) -> int:
     """A whole number from the file's header."""
-    return int(cast(Any, image.get(name))) if name in image.get_fields() else otherwise
+    return int(cast(Any, image.get(name))) if image.get_typeof(name) else otherwise
 
 
 def with_blob(image: pyvips.Image, name: str, data: bytes | None) -> pyvips.Image:
@@ -120,6 +131,6 @@ def with_blob(image: pyvips.Image, name: str, data: bytes | None) -> pyvips.Imag
     changed = image.copy()
     if data is not None:
         changed.set_type(pyvips.GValue.blob_type, name, cast(Any, data))
-    elif name in changed.get_fields():
+    elif changed.get_typeof(name):
         changed.remove(name)
     return changed

@@ -1,0 +1,65 @@
+"""HEIC and camera RAW."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import making_photos as made
+from making_photos import SOFTWARE, opened
+from resilver.photo import Photo
+from resilver.photofile.colour_profile import builtin_profile
+
+
+def test_heic_from_a_phone(tmp_path: Path) -> None:
+    import pillow_heif
+
+    picture = pillow_heif.from_pillow(Image.fromarray(made.picture(96, 128) // 2 + 50))
+    out = io.BytesIO()
+    exif = b"Exif\0\0" + made.exif_block(orientation=6)
+    picture.save(out, quality=95, icc_profile=builtin_profile("p3"), exif=exif, xmp=made.XMP)
+    photo = opened(tmp_path / "a.heic", out.getvalue())
+    assert (photo.format, photo.size, photo.suffix) == ("heic", (128, 96), ".heic")
+    assert photo.profile == builtin_profile("p3")
+    photo.save(tmp_path / "b.heic", software=SOFTWARE)
+    again = Photo.open(tmp_path / "b.heic")
+    assert again.profile == builtin_profile("p3")
+    assert again.size == photo.size
+    assert np.abs(again.pixels / 257 - photo.pixels / 257).mean() < 3
+    assert again.metadata.exif is not None
+    assert made.MAKER_NOTE in again.metadata.exif
+
+
+def test_heic_with_alpha(tmp_path: Path) -> None:
+    pixels = np.dstack([made.picture(64, 64), np.full((64, 64), 77, np.uint8)])
+    Photo.from_array(pixels).save(tmp_path / "a.heic")
+    again = Photo.open(tmp_path / "a.heic")
+    assert again.alpha is not None
+    assert np.abs(again.alpha.astype(int) - 77).max() <= 3
+
+
+def test_camera_raw_is_developed_and_saved_as_16_bit_tiff(tmp_path: Path) -> None:
+    photo = opened(tmp_path / "a.dng", made.dng_bytes(96, 128))
+    assert (photo.format, photo.bit_depth, photo.suffix) == ("raw", 16, ".tif")
+    assert photo.size == (96, 128)
+    left, right = photo.pixels[60, 30].astype(int), photo.pixels[60, 100].astype(int)
+    assert np.ptp(left) < 300  # the camera's white balance makes it neutral
+    assert right[0] > right[1] * 1.8
+    rows = photo.pixels[8:-8:16, 30, 1].astype(int)
+    assert (np.diff(rows) > 0).all()
+    photo.save(tmp_path / "a.tif", software=SOFTWARE)
+    again = Photo.open(tmp_path / "a.tif")
+    assert again.bit_depth == 16
+    assert np.array_equal(again.pixels, photo.pixels)
+    assert again.metadata.exif is not None
+    assert b"Camera & Co" in again.metadata.exif
+    assert again.metadata.xmp is not None
+
+
+def test_camera_raw_is_known_by_its_content_and_upright(tmp_path: Path) -> None:
+    photo = opened(tmp_path / "a.tif", made.dng_bytes(96, 128, orientation=6))
+    assert photo.format == "raw"
+    assert photo.size == (128, 96)

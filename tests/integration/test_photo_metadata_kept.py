@@ -1,0 +1,162 @@
+"""Orientation, EXIF, XMP, IPTC and resolution through every format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+from numpy.typing import NDArray
+from PIL import Image
+
+import making_photos as made
+from making_photos import EVERY_SUFFIX, SOFTWARE, TRAINED, opened, pillow_bytes
+from resilver.photo import Metadata, Photo
+from resilver.photofile.colour_profile import builtin_profile
+
+TURNED: dict[int, Callable[[NDArray[np.generic]], NDArray[np.generic]]] = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WEBP"])
+def test_orientation_is_applied_once(tmp_path: Path, orientation: int, form: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.dstack([made.picture(), made.picture()[..., 0]])
+    options = {"lossless": True, "exact": True} if form == "WEBP" else {}
+    content = pillow_bytes(Image.fromarray(pixels), form, exif=exif, **options)
+    photo = opened(tmp_path / "a.img", content)
+    expected = TURNED[orientation](pixels)
+    assert np.array_equal(photo.pixels, expected[..., :3])
+    assert photo.alpha is not None
+    assert np.array_equal(photo.alpha, expected[..., 3])
+    assert photo.pixels.flags.c_contiguous
+
+
+@pytest.mark.parametrize("suffix", EVERY_SUFFIX)
+def test_orientation_is_not_applied_twice(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(made.picture()).save(path, exif=b"Exif\0\0" + made.exif_block(orientation=6))
+    for name in ("b", "c"):
+        photo = Photo.open(path)
+        assert photo.size == (64, 48)
+        path = tmp_path / f"{name}{suffix}"
+        photo.save(path)
+    assert Photo.open(path).size == (64, 48)
+
+
+def described() -> Photo:
+    metadata = Metadata(made.exif_block(), made.XMP, made.IPTC, (300.0, 240.0))
+    return Photo.from_array(made.picture()).evolve(
+        metadata=metadata, profile=builtin_profile("srgb")
+    )
+
+
+@pytest.mark.parametrize("suffix", EVERY_SUFFIX)
+def test_metadata_survives_every_format(tmp_path: Path, suffix: str) -> None:
+    first = tmp_path / f"a{suffix}"
+    described().save(first)
+    path = tmp_path / f"b{suffix}"
+    Photo.open(first).save(path, software=SOFTWARE, digital_source_type=TRAINED)
+    photo = Photo.open(path)
+    assert photo.notices == ()
+    assert photo.profile == builtin_profile("srgb")
+    assert photo.metadata.dpi == pytest.approx((300.0, 240.0), abs=0.02)
+    assert photo.metadata.exif is not None
+    exif = Image.Exif()
+    exif.load(b"Exif\0\0" + photo.metadata.exif)
+    check_exif(exif)
+    if suffix != ".tif":
+        assert made.MAKER_NOTE in photo.metadata.exif
+        assert exif[0xFDE8] == "private"
+    assert made.THUMBNAIL not in path.read_bytes()
+    check_xmp(photo.metadata.xmp)
+    assert photo.metadata.iptc == (made.IPTC if suffix in (".jpg", ".tif") else None)
+
+
+def check_exif(exif: Image.Exif) -> None:
+    assert exif[0x010F] == "Camera & Co"
+    assert exif[0x8298] == "(c) Ada"
+    assert exif[0x4746] == 5
+    assert exif[0x0131] == SOFTWARE
+    assert exif.get(0x0112, 1) == 1
+    inner = exif.get_ifd(0x8769)
+    assert inner[0x9003] == "1931:05:17 12:00:00"
+    assert inner[0x927C] == made.MAKER_NOTE
+    assert (inner[0xA002], inner[0xA003]) == (64, 48)
+    assert exif.get_ifd(0x8825)[2] == (48.0, 8.0, 5.0)
+
+
+def check_xmp(packet: bytes | None) -> None:
+    assert packet is not None
+    for words in (b"grandmother", TRAINED.encode(), SOFTWARE.encode(), b'tiff:Orientation="1"'):
+        assert words in packet
+
+
+@pytest.mark.parametrize("suffix", [s for s in EVERY_SUFFIX if s != ".heic"])
+def test_other_programs_find_the_metadata(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    described().save(path, software=SOFTWARE, digital_source_type=TRAINED)
+    with Image.open(path) as image:
+        image.load()
+        check_exif(image.getexif())
+        packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+        check_xmp(packet.encode() if isinstance(packet, str) else packet)
+        assert image.info["icc_profile"] == builtin_profile("srgb")
+        if suffix in (".jpg", ".png", ".tif"):
+            assert image.info["dpi"] == pytest.approx((300, 240), abs=0.02)
+    seen = pyvips.Image.new_from_file(str(path))
+    fields = seen.get_fields()
+    check_xmp(bytes(seen.get("xmp-data")))
+    assert bytes(seen.get("icc-profile-data")) == builtin_profile("srgb")
+    if suffix != ".tif":  # libvips reads no EXIF from TIFF
+        assert seen.get("exif-ifd0-Make").startswith("Camera & Co")
+        assert seen.get("exif-ifd0-Software").startswith(SOFTWARE)
+        assert seen.get("exif-ifd2-DateTimeOriginal").startswith("1931:05:17")
+        assert "jpeg-thumbnail-data" not in fields
+    if suffix in (".jpg", ".tif"):
+        assert made.IPTC in bytes(seen.get("iptc-data"))
+    if suffix in (".jpg", ".png", ".tif"):
+        assert seen.xres * 25.4 == pytest.approx(300, abs=0.02)
+
+
+@pytest.mark.parametrize("suffix", EVERY_SUFFIX)
+def test_where_nothing_is_said_nothing_is_invented(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    Photo.from_array(made.picture()).save(path)
+    assert Photo.open(path).metadata == Metadata()
+    assert Photo.open(path).profile is None
+
+
+def test_damaged_metadata_does_not_stop_the_photo(tmp_path: Path) -> None:
+    image = Image.fromarray(made.picture())
+    content = pillow_bytes(image, "JPEG", exif=b"Exif\0\0II*\0junk", xmp=b"<x:xmpmeta><broken")
+    photo = opened(tmp_path / "a.jpg", content)
+    assert len(photo.notices) == 2
+    photo.save(tmp_path / "b.jpg", software=SOFTWARE, digital_source_type=TRAINED)
+    packet = Photo.open(tmp_path / "b.jpg").metadata.xmp
+    assert packet is not None
+    assert TRAINED.encode() in packet
+
+
+def test_metadata_too_long_for_jpeg_leaves_a_sound_file(tmp_path: Path) -> None:
+    long = made.XMP.replace(b"grandmother", b"grandmother " * 8000)
+    photo = described().evolve(metadata=Metadata(xmp=long, iptc=bytes(70_000), dpi=(300, 300)))
+    photo.save(tmp_path / "a.jpg")
+    again = Photo.open(tmp_path / "a.jpg")
+    assert (again.metadata.xmp, again.metadata.iptc) == (None, None)
+    photo.save(tmp_path / "a.tif")
+    packet = Photo.open(tmp_path / "a.tif").metadata.xmp
+    assert packet is not None
+    assert len(packet) > 90_000

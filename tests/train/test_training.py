@@ -1,0 +1,236 @@
+"""The loop, the recipes and the export, on tiny networks and real (synthetic) photos."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from resilver.errors import OptionError, RecipeError
+from resilver.models.session import OrtNetwork
+from resilver.models.store import bundled_model, stored_model
+from resilver.nets.unet import UNetConfig
+from resilver.train.export import CardText, export
+from resilver.train.learn_noise import learn_noise
+from resilver.train.loop import FitConfig, fit, learning_rate_factor, load_average
+from resilver.train.recipe import Sample
+from resilver.train.recipes import RECIPES, recipe_named
+from resilver.train.recipes.denoise import DenoiseRecipe
+from resilver.train.run import TrainRequest, train
+from resilver.train.scans import align, neighbours, pick, read_scans
+from resilver.train.weights import load_onnx_weights
+
+# torch's own notice about the exporter that is used on purpose (see train/export.py).
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+TINY = UNetConfig(widths=(12, 16), blocks=(1,), middle_blocks=1)
+TEXT = CardText("clean", "synthetic", "a test", {}, "tests", "tests")
+
+
+def tiny() -> DenoiseRecipe:
+    return DenoiseRecipe(net=TINY, crop_px=48)
+
+
+class OneBatch(DenoiseRecipe):
+    """The same sixteen samples again and again: whatever can learn at all learns these."""
+
+    def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
+        first = list(itertools.islice(super().samples(sources, 0), self.info.batch))
+        return itertools.cycle(first)
+
+
+def test_the_loop_learns_logs_and_resumes(photos: Path, tmp_path: Path) -> None:
+    recipe = OneBatch(net=TINY, crop_px=48)
+    lines: list[str] = []
+    config = FitConfig(0.12, tmp_path, workers=0, threads=1, log_every=5, warmup_steps=5)
+    result = fit(recipe, [photos], config, log=lines.append)
+    left = [float(line.split("left ")[1]) for line in lines]
+    assert left[-1] < 0.75 * left[0]
+    assert list((tmp_path / "events").iterdir())
+    again = FitConfig(0.15, tmp_path, workers=0, threads=1, log_every=5)
+    more: list[str] = []
+    longer = fit(recipe, [photos], again, log=more.append)
+    assert more[0].startswith(f"resumed at step {result.steps}")
+    assert longer.steps > result.steps
+    stored = load_average(tmp_path / "state.pt", recipe)
+    for mine, theirs in zip(stored.parameters(), longer.network.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_a_state_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
+    fit(tiny(), [photos], FitConfig(0.02, tmp_path, workers=0, threads=1))
+    with pytest.raises(RecipeError, match="is of the recipe 'denoise', not 'fill'"):
+        fit(recipe_named("fill"), [photos], FitConfig(0.02, tmp_path, workers=0))
+
+
+def test_the_schedule_warms_up_and_ends_at_zero() -> None:
+    assert learning_rate_factor(0.0, 0, 100) == pytest.approx(0.01)
+    assert learning_rate_factor(0.0, 200, 100) == 1.0
+    assert learning_rate_factor(0.5, 200, 100) == pytest.approx(0.5)
+    assert learning_rate_factor(1.0, 200, 100) == pytest.approx(0.0)
+
+
+def test_two_processes_train_one_network(photos: Path, tmp_path: Path) -> None:
+    """torchrun: gradients are averaged, one process writes, both stop together."""
+    script = tmp_path / "train_two.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from resilver.nets.unet import UNetConfig\n"
+        "from resilver.train.loop import FitConfig, fit\n"
+        "from resilver.train.recipes.denoise import DenoiseRecipe\n"
+        "net = UNetConfig(widths=(12, 16), blocks=(1,), middle_blocks=1)\n"
+        "config = FitConfig(0.05, Path(sys.argv[2]), workers=0, threads=1)\n"
+        "result = fit(DenoiseRecipe(net=net, crop_px=48), [Path(sys.argv[1])], config)\n"
+        "print('samples per step', result.samples // result.steps)\n",
+        "utf-8",
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node=2", str(script), str(photos), str(tmp_path / "out")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=240, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("samples per step 32") == 2
+    assert (tmp_path / "out" / "state.pt").is_file()
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_every_recipe_gives_samples_that_its_loss_takes(name: str, photos: Path) -> None:
+    recipe = recipe_named(name)
+    samples = list(itertools.islice(recipe.samples([photos], 0), 2))
+    again = list(itertools.islice(recipe.samples([photos], 0), 2))
+    for first, second in zip(samples, again, strict=True):
+        for key in first:
+            np.testing.assert_array_equal(first[key], second[key])
+    batch = {
+        key: torch.from_numpy(np.stack([sample[key] for sample in samples])) for key in samples[0]
+    }
+    network = recipe.network()
+    loss, figures = recipe.loss(network, batch)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(np.isfinite(value) for value in figures.values())
+    assert all(weight.grad is not None for weight in network.parameters())
+
+
+def test_noise2noise_never_sees_the_clean_photo(photos: Path) -> None:
+    noisy = list(itertools.islice(tiny().samples([photos], 0), 12))
+    clean = list(itertools.islice(DenoiseRecipe(True, 48, TINY).samples([photos], 0), 12))
+    rough = [s["target"] for s in noisy if s["sigma"][0] > 0.05]
+    smooth = [s["target"] for s in clean if s["sigma"][0] > 0.05]
+    assert np.mean([np.diff(t).std() for t in rough]) > 2 * np.mean(
+        [np.diff(t).std() for t in smooth]
+    )
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_every_recipe_exports_equal_on_odd_sizes(name: str, tmp_path: Path) -> None:
+    recipe = recipe_named(name)
+    torch.manual_seed(0)
+    network = recipe.network()
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.03)
+    card = export(recipe, network, tmp_path / f"{name}.onnx", TEXT)
+    model = stored_model(tmp_path / f"{name}.onnx")
+    model.verify()
+    assert model.card == card
+    assert (tmp_path / f"{name}.onnx").stat().st_size < 2.2 * card.parameters + 200_000
+    inputs = [value.numpy() for value in recipe.example(77, 131, 5)]
+    outputs = OrtNetwork(model.path, 1).run(*inputs)
+    assert outputs[0].shape[-2:] == (77, 131)
+
+
+def test_an_export_that_differs_is_refused(tmp_path: Path) -> None:
+    recipe = tiny()
+    with pytest.raises(RecipeError, match="differ by"):
+        export(recipe, recipe.network(), tmp_path / "x.onnx", TEXT, tolerance=-1.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_come_back_from_an_export(tmp_path: Path) -> None:
+    recipe = tiny()
+    network = recipe.network()
+    export(recipe, network, tmp_path / "x.onnx", TEXT)
+    back = load_onnx_weights(tiny().network(), tmp_path / "x.onnx")
+    image = torch.rand(1, 3, 40, 40)
+    torch.testing.assert_close(back(image), network(image), atol=1e-5, rtol=0)
+    with pytest.raises(RecipeError, match="has no weight"):
+        load_onnx_weights(recipe_named("denoise").network(), tmp_path / "x.onnx")
+
+
+def test_the_bundled_denoiser_can_be_trained_further() -> None:
+    load_onnx_weights(recipe_named("denoise").network(), bundled_model("denoise").path)
+
+
+def test_train_refuses_what_cannot_work(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="unknown recipe 'polish'"):
+        train(TrainRequest("polish", (photos,), tmp_path, 1.0))
+    with pytest.raises(OptionError, match="clean targets"):
+        train(TrainRequest("fill", (photos,), tmp_path, 1.0, clean_targets=True))
+    with pytest.raises(RecipeError, match="neither a folder"):
+        train(TrainRequest("denoise", (tmp_path / "nowhere",), tmp_path, 1.0))
+    with pytest.raises(OptionError, match="minutes"):
+        train(TrainRequest("denoise", (photos,), tmp_path, 0.0))
+
+
+def test_neighbours_come_from_the_same_cell_and_are_never_the_same_pixel() -> None:
+    rng = np.random.default_rng(0)
+    image = np.arange(8 * 12 * 3, dtype=np.float32).reshape(8, 12, 3)
+    first, second, choice = neighbours(image, rng)
+    assert first.shape == second.shape == (4, 6, 3)
+    assert (choice[0] != choice[1]).all()
+    # The four pixels of a cell differ by at most one row and one column.
+    assert (np.abs(first - second) <= 12 * 3 + 3).all()
+    np.testing.assert_array_equal(pick(image, choice[0]), first)
+
+
+def test_scans_are_paired_by_name_and_aligned(tmp_path: Path, photos: Path) -> None:
+    from resilver.photo import Photo
+
+    pixels = Photo.open(photos / "0.png").pixels
+    Photo.from_array(np.array(pixels[10:400, 20:500])).save(tmp_path / "print_a.png")
+    Photo.from_array(np.array(pixels[13:403, 15:495])).save(tmp_path / "print_b.png")
+    shutil.copy(photos / "1.png", tmp_path / "alone.png")
+    (tmp_path / "notes.txt").write_text("not a photo", "utf-8")
+    scans = read_scans(tmp_path)
+    assert len(scans.pairs) == len(scans.singles) == len(scans.left_out) == 1
+    pair = scans.pairs[0]
+    np.testing.assert_array_equal(pair.first, pair.second)
+    assert align(pixels[:100, :100], pixels[:90, :100]) is None
+    with pytest.raises(RecipeError, match="not a folder"):
+        read_scans(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_learning_the_noise_of_own_scans(twice: bool, tmp_path: Path, photos: Path) -> None:
+    """From pairs, and from single scans: the weight file is written, verifies, and is no worse."""
+    from resilver.photo import Photo
+    from resilver.pipeline import Options, restore
+
+    rng = np.random.default_rng(0)
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    clean = np.asarray(Photo.open(photos / "0.png").pixels, np.float32)
+    for name in ("print_a", "print_b") if twice else ("first", "second"):
+        noisy = clean + rng.normal(0, 12, clean.shape)
+        levels = np.clip(noisy, 0, 255).astype(np.uint8)
+        Photo.from_array(levels).save(scans / f"{name}.png")
+    out = tmp_path / "mine.onnx"
+    learned = learn_noise(scans, out, 0.1)
+    assert (learned.pairs, learned.singles) == ((1, 0) if twice else (0, 2))
+    assert learned.error_after_255 < 1.05 * learned.error_before_255
+    photo, report = restore(scans / next(scans.iterdir()).name, Options(denoise_model=out))
+    assert report.stages[1].models[0][0] == "mine"
+    error = np.square(photo.pixels.astype(np.float64) / 257 - clean).mean() ** 0.5
+    assert error < 10.0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.onnx", "mine.toml", "scans"]

@@ -1,0 +1,118 @@
+"""The pipeline: who decides, what is reported, what impossible options say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from resilver.errors import OptionError
+from resilver.photo import Photo
+from resilver.pipeline import Options, Pipeline, decide, restore
+from resilver.stages.draft import Finding
+
+
+def noisy(sigma: float = 20.0, size: tuple[int, int] = (128, 160)) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(60, 190, size[1])[None, :, None]
+    levels = ramp + rng.normal(0, sigma, (*size, 3))
+    return np.clip(levels, 0, 255).astype(np.uint8)
+
+
+YES = Finding("denoise", act=True, words="noise")
+NO = Finding("denoise", act=False, words="none")
+DAMAGED = Finding("repair", act=True, words="scratches")
+
+
+@pytest.mark.parametrize(
+    ("finding", "options", "strength", "why"),
+    [
+        (YES, Options(), 1.0, "found"),
+        (NO, Options(), 0.0, "nothing to do"),
+        (NO, Options(force=("denoise",)), 1.0, "forced"),
+        (NO, Options(denoise=0.4), 0.4, "asked for"),
+        (NO, Options(denoise=0.4, force=("denoise",)), 0.4, "forced"),
+        (YES, Options(denoise=0.0), 0.0, "switched off"),
+        (YES, Options(denoise=0.0, force=("denoise",)), 0.0, "switched off"),
+        (DAMAGED, Options(repair=0.5), 0.5, "found"),
+        (DAMAGED, Options(repair=0.0), 0.0, "switched off"),
+    ],
+)
+def test_who_decides(finding: Finding, options: Options, strength: float, why: str) -> None:
+    assert decide(finding, options) == (strength, why)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"only": ("polish",)}, "unknown stage 'polish'; there are: repair, denoise"),
+        ({"denoise": 1.5}, "denoise is a strength from 0 to 1, not 1.5"),
+        ({"repair": -0.1}, "repair is a strength"),
+        ({"fill": "magic"}, "unknown fill 'magic'"),
+        ({"mask_mode": "xor"}, "mask mode is one of"),
+        ({"tile_px": 8}, "tiles are at least 192 px"),
+        ({"threads": 0}, "threads are at least 1"),
+    ],
+)
+def test_impossible_options_fail(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        Options(**wrong)
+
+
+def test_a_mask_of_another_size_names_both_sizes() -> None:
+    options = Options(mask=np.zeros((10, 20), np.uint8))
+    with pytest.raises(OptionError, match="the mask is 20 x 10 pixels, the photo 160 x 128"):
+        Pipeline(options).restore(Photo.from_array(noisy()))
+
+
+def test_noise_is_measured_and_taken_off() -> None:
+    photo, report = restore(noisy(20.0), Options(skip=("repair",), threads=1))
+    (record,) = report.stages
+    assert record.finding.act
+    (measured,) = record.finding.measurements
+    assert 14 < measured.value < 26
+    left = photo.pixels.astype(np.float64) / 257 - np.linspace(60, 190, 160)[None, :, None]
+    assert left[8:-8, 8:-8].std() < 6
+    assert report.changed_share > 0.5
+    assert report.invented_share == 0.0
+    assert record.models[0][0] == "denoise"
+
+
+def test_only_and_skip_choose_stages() -> None:
+    assert [s.name for s in Pipeline(Options(only=("denoise",))).stages] == ["denoise"]
+    assert [s.name for s in Pipeline(Options(skip=("denoise",))).stages] == ["repair"]
+
+
+def test_a_plan_changes_nothing() -> None:
+    pixels = noisy()
+    photo = Photo.from_array(pixels)
+    plan = Pipeline(Options(threads=1)).plan(photo)
+    assert [stage.finding.stage for stage in plan.stages] == ["repair", "denoise"]
+    np.testing.assert_array_equal(photo.pixels, pixels)
+
+
+def test_the_result_does_not_depend_on_tiles() -> None:
+    """Purely local stages: tiled and untiled differ by at most one grey level of 255."""
+    pixels = noisy(15.0, (420, 500))
+    whole, _ = restore(pixels, Options(only=("denoise",), denoise=1.0, tile_px=2048))
+    tiled, _ = restore(pixels, Options(only=("denoise",), denoise=1.0, tile_px=256))
+    difference = np.abs(whole.pixels.astype(np.int64) - tiled.pixels.astype(np.int64))
+    assert difference.max() <= 257
+
+
+def test_progress_rises_to_one() -> None:
+    seen: list[tuple[str, float]] = []
+    restore(noisy(), Options(threads=1), progress=lambda stage, share: seen.append((stage, share)))
+    shares = [share for _stage, share in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+    assert {stage for stage, _share in seen} == {"repair", "denoise"}
+
+
+def test_sixteen_bits_stay_sixteen() -> None:
+    pixels = noisy().astype(np.uint16) * 257
+    photo, report = restore(pixels, Options(threads=1))
+    assert photo.bit_depth == report.bit_depth == 16
+    assert photo.pixels.dtype == np.uint16
