@@ -237,6 +237,10 @@ def train(
     seed: flags.Seed = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
     threads: flags.Threads = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.onnx", help="Begin with the weights of an exported network."),
+    ] = None,
 ) -> None:
     """Train a network by its recipe and export it (needs the extra 'train')."""
     with plain_errors():
@@ -255,6 +259,7 @@ def train(
                 seed=seed,
                 workers=workers,
                 threads=threads,
+                start_from=start_from,
             )
         )
 

@@ -16,6 +16,7 @@ from resilver.errors import OptionError
 from resilver.models.store import bundled_model, stored_model
 from resilver.photo import Photo
 from resilver.report import Report, StageRecord
+from resilver.reporting.source_type import digital_source_type
 from resilver.stages import STAGES
 from resilver.stages.denoise import DenoiseStage
 from resilver.stages.draft import Draft, Finding, Mark, Stage
@@ -132,7 +133,8 @@ class Pipeline:
             )
             records.append(record)
         seconds = time.perf_counter() - started
-        return draft.photo, self._report(draft, tuple(records), changes, before, seconds)
+        report = self._report(draft, tuple(records), changes, before, seconds)
+        return _signed(draft.photo, report), report
 
     def _run_stage(
         self, stage: Stage, draft: Draft, changes: ChangeMap, progress: Callable[[float], None]
@@ -249,6 +251,12 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
     if not finding.act:
         return 0.0, "nothing to do"
     return 1.0 if asked is None else asked, "found"
+
+
+def _signed(photo: Photo, report: Report) -> Photo:
+    """The photo with what was done to it in its metadata: software, IPTC digital source type."""
+    metadata = photo.metadata.for_result(photo.size, SOFTWARE, digital_source_type(report))
+    return photo.evolve(metadata=metadata)
 
 
 def _part(progress: Progress | None, name: str, index: int, count: int) -> Callable[[float], None]:

@@ -15,8 +15,7 @@ from resilver.errors import PhotoDenied, PhotoError, PhotoNotWritten, ResilverEr
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 from resilver.photofile.writing import write_whole
 from resilver.report import Report
-from resilver.reporting import digital_source_type, to_html, to_json
-from resilver.version import SOFTWARE
+from resilver.reporting import to_html, to_json
 
 BatchProgress = Callable[
     [int, str, float], None
@@ -128,12 +127,7 @@ def _restore_one(
     # Rendered first, so that the photo and its reports appear within one moment or not at all.
     texts = [(path, _RENDER[kind](report)) for kind, path in assignment.reports]
     make_folder(assignment.target.parent)
-    photo.save(
-        assignment.target,
-        overwrite=overwrite,
-        software=SOFTWARE,
-        digital_source_type=digital_source_type(report),
-    )
+    photo.save(assignment.target, overwrite=overwrite)
     for path, text in texts:
         write_text(path, text, overwrite=overwrite)
     progress("done", 1.0)

@@ -25,6 +25,7 @@ def train_recipe(
     seed: int,
     workers: int,
     threads: int | None,
+    start_from: Path | None,
 ) -> int:
     """Trains a network and exports it with its card; returns the exit code."""
     _need_torch()
@@ -46,6 +47,7 @@ def train_recipe(
         workers=workers,
         threads=threads,
         resume=resume,
+        start_from=start_from,
     )
     try:
         card = train(request, screen.line)
@@ -54,6 +56,8 @@ def train_recipe(
         kept = f"{state} is kept, --resume goes on from it" if state.is_file() else "nothing saved"
         screen.error(kept, "stopped")
         return INTERRUPTED
+    if card is None:  # another process of torchrun exports
+        return 0
     screen.line(f"{out / card.file}  {card.sha256}", "written", "green")
     return 0
 

@@ -53,9 +53,9 @@ def export(
     """
     network = network.float().cpu().eval()
     with torch.no_grad():
-        for weight in network.parameters():
-            if weight.ndim > 1:
-                weight.copy_(weight.half().float())
+        for values in (*network.parameters(), *network.buffers()):
+            if values.ndim > 1:
+                values.copy_(values.half().float())
     partial = path.with_suffix(".partial.onnx")
     model = with_fp16_weights(to_onnx(recipe, network))
     onnx.checker.check_model(model)

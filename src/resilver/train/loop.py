@@ -182,6 +182,11 @@ def _keep_freed_memory() -> None:
     mallopt(trim_threshold, 2**31 - 1)
 
 
+def is_first_process() -> bool:
+    """True for the process that writes: process 0 under torchrun, the only one otherwise."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _join_processes() -> tuple[int, int, torch.device]:
     """(rank, world size, device); joins the process group when started by torchrun."""
     world = int(os.environ.get("WORLD_SIZE", "1"))

@@ -13,11 +13,12 @@ import torch
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence, ModelCard
 from resilver.train.export import CardText, export
-from resilver.train.loop import FitConfig, FitResult, fit, load_average
+from resilver.train.loop import FitConfig, FitResult, fit, is_first_process, load_average
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Recipe
 from resilver.train.recipes import recipe_named
 from resilver.train.recipes.denoise import DenoiseRecipe
+from resilver.train.weights import load_onnx_weights
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,15 @@ class TrainRequest:
     workers: int = 1
     threads: int | None = None
     resume: bool = True
+    start_from: Path | None = None  # an exported .onnx of the same network to go on from
 
 
-def train(request: TrainRequest, log: Callable[[str], None] = lambda _line: None) -> ModelCard:
+def train(
+    request: TrainRequest, log: Callable[[str], None] = lambda _line: None
+) -> ModelCard | None:
     """Trains, exports, and writes the card; scores are left to the benchmarks.
+
+    Under torchrun only the first process exports; the others return None.
 
     Raises:
         OptionError: an unknown recipe, or `clean_targets` for another one than `denoise`.
@@ -56,8 +62,11 @@ def train(request: TrainRequest, log: Callable[[str], None] = lambda _line: None
         request.threads,
         resume=request.resume,
     )
-    result = fit(recipe, list(request.sources), config, log=log)
-    return export_result(recipe, result, request)
+    initial = None
+    if request.start_from is not None:
+        initial = load_onnx_weights(recipe.network(), request.start_from)
+    result = fit(recipe, list(request.sources), config, initial=initial, log=log)
+    return export_result(recipe, result, request) if is_first_process() else None
 
 
 def export_state(request: TrainRequest) -> ModelCard:
@@ -78,12 +87,14 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     """Writes `<recipe>.onnx` and its card into the output folder."""
     if result.steps == 0:
         raise RecipeError("not one step was trained: give it more minutes")
+    start = f", from {request.start_from.name}" if request.start_from is not None else ""
     how = "clean targets" if request.clean_targets else "the recipe's own targets"
     text = CardText(
         licence=request.licence,
         training_data=request.data_note or ", ".join(path.name for path in request.sources),
         training=(
-            f"recipe {recipe.info.name} with {how}: {result.steps} steps, {result.samples} crops, "
+            f"recipe {recipe.info.name} with {how}{start}: {result.steps} steps, "
+            f"{result.samples} crops, "
             f"{result.seconds / 60:.0f} min wall-clock on {hardware()}"
         ),
         scores={},

@@ -1,0 +1,42 @@
+# Two commands do everything: `make restore` (see it work) and `make test` (see it hold).
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+OUT    ?= restored
+PHOTO  ?=
+
+.PHONY: restore test lint clean
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("resilver needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+# The package alone: what a user gets. No torch.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+# ... and what the tests need: the dev tools and the train extra (a CPU build of torch suffices).
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	@touch $@
+
+# Restores the sample portrait, or your own: make restore PHOTO=path/to/photo-or-folder
+restore: $(VENV)/.installed
+ifeq ($(strip $(PHOTO)),)
+	$(BIN)/python examples/sample_portrait.py --out "$(OUT)"
+else
+	$(BIN)/resilver restore "$(PHOTO)" -o "$(OUT)" --report html
+endif
+
+test: $(VENV)/.installed-dev lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache .hypothesis
