@@ -112,6 +112,18 @@ def test_every_fill_mends_a_painted_hole_and_touches_nothing_else(fill: str) -> 
     assert invented[40:56, 40:46].all()
 
 
+def test_the_learned_fill_is_blind_to_what_a_hole_hides_and_looks_through_a_veil() -> None:
+    rng = np.random.default_rng(0)
+    tile = rng.random((96, 96, 3), np.float32)
+    other = tile.copy()
+    mask = np.zeros((96, 96), np.uint8)
+    mask[40:60, 40:60] = 1
+    other[mask > 0] = 1 - other[mask > 0]
+    fill, nothing = fill_named("learned", 1), np.zeros_like(mask)
+    np.testing.assert_array_equal(fill.run(tile, mask, nothing), fill.run(other, mask, nothing))
+    assert np.abs(fill.run(tile, nothing, mask) - fill.run(other, nothing, mask)).max() > 0.05
+
+
 def test_half_strength_goes_half_the_way() -> None:
     broken = np.full((96, 96, 3), 100, np.uint8)
     broken[40:56, 40:56] = 200

@@ -1,13 +1,14 @@
 """Learned fill: what was most likely under the damage.
 
 References: Liu et al., "Image Inpainting for Irregular Holes Using Partial Convolutions" (2018) for
-the task; Gortler et al., "The Lumigraph" (1996) for pull-push, the smooth first guess that the
-network then corrects. Five scales and four convolutions at the coarsest make each pixel see more
-than 256 px around it.
+the task; Telea, "An Image Inpainting Technique Based on the Fast Marching Method" (2004) for the
+first guess, which the network is given and corrects; Gortler et al., "The Lumigraph" (1996) for
+pull-push, a second guess that is smooth over the whole hole. Five scales and four convolutions at
+the coarsest make each pixel see more than 256 px around it.
 
-Damage comes in two sorts. A *hole* hides everything: its pixels are blanked before the network sees
-them. A *veil* (a stain) lets the photo shine through: its pixels are shown, to be cleared rather
-than invented.
+Damage comes in two sorts. A *hole* hides everything: the caller has replaced its pixels by the
+first guess before the network sees them. A *veil* (a stain) lets the photo shine through: its
+pixels are shown, to be cleared rather than invented.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from resilver.nets.unet import UNet, UNetConfig, pad_to_multiple
 
 @dataclass(frozen=True)
 class FillConfig:
-    """The U-Net under the fill; eight input channels are base (3), guess (3), hole, veil."""
+    """The U-Net under the fill; eight input channels are image (3), guess (3), hole, veil."""
 
     unet: UNetConfig = field(
         default_factory=lambda: UNetConfig(
@@ -43,8 +44,8 @@ class FillConfig:
 class FillNet(nn.Module):
     """(image (N, 3, H, W), marks (N, 2, H, W)) -> restored RGB (N, 3, H, W), all in [0, 1].
 
-    marks[:, 0] is the hole, marks[:, 1] the veil, 1 = damaged. Outside of both the output is a
-    copy of the image.
+    marks[:, 0] is the hole, marks[:, 1] the veil, 1 = damaged; under the hole the image holds a
+    first guess. Outside of both the output is a copy of the image.
     """
 
     def __init__(self, config: FillConfig | None = None) -> None:
@@ -59,9 +60,8 @@ class FillNet(nn.Module):
         hole, veil = marks[:, 0:1], marks[:, 1:2]
         damaged = torch.maximum(hole, veil)
         guess = pull_push(image, 1.0 - damaged, self.config.guess_levels)
-        base = image * (1.0 - hole) + guess * hole
-        change = self.unet(torch.cat((base, guess, hole, veil), dim=1))
-        restored = image * (1.0 - damaged) + (base + change) * damaged
+        change = self.unet(torch.cat((image, guess, hole, veil), dim=1))
+        restored = image + change * damaged
         return restored[..., :height, :width]
 
 

@@ -47,7 +47,8 @@ class LearnedFill:
 
     def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
         marks = np.stack((hole, veil)).astype(np.float32)[None]
-        (filled,) = self._network.run(np.moveaxis(tile, -1, 0)[None], marks)
+        guess = fill_telea(tile, hole > 0)
+        (filled,) = self._network.run(np.moveaxis(guess, -1, 0)[None], marks)
         return np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
 
     @cached_property

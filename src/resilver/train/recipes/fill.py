@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resilver.ageing import KINDS
+from resilver.imaging.classical import fill_telea
 from resilver.nets.fill import FillConfig, FillNet
 from resilver.train.aged import AgedCrop, AgedStream
 from resilver.train.losses import masked_mean
@@ -28,7 +29,7 @@ _STAIN = KINDS.index("stain")
 INFO = RecipeInfo(
     name="fill",
     summary="Fills damaged pixels from their surroundings; clears stains that let light through.",
-    reference="Liu et al. 2018 (irregular holes); Gortler et al. 1996 (pull-push)",
+    reference="Liu et al. 2018 (irregular holes); Telea 2004 (first guess)",
     batch=4,
     learning_rate=1e-3,
     limits=("Large holes are filled smoothly: nothing that was wholly lost is brought back."),
@@ -54,7 +55,7 @@ class FillRecipe:
             if int(hole.sum()) + int(veil.sum()) < 30:
                 continue
             yield {
-                "image": channels_first(crop.photo),
+                "image": channels_first(fill_telea(crop.photo, hole > 0)),
                 "marks": np.stack((hole, veil)).astype(np.float32),
                 "target": channels_first(crop.intact),
             }
