@@ -12,24 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.ageing import KINDS, Aged, AgeingRecipe, age
+from resilver.ageing import KINDS, OVERLAY_KINDS, Aged, AgeingRecipe, age
 from resilver.train.photos import CropStream, Shard, decode, find_shards
 
 Overlay = tuple[str, NDArray[np.uint8]]
-
-# Names of overlay folders, as the FilmDamageSimulator pack has them, and the kind each one shows.
-OVERLAY_KINDS = {
-    "dirt": "dust",
-    "dots": "dust",
-    "smut": "dust",
-    "spots": "dust",
-    "sprinkles": "dust",
-    "hair": "scratch",
-    "hair-short": "scratch",
-    "lint": "scratch",
-    "scratches": "scratch",
-    "stain": "stain",
-}
 
 PLAIN = AgeingRecipe(
     no_damage=0.0,
@@ -59,7 +45,7 @@ class AgedStream:
     """An endless stream of crops of aged prints.
 
     Sources whose name contains "overlays" are alpha masks of real film damage (tar or folder with a
-    sub-folder per kind, see `OVERLAY_KINDS`); all others are photos.
+    sub-folder per kind, see `ageing.OVERLAY_KINDS`); all others are photos.
     """
 
     sources: list[Path]
