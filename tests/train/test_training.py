@@ -229,8 +229,9 @@ def test_learning_the_noise_of_own_scans(twice: bool, tmp_path: Path, photos: Pa
     learned = learn_noise(scans, out, 0.1)
     assert (learned.pairs, learned.singles) == ((1, 0) if twice else (0, 2))
     assert learned.error_after_255 < 1.05 * learned.error_before_255
-    photo, report = restore(scans / next(scans.iterdir()).name, Options(denoise_model=out))
-    assert report.stages[1].models[0][0] == "mine"
+    options = Options(only=("denoise",), denoise_model=out)
+    photo, report = restore(next(scans.iterdir()), options)
+    assert report.stages[0].models[0][0] == "mine"
     error = np.square(photo.pixels.astype(np.float64) / 257 - clean).mean() ** 0.5
     assert error < 10.0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.onnx", "mine.toml", "scans"]

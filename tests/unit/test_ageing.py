@@ -95,7 +95,7 @@ def test_masks_agree_with_the_change() -> None:
         change = np.abs(aged.photo - aged.intact).max(axis=2)
         mask = aged.masks.any(axis=2)
         assert float((change[~mask] > 0.12).mean()) < 0.002
-        assert float(change[~mask].mean()) < 0.01
+        assert float(change[~mask].mean()) < 0.0133  # a third of what counts as visible
         if mask.any():
             inside_changed.append(float((change[mask] > 0.012).mean()))
     assert np.mean(inside_changed) > 0.85

@@ -18,7 +18,9 @@ from resilver.batch import Assignment, Naming, Outcome, Summary, explain, restor
 from resilver.errors import OptionError, PhotoDenied, PhotoNotWritten
 from resilver.photo import Photo
 from resilver.report import Report
+from resilver.reporting.source_type import INPAINTED_BY_NETWORK
 from resilver.stages.draft import Mark
+from resilver.version import SOFTWARE
 
 
 class Brightener:
@@ -39,7 +41,8 @@ class Brightener:
         marks = np.zeros(photo.size, np.uint8)
         marks[5] = Mark.SCRATCH
         report = sample_report(before, marks, source=photo.source.name)
-        return photo.evolve(pixels=photo.pixels + np.uint8(10)), report
+        said = photo.metadata.for_result(photo.size, SOFTWARE, INPAINTED_BY_NETWORK)
+        return photo.evolve(pixels=photo.pixels + np.uint8(10), metadata=said), report
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Pixels = NDArray[np.uint8 | np.uint16]
 Tile = NDArray[np.float32]
 
 OVERLAP_PX = 48  # two neighbouring tiles share this many pixels
@@ -95,7 +95,8 @@ def blend_tile(out: NDArray[np.uint16], area: Area, tile: Tile) -> None:
     rows = slice(area.top + inner_y.start, area.top + inner_y.stop)
     columns = slice(area.left + inner_x.start, area.left + inner_x.stop)
     old = to_float(out[rows, columns])
-    out[rows, columns] = to_u16(old + down * across * (tile[inner_y, inner_x] - old))
+    new = old + down * across * (tile[inner_y, inner_x] - old)
+    out[rows, columns] = to_u16(new.astype(np.float32, copy=False))
 
 
 def _inner(start: int, stop: int, length: int) -> slice:

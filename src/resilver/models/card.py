@@ -61,15 +61,14 @@ class ModelCard:
         if not isinstance(fields["parameters"], int):
             raise ModelError(f"{path}: parameters is a whole number")
         scores = cast("dict[str, float]", fields["scores"])
-        return cls(
-            **{
-                **fields,
-                "inputs": tuple(fields["inputs"]),
-                "outputs": tuple(fields["outputs"]),
-                "parity": float(fields["parity"]),
-                "scores": {name: float(value) for name, value in scores.items()},
-            }
-        )
+        typed: dict[str, Any] = {
+            **fields,
+            "inputs": tuple(fields["inputs"]),
+            "outputs": tuple(fields["outputs"]),
+            "parity": float(fields["parity"]),
+            "scores": {name: float(value) for name, value in scores.items()},
+        }
+        return cls(**typed)
 
     def to_toml(self) -> str:
         """The card as TOML; `read` gives the same card back."""

@@ -41,7 +41,11 @@ class OrtNetwork:
     ) -> None:
         # Imported here: 0.2 s that neither `--version` nor a wrong option should cost.
         import onnxruntime as ort  # noqa: PLC0415
-        from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors  # noqa: PLC0415
+        from onnxruntime.capi.onnxruntime_pybind11_state import (  # noqa: PLC0415  # pyright: ignore[reportMissingModuleSource, reportMissingImports, reportAttributeAccessIssue]
+            Fail,
+            InvalidGraph,
+            InvalidProtobuf,
+        )
 
         options = ort.SessionOptions()
         options.log_severity_level = 3
@@ -54,10 +58,10 @@ class OrtNetwork:
             raise ModelError(f"{path}: the weight file is missing")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=list(providers))
-        except (ort_errors.Fail, ort_errors.InvalidProtobuf, ort_errors.InvalidGraph) as error:
+        except (Fail, InvalidProtobuf, InvalidGraph) as error:
             raise ModelError(f"{path}: not a network that can be loaded ({error})") from error
         self._inputs = [value.name for value in self._session.get_inputs()]
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         feed = dict(zip(self._inputs, inputs, strict=True))
-        return tuple(self._session.run(None, feed))
+        return tuple(np.asarray(output, np.float32) for output in self._session.run(None, feed))

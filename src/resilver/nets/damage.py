@@ -40,8 +40,8 @@ class DamageConfig:
 class DamageNet(nn.Module):
     """RGB (N, 3, H, W) in [0, 1] -> probabilities: maps (N, 5, H, W), conditions (N, 2).
 
-    With `training_heads` the same before the sigmoid, and third the change that the damage made to
-    each colour (N, 3, H, W), times 8, which is learned alongside and never exported.
+    In training mode the same before the sigmoid, and third the change that the damage made to each
+    colour (N, 3, H, W), times 8, which is learned alongside and never exported.
     """
 
     def __init__(self, config: DamageConfig | None = None) -> None:
@@ -58,12 +58,12 @@ class DamageNet(nn.Module):
             nn.Linear(2 * self.config.unet.widths[-1], 64), nn.ReLU(), nn.Linear(64, 2)
         )
 
-    def forward(self, image: Tensor, training_heads: bool = False) -> tuple[Tensor, ...]:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         maps, features = self.unet.forward_features(colour_views(image))
         mean = features.mean(dim=(2, 3))
         spread = (features - mean[..., None, None]).abs().mean(dim=(2, 3))
         conditions = self.judge(torch.cat((mean, spread), dim=1))  # (N, 2 * width) -> (N, 2)
         maps, change = maps[:, : len(MAPS)], maps[:, len(MAPS) :]
-        if training_heads:
+        if self.training:
             return maps, conditions, change
         return torch.sigmoid(maps), torch.sigmoid(conditions)

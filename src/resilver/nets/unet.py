@@ -78,6 +78,11 @@ class UNet(nn.Module):
     H/2^scales, W/2^scales) for heads that judge the whole image.
     """
 
+    # Fixed, not learned: buffers, so that they travel with the weights.
+    analysis: Tensor  # (4*in, 4*in, 1, 1)
+    offset: Tensor  # (4*in,)
+    synthesis: Tensor  # (4*out, 4*out, 1, 1)
+
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config

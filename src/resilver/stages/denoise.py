@@ -58,7 +58,7 @@ class DenoiseStage:
             clean = denoise_tile(self._network, tile)
             if grey:
                 clean[:] = clean.mean(axis=2, keepdims=True)
-            return tile + np.float32(strength) * (clean - tile)
+            return (tile + np.float32(strength) * (clean - tile)).astype(np.float32, copy=False)
 
         pixels = map_tiles(photo.pixels, restore, self.tile_px, progress)
         return draft.evolve(photo=photo.evolve(pixels=pixels))

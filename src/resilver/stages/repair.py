@@ -116,9 +116,11 @@ class RepairStage:
         marks = self._recognise_at_scale(pixels, progress)
         if longest >= OVERVIEW_FROM * OVERVIEW_PX:
             small_size = (width * OVERVIEW_PX // longest, height * OVERVIEW_PX // longest)
-            small = cv2.resize(pixels, small_size, interpolation=cv2.INTER_AREA)
+            shrunk = cv2.resize(pixels, small_size, interpolation=cv2.INTER_AREA)
+            small = np.asarray(shrunk, pixels.dtype)
             overview = self._recognise_at_scale(small, lambda _share: None)
-            marks |= cv2.resize(overview, (width, height), interpolation=cv2.INTER_NEAREST)
+            enlarged = cv2.resize(overview, (width, height), interpolation=cv2.INTER_NEAREST)
+            marks |= np.asarray(enlarged, np.uint8)
         return keep_certain_groups(marks)
 
     def _recognise_at_scale(self, pixels: Pixels, progress: Progress) -> NDArray[np.uint8]:

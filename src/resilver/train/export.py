@@ -103,7 +103,7 @@ def to_onnx(recipe: Recipe, network: nn.Module) -> onnx.ModelProto:
     torch.onnx.export(
         network,
         recipe.example(96, 96, seed=0),
-        buffer,
+        buffer,  # pyright: ignore[reportArgumentType] (torch takes it; its annotation does not)
         input_names=list(recipe.input_names),
         output_names=list(recipe.output_names),
         dynamic_axes=axes,

@@ -107,7 +107,8 @@ def fit(
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
-    network = (initial or recipe.network()).to(device, memory_format=torch.channels_last)
+    network = (initial or recipe.network()).to(device)
+    network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.info.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4

@@ -31,7 +31,8 @@ class Noise:
         """
         sigma = self.sigma / observations**0.5
         if self.kind == "gaussian":
-            return clean + np.float32(sigma) * self._field(clean.shape, rng)
+            seen = clean + np.float32(sigma) * self._field(clean.shape, rng)
+            return seen.astype(np.float32, copy=False)
         if self.kind == "poisson":
             # Photon counts: variance proportional to brightness, `sigma` at mid-grey. A real
             # Poisson draw is skewed, which the normal field is not.
@@ -43,7 +44,8 @@ class Noise:
             return clean + shot
         # Film: densest in the mid-tones, falls off to both ends (Newson et al., 2017), never to 0.
         strength = 0.35 + 2.6 * np.clip(clean * (1.0 - clean), 0.0, 0.25)
-        return clean + np.float32(sigma) * strength * self._field(clean.shape, rng)
+        seen = clean + np.float32(sigma) * strength * self._field(clean.shape, rng)
+        return seen.astype(np.float32, copy=False)
 
     def _field(self, shape: tuple[int, ...], rng: np.random.Generator) -> Image:
         """Unit-variance noise (H, W, 3), blurred to the grain's size."""

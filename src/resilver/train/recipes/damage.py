@@ -56,7 +56,7 @@ class DamageRecipe:
             }
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        maps, conditions, change = network(batch["image"], True)
+        maps, conditions, change = network(batch["image"])
         maps, truth = maps.float(), batch["truth"]
         # What the damage added, colour by colour: sign and strength say more than "damaged", and
         # reach the deep scales first. Times 8 it is about of unit size.

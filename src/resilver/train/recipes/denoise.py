@@ -58,13 +58,13 @@ class DenoiseRecipe:
         for crop in CropStream(find_shards(sources), self.crop_px, seed):
             mono = rng.random() < 0.25
             grey = np.repeat(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-            clean = grey if mono else crop
+            clean = grey.astype(np.float32, copy=False) if mono else crop
             noise = draw_noise(rng, mono=mono)
             seen = noise.draw(clean, rng)
             if rng.random() < 0.35:
                 # Scans come as 8 bits: what is shown may be clipped. The target never is, since
                 # clipping would move its mean.
-                seen = np.round(np.clip(seen, 0, 1) * 255) / 255
+                seen = (np.round(np.clip(seen, 0, 1) * 255) / 255).astype(np.float32)
                 if rng.random() < 0.6:
                     seen = _as_jpeg(seen, int(rng.integers(60, 98)))
             target = clean if self.clean_targets else noise.draw(clean, rng, OBSERVATIONS)
