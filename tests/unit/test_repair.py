@@ -53,7 +53,7 @@ def test_single_pixels_are_grain_not_dust() -> None:
 
 @pytest.mark.parametrize("kind", range(4))
 def test_the_kind_is_the_networks(kind: int) -> None:
-    marks = keep_certain_groups(marks_from_maps(maps_with(0.9, np.s_[10:20, 10:20], kind)))
+    marks = keep_certain_groups(marks_from_maps(maps_with(0.995, np.s_[10:20, 10:20], kind)))
     flag = (Mark.SCRATCH, Mark.MISSING, Mark.STAIN, Mark.DUST)[kind]
     assert set(np.unique(marks)) == {0, int(flag)}
 
@@ -150,6 +150,17 @@ def test_subtracting_clears_what_was_found() -> None:
     assert not finding.act
     assert draft.marks is not None
     assert not draft.marks.any()
+
+
+def test_a_photo_that_seems_all_damage_is_left_alone_and_says_why() -> None:
+    marks = np.zeros((50, 50), np.uint8)
+    marks[:30] = Mark.STAIN
+    finding = stage(None).finding(marks)
+    assert not finding.act
+    assert "60.0 %" in finding.words
+    assert "too much to be believed" in finding.words
+    marks[:30] = Mark.PAINTED
+    assert stage(None).finding(marks).act
 
 
 def test_unknown_fills_fail() -> None:

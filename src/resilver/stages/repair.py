@@ -29,12 +29,13 @@ from resilver.models.store import StoredModel
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
 from resilver.stages.fills import Fill
 
-# Set on prints and good photos of neither training nor evaluation: the recogniser of this release is
-# far from done (see its card), so it is heard only where it is nearly always right.
+# Set on prints and good photos of neither training nor evaluation: the recogniser of this release
+# is far from done (see its card), so it is heard only where it is nearly always right.
 WEAK = 0.80  # probability from which a pixel may be damage
 STRONG = 0.98  # probability that makes a group of such pixels damage
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
+CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
 GROW_PX = 2  # damage is filled this much wider than found: its rim is damaged too
 OVERVIEW_PX = 1200  # bigger photos are looked at a second time at about this size
 OVERVIEW_FROM = 1.6  # ... if they are larger by this factor
@@ -82,7 +83,7 @@ class RepairStage:
             marks = self.recognise(pixels, progress)
         if self.given is not None:
             _apply_given(marks, self.given)
-        finding = self._finding(marks)
+        finding = self.finding(marks)
         if draft.marks is not None:
             marks |= draft.marks
         return finding, draft.evolve(marks=marks)
@@ -139,16 +140,21 @@ class RepairStage:
             progress((index + 1) / total)
         return marks
 
-    def _finding(self, marks: NDArray[np.uint8]) -> Finding:
+    def finding(self, marks: NDArray[np.uint8]) -> Finding:
+        """What damage marks (H, W) amount to, and whether to act on them."""
         shares = {kind: share_of(marks, kind) for kind in KIND_WORDS}
         damaged = share_of(marks, DAMAGE)
-        act = damaged >= THRESHOLD_SHARE or (shares[Mark.PAINTED] > 0.0)
+        credible = damaged - shares[Mark.PAINTED] <= CREDIBLE_SHARE
+        act = credible and (damaged >= THRESHOLD_SHARE or shares[Mark.PAINTED] > 0.0)
         kinds = [KIND_WORDS[kind] for kind, share in shares.items() if share >= THRESHOLD_SHARE / 2]
-        words = (
-            f"{_percent(damaged)} of the photo is damaged: {_listed(kinds)}."
-            if act
-            else "No scratches, stains, dust or missing parts."
-        )
+        words = f"{_percent(damaged)} of the photo is damaged: {_listed(kinds)}."
+        if not credible:
+            words = (
+                f"{_percent(damaged)} of the photo looks like damage, too much to be believed: "
+                "nothing is filled unless you mark it yourself or force the repair."
+            )
+        elif not act:
+            words = "No scratches, stains, dust or missing parts."
         measured = [
             Measurement("damaged area", 100 * damaged, "% of the photo", 100 * THRESHOLD_SHARE)
         ]
