@@ -32,7 +32,7 @@ from resilver.stages.fills import Fill
 # Set on prints and good photos of neither training nor evaluation: the recogniser of this release
 # is far from done (see its card), so it is heard only where it is nearly always right.
 WEAK = 0.80  # probability from which a pixel may be damage
-STRONG = 0.98  # probability that makes a group of such pixels damage
+STRONG = 0.985  # probability that makes a group of such pixels damage
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
