@@ -19,7 +19,7 @@ from resilver.models.session import Network
 from resilver.models.store import StoredModel
 from resilver.stages.draft import Draft, Finding, Measurement, Progress
 
-# Photos of today measure up to 6, part of it fine texture (grass, cloth): taking that off would
+# The good photos of eval/clean, on which this was set, measure up to 6, part of it fine texture (grass, cloth): taking that off would
 # harm good photos, so the stage waits until it is plainly more. A person may ask for less.
 THRESHOLD_255 = 6.5
 SAMPLE_PX = 256

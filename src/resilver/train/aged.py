@@ -56,9 +56,8 @@ class AgedStream:
     shuffle: int = 36  # crops held back, so that a batch does not come from one print
     untouched_share: float = 0.06  # prints given exactly as they are: nothing to find
     recipe: AgeingRecipe = field(default_factory=AgeingRecipe)
-    # Prints over which plain, bold damage gives way to the recipe's. A recogniser that starts on
-    # faint marks under grain finds nothing to begin with (measured: no better than chance after
-    # 500 steps); on bold ones it has its features within a hundred, and keeps them.
+    # Prints over which plain, bold damage gives way to the recipe's. On faint marks under grain the
+    # recogniser predicted one constant after 500 steps; opaque lines it learned within a hundred.
     plain_prints: int = 0
 
     def __iter__(self) -> Iterator[AgedCrop]:

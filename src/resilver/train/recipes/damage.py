@@ -18,7 +18,7 @@ from resilver.train.aged import AgedStream
 from resilver.train.losses import balanced_cross_entropy, dice_loss
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
-PLAIN_PRINTS = 1500  # of about six thousand in an hour on two cores
+PLAIN_PRINTS = 1500  # each gives three crops: 750 steps
 
 INFO = RecipeInfo(
     name="damage",

@@ -4,7 +4,7 @@ Reference: Lehtinen et al., "Noise2Noise: Learning Image Restoration without Cle
 The network is shown one noisy observation of a photo and scored against others with the squared
 error, whose minimiser is the mean of the targets: the clean photo, which it never sees. The target
 is the mean of eight further observations: the expected gradient is that of a single one, its
-variance an eighth, which a short training cannot do without.
+variance an eighth (for a short training; not compared with a single one).
 """
 
 from __future__ import annotations
