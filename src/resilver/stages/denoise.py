@@ -19,8 +19,8 @@ from resilver.models.session import Network
 from resilver.models.store import StoredModel
 from resilver.stages.draft import Draft, Finding, Measurement, Progress
 
-# The good photos of eval/clean, on which this was set, measure up to 6, part of it fine texture (grass, cloth): taking that off would
-# harm good photos, so the stage waits until it is plainly more. A person may ask for less.
+# The good photos of eval/clean, on which this was set, measure up to 6, part of it fine texture:
+# taking that off would harm them, so the stage waits for plainly more. A person may ask for less.
 THRESHOLD_255 = 6.5
 SAMPLE_PX = 256
 BLOCK_PX = 16
