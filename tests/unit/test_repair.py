@@ -17,6 +17,7 @@ from resilver.stages.repair import (
     WEAK,
     GivenMask,
     RepairStage,
+    add_given,
     feather,
     holes_and_veils,
     keep_certain_groups,
@@ -161,6 +162,18 @@ def test_a_photo_that_seems_all_damage_is_left_alone_and_says_why() -> None:
     assert "too much to be believed" in finding.words
     marks[:30] = Mark.PAINTED
     assert stage(None).finding(marks).act
+
+
+def test_what_is_found_beyond_belief_gives_way_to_a_mask_that_is_added() -> None:
+    painted = np.zeros((50, 50), np.uint8)
+    painted[:5] = 255
+    marks = np.full((50, 50), Mark.STAIN, np.uint8)
+    add_given(marks, GivenMask(painted, "add"))
+    assert (marks[:5] == Mark.PAINTED).all()
+    assert not marks[5:].any()
+    marks[40:] = Mark.DUST
+    add_given(marks, GivenMask(painted, "add"))
+    assert (marks[40:] == Mark.DUST).all()
 
 
 def test_unknown_fills_fail() -> None:

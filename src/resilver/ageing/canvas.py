@@ -34,19 +34,14 @@ class Canvas:
 
     pixels: NDArray[np.float32]  # (H, W, 3), changed in place
     marks: NDArray[np.uint8]  # (H, W, 4): bits: 1 line or speck, 2 region, 4 opaque region
-    scale: float  # px of this print per px of a 600 px print, at least 1
-    boldness: float = 1.0  # every coverage is raised to the power 1/boldness: 1 as drawn, 4 bold
+    scale: float  # px of this print per px of a 600 px print
+    boldness: float = 1.0  # opacities are raised to the power 1/boldness: 1 as drawn, 4 bold
 
     @classmethod
-    def of(cls, pixels: NDArray[np.float32], boldness: float = 1.0) -> Canvas:
+    def of(cls, pixels: NDArray[np.float32], scale: float = 1.0, boldness: float = 1.0) -> Canvas:
         """A canvas over a copy of `pixels`, (H, W, 3) in [0, 1]."""
-        height, width = pixels.shape[:2]
-        return cls(
-            pixels.copy(),
-            np.zeros((height, width, len(KINDS)), np.uint8),
-            max(1.0, max(height, width) / REFERENCE_PX),
-            boldness,
-        )
+        marks = np.zeros((*pixels.shape[:2], len(KINDS)), np.uint8)
+        return cls(pixels.copy(), marks, scale, boldness)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -118,8 +113,8 @@ class Canvas:
             visible_from: change that counts; higher for soft shading, whose foot no eye can find.
         """
         under = self.under(patch)
-        coverage = np.clip(patch.alpha * np.float32(opacity), 0, 1)
-        alpha = np.power(coverage, np.float32(1 / self.boldness))[..., None]
+        opacity = opacity ** (1 / self.boldness)
+        alpha = np.clip(patch.alpha * np.float32(opacity), 0, 1)[..., None]
         if mode == "cover":
             new = under + alpha * (colour - under)
         elif mode == "add":
@@ -144,6 +139,11 @@ class Canvas:
         under[...] = new
 
 
+def print_scale(shape: tuple[int, ...]) -> float:
+    """Px of a print of this shape (height, width) per px of a 600 px print; at least 1."""
+    return max(1.0, max(shape[:2]) / REFERENCE_PX)
+
+
 def largest_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> Field:
     """Largest absolute difference over the channels of two (H, W, 3) images, (H, W)."""
     difference = np.asarray(cv2.absdiff(first, second)).reshape(first.shape)
@@ -158,16 +158,16 @@ def visible_masks(
 ) -> NDArray[np.uint8]:
     """The masks, (H, W, 4) of 0 and 1: only what a person could see.
 
-    The rule: a pixel touched by a line or speck counts where the largest channel difference
-    between damaged and undamaged print is above three times `threshold`, or, averaged over 3x3 px,
+    The rule: a pixel touched by any mark counts where the largest channel difference
+    between damaged and undamaged print is above twice `threshold`, or, averaged over 3x3 px,
     above `threshold` (a faint pixel counts where its neighbours are faint too). A pixel inside
     a translucent region (stain, smear: coverage over a half) counts where that difference averaged
     over 11x11 px is above `threshold`; a pixel inside an opaque one (hole, blob) where
     that holds over 41x41 px: the inside of a hole is damage though parts of it happen to match.
     """
     difference = largest_difference(damaged, undamaged)
-    near = (difference > 3 * threshold) | (cv2.blur(difference, (3, 3)) > threshold)
-    masks = (marks & 1) & near[..., None].view(np.uint8)
+    near = (difference > 2 * threshold) | (cv2.blur(difference, (3, 3)) > threshold)
+    masks = (marks != 0).view(np.uint8) & near[..., None].view(np.uint8)
     if (marks & 2).any():
         around = cv2.blur(difference, (11, 11)) > threshold
         masks |= (marks >> 1) & 1 & around[..., None].view(np.uint8)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.ageing.canvas import REFERENCE_PX, Canvas, visible_masks
+from resilver.ageing.canvas import Canvas, print_scale, visible_masks
 from resilver.ageing.damage import damage
 from resilver.ageing.fading import plan_fading
 from resilver.ageing.film import (
@@ -67,7 +67,7 @@ def age(
     rng = np.random.default_rng(rng_or_seed)
     clean = _as_rgb(photo)
     shape = (clean.shape[0], clean.shape[1])
-    scale = max(1.0, max(shape) / REFERENCE_PX)
+    scale = print_scale(shape) * float(np.exp(rng.uniform(*np.log(recipe.size))))
     if rng.random() < recipe.border:
         clean = add_border(clean, rng, scale)
     monochrome = bool(rng.random() < recipe.monochrome)
@@ -87,14 +87,14 @@ def age(
     )
     before = _run(base, steps[:early])
     low, high = np.log(recipe.boldness)
-    canvas = Canvas.of(before, float(np.exp(rng.uniform(low, high))))
+    canvas = Canvas.of(before, scale, float(np.exp(rng.uniform(low, high))))
     damage(canvas, rng, recipe, overlays)
     untouched = not canvas.marks.any()
     intact = _run(before, steps[early:])
     pixels = intact if untouched else _run(canvas.pixels, steps[early:])
 
     # Grain hides faint marks: what nobody can tell from it is not called damage.
-    threshold = 0.04 + 0.2 * sigma
+    threshold = 0.05 + 0.2 * sigma
     masks = canvas.marks if untouched else visible_masks(canvas.marks, pixels, intact, threshold)
     is_faded, is_cast = _judge(base, _run(base, faded))
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.ageing.canvas import KINDS, Canvas, Patch, visible_masks
+from resilver.ageing.canvas import KINDS, Canvas, Patch, print_scale, visible_masks
 from resilver.ageing.fields import Field
 from resilver.ageing.paint import Colour, flat_colour, lay_thin, mottle, stain_paint
 from resilver.errors import OptionError
@@ -46,7 +46,7 @@ def lay_overlay(
     Raises:
         OptionError: an unknown kind, or an overlay that is neither a mask nor RGBA.
     """
-    canvas = Canvas.of(np.asarray(photo, np.float32))
+    canvas = Canvas.of(np.asarray(photo, np.float32), print_scale(photo.shape))
     draw_overlay(canvas, np.random.default_rng(rng_or_seed), overlay, kind)
     return canvas.pixels, visible_masks(canvas.marks, canvas.pixels, photo, 0.03)
 

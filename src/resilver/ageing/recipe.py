@@ -20,7 +20,8 @@ class AgeingRecipe:
     kind_weights: tuple[float, float, float, float] = (0.85, 0.5, 0.7, 0.75)  # of each kind else
     density: float = 1.0  # multiplies the number of marks
     marks_per_area: tuple[float, float, float, float] = (2.0, 0.5, 1.0, 1.6)  # per 256x256 px
-    boldness: tuple[float, float] = (1.0, 5.0)  # per print: 1 leaves faint marks faint
+    boldness: tuple[float, float] = (2.0, 8.0)  # per print: 1 leaves faint marks faint
+    size: tuple[float, float] = (1.0, 1.0)  # multiplies every size of damage; drawn per print
     effects: tuple[str, ...] = ()  # only these effects by name; empty: all
     overlays: float = 0.35  # share of marks taken from the caller's overlays of that kind
     early_damage: float = 0.25  # share of photos damaged before the print faded (negative, plate)
@@ -34,7 +35,7 @@ class AgeingRecipe:
     low_resolution: float = 0.15
     low_resolution_factor: tuple[float, float] = (1.3, 3.0)
     grain: float = 0.75
-    grain_sigma: tuple[float, float] = (0.01, 0.12)
+    grain_sigma: tuple[float, float] = (0.01, 0.10)
     paper: float = 0.25  # paper texture
     halftone: float = 0.05  # printed in dots
     fading: float = 0.55
@@ -57,8 +58,8 @@ class AgeingRecipe:
             low, high = getattr(self, name)
             if low > high or low < 0:
                 raise OptionError(f"ageing: {name} is a range (low, high), not {(low, high)}")
-        if self.boldness[0] <= 0:
-            raise OptionError("ageing: boldness is more than 0")
+        if min(self.boldness[0], self.size[0]) <= 0:
+            raise OptionError("ageing: boldness and size are more than 0")
         if self.density < 0 or min(self.kind_weights) < 0 or min(self.marks_per_area) < 0:
             raise OptionError("ageing: density and weights are not negative")
 
@@ -136,5 +137,5 @@ _SHARES = (
 )  # fmt: skip
 _RANGES = (
     "lens_sigma_px", "low_resolution_factor", "grain_sigma", "fading_strength", "cast_strength",
-    "scan_sigma_px", "scan_noise_sigma", "jpeg_quality", "boldness",
+    "scan_sigma_px", "scan_noise_sigma", "jpeg_quality", "boldness", "size",
 )  # fmt: skip

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from resilver.nets.colour import colour_views
-from resilver.nets.unet import UNet, UNetConfig
+from resilver.nets.texture import texture_views
+from resilver.nets.unet import UNet, UNetConfig, pad_to_multiple
 
 MAPS = ("scratch", "missing", "stain", "dust", "any")  # order of the maps returned
 CONDITIONS = ("faded", "cast")  # order of the image-level figures returned
@@ -20,18 +21,18 @@ CONDITIONS = ("faded", "cast")  # order of the image-level figures returned
 
 @dataclass(frozen=True)
 class DamageConfig:
-    """The U-Net under the recogniser; ten input channels are RGB (3), HSV (4), Lab (3)."""
+    """The U-Net under the recogniser; sixteen input channels: RGB, HSV (4), Lab, texture (6)."""
 
     unet: UNetConfig = field(
         default_factory=lambda: UNetConfig(
-            in_channels=10,
+            in_channels=16,
             out_channels=len(MAPS) + 3,
             widths=(48, 96, 128, 144, 144),
             blocks=(1, 2, 2, 1),
             out_colours=(),
-            centre=(0.5, 0.5, 0.5, 0.0, 0.0, 0.2, 0.5, 0.5, 0.0, 0.0),
-            level_gain=(4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 8.0, 8.0),
-            detail_gain=(16.0, 16.0, 16.0, 8.0, 8.0, 8.0, 16.0, 16.0, 16.0, 16.0),
+            centre=(0.5, 0.5, 0.5, 0.0, 0.0, 0.2, 0.5, 0.5, 0.0, 0.0, 0.3, 0.3, *(0.0,) * 4),
+            level_gain=(*(4.0,) * 8, 8.0, 8.0, 4.0, 4.0, 4.0, 6.0, 10.0, 10.0),
+            detail_gain=(*(16.0,) * 3, *(8.0,) * 3, *(16.0,) * 4, 8.0, *(16.0,) * 5),
             out_gain=1.0,
         )
     )
@@ -59,7 +60,14 @@ class DamageNet(nn.Module):
         )
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        maps, features = self.unet.forward_features(colour_views(image))
+        height, width = image.shape[-2], image.shape[-1]
+        # Logarithms and small differences: bfloat16 would round them away.
+        with torch.autocast(image.device.type, enabled=False):
+            image = pad_to_multiple(image.float(), self.config.unet.multiple)
+            colours = colour_views(image)
+            views = torch.cat((colours, texture_views(image, colours[:, 7:10])), dim=1)
+        maps, features = self.unet.forward_features(views)
+        maps = maps[..., :height, :width]
         mean = features.mean(dim=(2, 3))
         spread = (features - mean[..., None, None]).abs().mean(dim=(2, 3))
         conditions = self.judge(torch.cat((mean, spread), dim=1))  # (N, 2 * width) -> (N, 2)

@@ -83,7 +83,7 @@ class RepairStage:
         else:
             marks = self.recognise(pixels, progress)
         if self.given is not None:
-            _apply_given(marks, self.given)
+            add_given(marks, self.given)
         finding = self.finding(marks)
         if draft.marks is not None:
             marks |= draft.marks
@@ -217,12 +217,15 @@ def share_of(marks: NDArray[np.uint8], flags: Mark) -> float:
     return float(np.count_nonzero(marks & np.uint8(flags))) / max(marks.size, 1)
 
 
-def _apply_given(marks: NDArray[np.uint8], given: GivenMask) -> None:
+def add_given(marks: NDArray[np.uint8], given: GivenMask) -> None:
+    """Puts the person's mask into what was found."""
     painted = given.mask > 127
     if given.mode == "subtract":
         marks[painted] = 0
-    else:
-        marks[painted] |= np.uint8(Mark.PAINTED)
+        return
+    if share_of(marks, DAMAGE) > CREDIBLE_SHARE:
+        marks[:] = 0  # a recogniser that is not to be believed gives way to the person
+    marks[painted] |= np.uint8(Mark.PAINTED)
 
 
 def _percent(share: float) -> str:

@@ -17,17 +17,6 @@ from resilver.train.photos import CropStream, Shard, decode, find_shards
 
 Overlay = tuple[str, NDArray[np.uint8]]
 
-PLAIN = AgeingRecipe(
-    no_damage=0.0,
-    boldness=(6.0, 12.0),
-    grain=0.3,
-    grain_sigma=(0.0, 0.03),
-    fading=0.3,
-    paper=0.0,
-    halftone=0.0,
-    low_resolution=0.0,
-)
-
 
 @dataclass(frozen=True, eq=False)
 class AgedCrop:
@@ -56,9 +45,6 @@ class AgedStream:
     shuffle: int = 36  # crops held back, so that a batch does not come from one print
     untouched_share: float = 0.06  # prints given exactly as they are: nothing to find
     recipe: AgeingRecipe = field(default_factory=AgeingRecipe)
-    # Prints over which plain, bold damage gives way to the recipe's. On faint marks under grain the
-    # recogniser predicted one constant after 500 steps; opaque lines it learned within a hundred.
-    plain_prints: int = 0
 
     def __iter__(self) -> Iterator[AgedCrop]:
         photos = find_shards([path for path in self.sources if "overlays" not in path.name])
@@ -67,13 +53,12 @@ class AgedStream:
         rng = np.random.default_rng(self.seed)
         held: list[AgedCrop] = []
         prints = CropStream(photos, self.print_px, self.seed, smallest_scale=0.3, crops_per_photo=4)
-        for count, clean in enumerate(prints):
+        for clean in prints:
             if rng.random() < self.untouched_share:
                 nothing = np.zeros((*clean.shape[:2], len(KINDS)), np.uint8)
                 aged = Aged(clean, clean, clean, nothing, faded=False, cast=False)
             else:
-                plain = rng.random() * self.plain_prints > count
-                aged = age(clean, rng, PLAIN if plain else self.recipe, overlays.some())
+                aged = age(clean, rng, self.recipe, overlays.some())
             held.extend(self._cut(aged, rng) for _ in range(self.crops_per_print))
             while len(held) > self.shuffle:
                 index = int(rng.integers(len(held)))

@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torch.utils.tensorboard import SummaryWriter
 
 from resilver.errors import RecipeError
+from resilver.train.optimise import Optimiser
 from resilver.train.recipe import Batch, Recipe, Sample
 
 
@@ -110,9 +111,7 @@ def fit(
     network = (initial or recipe.network()).to(device)
     network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=recipe.info.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
-    )
+    optimiser = Optimiser(network, recipe.info.learning_rate)
     state_path = config.out / "state.pt"
     step, elapsed = 0, 0.0
     if config.resume and state_path.is_file():
@@ -136,18 +135,14 @@ def fit(
         elapsed = time.monotonic() - started
         if not _all_agree(elapsed < budget_s, world, device):
             break
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.info.learning_rate * learning_rate_factor(
-                elapsed / budget_s, step, config.warmup_steps
-            )
         with torch.autocast(device.type, torch.bfloat16):
             loss, figures = recipe.loss(trained, _to_device(batch, device))
         if not bool(torch.isfinite(loss)):
             raise RecipeError(f"{recipe.info.name}: the loss is not finite at step {step}")
-        optimiser.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
-        optimiser.step()
+        optimiser.step(learning_rate_factor(elapsed / budget_s, step, config.warmup_steps))
         step += 1
         _follow(average, network, min(config.ema_decay, (1 + step) / (10 + step)))
         if writer is not None and step % config.log_every == 0:
@@ -230,7 +225,7 @@ def _save(
     recipe: Recipe,
     network: nn.Module,
     average: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
     step: int,
     elapsed: float,
 ) -> None:
@@ -252,7 +247,7 @@ def _load(
     recipe: Recipe,
     network: nn.Module,
     average: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
     device: torch.device,
 ) -> tuple[int, float]:
     state = torch.load(path, map_location=device, weights_only=True)

@@ -32,7 +32,7 @@ INFO = RecipeInfo(
     summary="Blind removal of grain and sensor noise, learned from noisy pairs.",
     reference="Lehtinen et al. 2018 (Noise2Noise); U-Net after Zhang et al. 2021 (DRUNet)",
     batch=16,
-    learning_rate=1e-3,
+    learning_rate=4e-3,
     limits=(
         "Fine texture of the size of the grain is lost with it; grain coarser than 1.5 px stays."
     ),
@@ -55,7 +55,8 @@ class DenoiseRecipe:
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed)
-        for crop in CropStream(find_shards(sources), self.crop_px, seed):
+        photos = [path for path in sources if "overlays" not in path.name]
+        for crop in CropStream(find_shards(photos), self.crop_px, seed):
             mono = rng.random() < 0.25
             grey = np.repeat(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
             clean = grey.astype(np.float32, copy=False) if mono else crop

