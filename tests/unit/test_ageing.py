@@ -101,6 +101,21 @@ def test_masks_agree_with_the_change() -> None:
     assert np.mean(inside_changed) > 0.85
 
 
+def test_size_scales_every_mark() -> None:
+    whole = AgeingRecipe.pristine().only("flat_blob", "scratch_line")
+
+    def widths(size: float) -> float:
+        """Mean depth of the damage, px: how far its inside lies from its edge."""
+        depths: list[float] = []
+        for seed in range(12):
+            mask = age(scene(), seed, replace(whole, size=(size, size))).masks.max(axis=2)
+            if mask.any():
+                depths.append(float(cv2.distanceTransform(mask, cv2.DIST_L2, 3)[mask > 0].mean()))
+        return float(np.mean(depths))
+
+    assert widths(0.3) < 0.5 * widths(1.5)
+
+
 def test_without_damage_nothing_differs() -> None:
     for seed in range(10):
         aged = age(scene(), seed, AgeingRecipe.without_damage())
@@ -171,6 +186,8 @@ def test_impossible_recipes_are_refused() -> None:
         AgeingRecipe(grain_sigma=(0.2, 0.1))
     with pytest.raises(OptionError, match="not negative"):
         AgeingRecipe(density=-1)
+    with pytest.raises(OptionError, match="size are more than 0"):
+        AgeingRecipe(size=(0.0, 1.0))
     with pytest.raises(OptionError, match="coffee"):
         age(scene(), 0, AgeingRecipe().only("coffee"))
 

@@ -19,7 +19,7 @@ def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return (1.0 - (2.0 * overlap + 50.0) / (total + 50.0)).mean()
 
 
-def balanced_cross_entropy(logits: Tensor, truth: Tensor, most: float = 8.0) -> Tensor:
+def balanced_cross_entropy(logits: Tensor, truth: Tensor, most: float = 4.0) -> Tensor:
     """Pixel-wise cross-entropy in which damaged and sound pixels weigh the same, per channel.
 
     Where both weigh the same, a constant output has no gradient: what is learned first is where

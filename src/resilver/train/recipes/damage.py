@@ -57,7 +57,7 @@ class DamageRecipe:
             print_px=CROP_PX,
             crop_px=CROP_PX,
             crops_per_print=1,
-            recipe=AgeingRecipe(size=SIZES),
+            recipe=AgeingRecipe(size=SIZES, no_damage=0.3),
         )
         for crop in stream:
             union = crop.masks.max(axis=2, keepdims=True)
