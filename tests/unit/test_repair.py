@@ -42,7 +42,7 @@ def test_a_faint_line_counts_only_where_it_touches_a_certain_pixel() -> None:
     alone = marks_from_maps(maps_with(faint, np.s_[5:6, 2:30], 0))
     assert share_of(keep_certain_groups(alone.copy()), Mark.SCRATCH) == 0.0
     maps = maps_with(faint, np.s_[5:6, 2:30], 0)
-    maps[:, 5, 30] = 0.99
+    maps[:, 5, 30] = STRONG
     kept = keep_certain_groups(marks_from_maps(maps))
     assert np.count_nonzero(kept[5, 2:31] & np.uint8(Mark.SCRATCH)) == 29
 
@@ -54,7 +54,7 @@ def test_single_pixels_are_grain_not_dust() -> None:
 
 @pytest.mark.parametrize("kind", range(4))
 def test_the_kind_is_the_networks(kind: int) -> None:
-    marks = keep_certain_groups(marks_from_maps(maps_with(0.995, np.s_[10:20, 10:20], kind)))
+    marks = keep_certain_groups(marks_from_maps(maps_with(1.0, np.s_[10:20, 10:20], kind)))
     flag = (Mark.SCRATCH, Mark.MISSING, Mark.STAIN, Mark.DUST)[kind]
     assert set(np.unique(marks)) == {0, int(flag)}
 
