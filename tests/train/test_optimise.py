@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -89,3 +90,8 @@ def test_a_network_without_convolutions_trains_too() -> None:
     net(torch.ones(2, 3)).sum().backward()
     optimiser.step(1.0)
     assert not torch.equal(net.weight, before)
+
+
+def test_a_network_in_another_memory_order_is_refused_not_left_untrained() -> None:
+    with pytest.raises(RuntimeError, match="view"):
+        Optimiser(Denoiser(SMALL), 4e-3)

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SHRINK = 8  # the widest surroundings are averaged at 1/8 of the size
-CHANNELS = 6
 
 
 def texture_views(rgb: Tensor, lab: Tensor) -> Tensor:

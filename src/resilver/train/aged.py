@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.ageing import KINDS, OVERLAY_KINDS, Aged, AgeingRecipe, age
-from resilver.train.photos import CropStream, Shard, decode, find_shards
+from resilver.train.photos import CropStream, Shard, decode, find_shards, part_overlays
 
 Overlay = tuple[str, NDArray[np.uint8]]
 
@@ -47,8 +47,8 @@ class AgedStream:
     recipe: AgeingRecipe = field(default_factory=AgeingRecipe)
 
     def __iter__(self) -> Iterator[AgedCrop]:
-        photos = find_shards([path for path in self.sources if "overlays" not in path.name])
-        boards = [path for path in self.sources if "overlays" in path.name]
+        pictures, boards = part_overlays(self.sources)
+        photos = find_shards(pictures)
         overlays = _OverlayPool(find_shards(boards) if boards else [], self.seed + 1)
         rng = np.random.default_rng(self.seed)
         held: list[AgedCrop] = []

@@ -2,9 +2,8 @@
 
 Reference: Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); the
 step is scaled as in Liu et al., "Muon is Scalable for LLM Training" (2025), so that one learning
-rate serves both. Measured here, from fresh weights and on the same samples: the recogniser, whose
-output AdamW left constant for 500 steps, found damage (F1 0.3) within 180; the denoiser's loss
-after 150 steps was 13 % lower. A step takes 15 to 30 % longer.
+rate serves both. Measured here: the denoiser's loss after 150 steps from fresh weights, on the same
+samples, was 13 % lower than with AdamW alone, and a step took a third longer.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 # AdamW's share of the learning rate: the stem and the head see raw data and spike at the full one.
 _REST = 0.25
@@ -39,7 +38,11 @@ class Optimiser:
             for name, weight in network.named_parameters()
             if weight.ndim == 4 and not {"stem", "head"} & set(name.split("."))
         ]
-        self._views = [nn.Parameter(_as_matrix(weight.detach())) for weight in self._hidden]
+        # `view` and not `flatten`: a copy would be trained in the network's stead, without a word.
+        self._views = [
+            nn.Parameter(weight.detach().permute(0, 2, 3, 1).view(len(weight), -1))
+            for weight in self._hidden
+        ]
         known = {id(weight) for weight in self._hidden}
         rest = [weight for weight in network.parameters() if id(weight) not in known]
         self._rate = learning_rate
@@ -54,7 +57,8 @@ class Optimiser:
         """One update from the gradients in place, at `factor` times the learning rate."""
         if self._muon is not None:
             for view, weight in zip(self._views, self._hidden, strict=True):
-                view.grad = None if weight.grad is None else _as_matrix(weight.grad)
+                gradient = weight.grad
+                view.grad = None if gradient is None else gradient.permute(0, 2, 3, 1).flatten(1)
             self._muon.param_groups[0]["lr"] = self._rate * factor
             self._muon.step()
         self._adamw.param_groups[0]["lr"] = self._rate * _REST * factor
@@ -70,8 +74,3 @@ class Optimiser:
         if self._muon is not None:
             self._muon.load_state_dict(state["muon"])
         self._adamw.load_state_dict(state["adamw"])
-
-
-def _as_matrix(weight: Tensor) -> Tensor:
-    """(out, in, h, w) -> (out, h*w*in), a view of channels-last memory."""
-    return weight.permute(0, 2, 3, 1).flatten(1)

@@ -78,6 +78,12 @@ def find_shards(sources: list[Path]) -> list[Shard]:
     return shards
 
 
+def part_overlays(sources: list[Path]) -> tuple[list[Path], list[Path]]:
+    """(photos, overlays): alpha masks of film damage are told by "overlays" in their name."""
+    photos = [path for path in sources if "overlays" not in path.name]
+    return photos, [path for path in sources if "overlays" in path.name]
+
+
 def _tar_shards(path: Path) -> Iterator[Shard]:
     with tarfile.open(path) as archive:
         for member in archive:
