@@ -210,7 +210,9 @@ def age(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="damage, fill or denoise.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="content, damage, fill or denoise.")
+    ],
     *,
     minutes: flags.Minutes,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where state and weights go.")],
@@ -224,6 +226,10 @@ def train(
     clean_targets: Annotated[
         bool, typer.Option("--clean-targets", help="denoise: learn from clean photos instead.")
     ] = False,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.safetensors", help="content: the weights of SqueezeNet v1.0."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on where an earlier run stopped.")
     ] = True,
@@ -253,6 +259,7 @@ def train(
                 out,
                 minutes=minutes,
                 clean_targets=clean_targets,
+                teacher=teacher,
                 resume=resume,
                 licence=data_licence,
                 note=data_note,

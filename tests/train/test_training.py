@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from resilver.errors import OptionError, RecipeError
 from resilver.models.session import OrtNetwork
@@ -23,9 +24,11 @@ from resilver.train.learn_noise import learn_noise
 from resilver.train.loop import FitConfig, fit, learning_rate_factor, load_average
 from resilver.train.recipe import Sample
 from resilver.train.recipes import RECIPES, recipe_named
+from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.run import TrainRequest, train
 from resilver.train.scans import align, neighbours, pick, read_scans
+from resilver.train.squeezenet import SqueezeNet, aligned_input
 from resilver.train.weights import load_onnx_weights
 
 # torch's own notice about the exporter that is used on purpose (see train/export.py).
@@ -104,9 +107,20 @@ def test_two_processes_train_one_network(photos: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "state.pt").is_file()
 
 
+@pytest.fixture
+def teacher(tmp_path: Path) -> Path:
+    """Weights in the layout of SqueezeNet v1.0, drawn at random."""
+    torch.manual_seed(0)
+    path = tmp_path / "squeezenet.safetensors"
+    save_file({**SqueezeNet().state_dict(), "conv10.bias": torch.zeros(1000)}, path)
+    return path
+
+
 @pytest.mark.parametrize("name", list(RECIPES))
-def test_every_recipe_gives_samples_that_its_loss_takes(name: str, photos: Path) -> None:
-    recipe = recipe_named(name)
+def test_every_recipe_gives_samples_that_its_loss_takes(
+    name: str, photos: Path, teacher: Path
+) -> None:
+    recipe = ContentRecipe(teacher) if name == "content" else recipe_named(name)
     samples = list(itertools.islice(recipe.samples([photos], 0), 2))
     again = list(itertools.islice(recipe.samples([photos], 0), 2))
     for first, second in zip(samples, again, strict=True):
@@ -120,7 +134,44 @@ def test_every_recipe_gives_samples_that_its_loss_takes(name: str, photos: Path)
     loss.backward()
     assert torch.isfinite(loss)
     assert all(np.isfinite(value) for value in figures.values())
-    assert all(weight.grad is not None for weight in network.parameters())
+    assert all(w.grad is not None for w in network.parameters() if w.requires_grad)
+
+
+def test_the_teacher_is_the_published_network(shared: Path) -> None:
+    """Its features are those of the ONNX file, and lie cell on cell once the input is padded."""
+    import onnxruntime
+
+    weights = shared / "weights" / "squeezenet1_0"
+    network = SqueezeNet.read(weights.with_suffix(".safetensors"))
+    image = torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    session = onnxruntime.InferenceSession(str(weights.with_suffix(".onnx")))
+    given = 255 * image.flip(1) - torch.tensor([104.0, 117.0, 123.0])[:, None, None]
+    (fire9,) = session.run(["fire9"], {"image": given.numpy()})
+    ours = network(image)[2].numpy()
+    assert np.abs(ours - np.asarray(fire9)).max() < 1e-3 * float(np.max(fire9))
+    sizes = [tuple(x.shape[-2:]) for x in network(aligned_input(image))]
+    assert sizes == [(24, 32), (12, 16), (6, 8)]
+
+
+def test_an_encoder_that_knows_content_is_a_start_for_the_recogniser(
+    photos: Path, tmp_path: Path, teacher: Path
+) -> None:
+    with pytest.raises(OptionError, match="needs its teacher"):
+        train(TrainRequest("content", (photos,), tmp_path, 1.0))
+    with pytest.raises(OptionError, match="and no other"):
+        train(TrainRequest("damage", (photos,), tmp_path, 1.0, teacher=teacher))
+    with pytest.raises(RecipeError, match="not the weights of SqueezeNet"):
+        SqueezeNet.read(photos / "0.png")
+    request = TrainRequest("content", (photos,), tmp_path, 0.1, workers=0, teacher=teacher)
+    lines: list[str] = []
+    card = train(request, lines.append)
+    assert card is not None
+    assert card.licence == "research"
+    start = load_onnx_weights(recipe_named("damage").network(), tmp_path / "content.onnx")
+    fresh = ContentRecipe(teacher).network()
+    learned = dict(start.named_parameters())
+    assert learned["unet.encode.1.0.first.weight"].shape == (96, 96, 3, 3)
+    assert set(learned) == {name for name, _ in fresh.named_parameters() if "match" not in name}
 
 
 def test_noise2noise_never_sees_the_clean_photo(photos: Path) -> None:

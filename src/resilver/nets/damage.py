@@ -27,8 +27,8 @@ class DamageConfig:
         default_factory=lambda: UNetConfig(
             in_channels=16,
             out_channels=len(MAPS) + 3,
-            widths=(48, 96, 128, 144, 144),
-            blocks=(1, 2, 2, 1),
+            widths=(32, 96, 192, 320),
+            blocks=(1, 1, 2),
             out_colours=(),
             centre=(0.5, 0.5, 0.5, 0.0, 0.0, 0.2, 0.5, 0.5, 0.0, 0.0, 0.3, 0.3, *(0.0,) * 4),
             level_gain=(*(4.0,) * 8, 8.0, 8.0, 4.0, 4.0, 4.0, 6.0, 10.0, 10.0),
@@ -61,12 +61,7 @@ class DamageNet(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         height, width = image.shape[-2], image.shape[-1]
-        # Logarithms and small differences: bfloat16 would round them away.
-        with torch.autocast(image.device.type, enabled=False):
-            image = pad_to_multiple(image.float(), self.config.unet.multiple)
-            colours = colour_views(image)
-            views = torch.cat((colours, texture_views(image, colours[:, 7:10])), dim=1)
-        maps, features = self.unet.forward_features(views)
+        maps, features = self.unet.forward_features(self.views(image))
         maps = maps[..., :height, :width]
         mean = features.mean(dim=(2, 3))
         spread = (features - mean[..., None, None]).abs().mean(dim=(2, 3))
@@ -75,3 +70,11 @@ class DamageNet(nn.Module):
         if self.training:
             return maps, conditions, change
         return torch.sigmoid(maps), torch.sigmoid(conditions)
+
+    def views(self, image: Tensor) -> Tensor:
+        """What the U-Net is given: (N, 16, H, W), both sides padded to its multiple."""
+        # Logarithms and small differences: bfloat16 would round them away.
+        with torch.autocast(image.device.type, enabled=False):
+            image = pad_to_multiple(image.float(), self.config.unet.multiple)
+            colours = colour_views(image)
+            return torch.cat((colours, texture_views(image, colours[:, 7:10])), dim=1)

@@ -112,15 +112,7 @@ class UNet(nn.Module):
 
     def forward_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         height, width = x.shape[-2], x.shape[-1]
-        x = pad_to_multiple(x, self.config.multiple)
-        x = F.pixel_unshuffle(x, 2)  # (N, in, H, W) -> (N, 4*in, H/2, W/2)
-        x = self.stem(F.conv2d(x, self.analysis, self.offset))
-        skips: list[Tensor] = []
-        for encode, shrink in zip(self.encode, self.shrink, strict=True):
-            x = encode(x)
-            skips.append(x)
-            x = shrink(x)
-        features = self.middle(x)
+        *skips, features = self.encode_scales(x)
         x = features
         for grow, decode in zip(reversed(self.grow), reversed(self.decode), strict=True):
             # Skips are added, not concatenated: half the cost of the first block, the same quality.
@@ -128,6 +120,18 @@ class UNet(nn.Module):
         x = F.conv2d(self.head(x), self.synthesis)
         x = F.pixel_shuffle(x, 2)  # (N, 4*out, H/2, W/2) -> (N, out, H, W)
         return x[..., :height, :width], features
+
+    def encode_scales(self, x: Tensor) -> list[Tensor]:
+        """The encoder alone: its features (N, widths[i], H/2^(i+1), W/2^(i+1)) at every scale."""
+        x = pad_to_multiple(x, self.config.multiple)
+        x = F.pixel_unshuffle(x, 2)  # (N, in, H, W) -> (N, 4*in, H/2, W/2)
+        x = self.stem(F.conv2d(x, self.analysis, self.offset))
+        scales: list[Tensor] = []
+        for encode, shrink in zip(self.encode, self.shrink, strict=True):
+            x = encode(x)
+            scales.append(x)
+            x = shrink(x)
+        return [*scales, self.middle(x)]
 
 
 def _colours(channels: int, triplets: tuple[int, ...]) -> Tensor:

@@ -17,6 +17,7 @@ from resilver.train.loop import FitConfig, FitResult, fit, is_first_process, loa
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Recipe
 from resilver.train.recipes import recipe_named
+from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.weights import load_onnx_weights
 
@@ -30,6 +31,7 @@ class TrainRequest:
     out: Path  # folder: `<recipe>.onnx`, its card, `state.pt`, TensorBoard events
     minutes: float
     clean_targets: bool = False  # recipe `denoise` only: for comparison with Noise2Noise
+    teacher: Path | None = None  # recipe `content` only: the weights of SqueezeNet v1.0
     licence: Licence = "research"  # say "clean" only where the data's terms allow any use
     data_note: str = ""  # what the data is and its terms, for the card
     seed: int = 0
@@ -47,7 +49,8 @@ def train(
     Under torchrun only the first process exports; the others return None.
 
     Raises:
-        OptionError: an unknown recipe, or `clean_targets` for another one than `denoise`.
+        OptionError: an unknown recipe, `clean_targets` for another one than `denoise`,
+            or a teacher for another one than `content`.
         RecipeError: no photos, a loss that is not finite, or an export that is not equal.
     """
     recipe = _recipe(request)
@@ -120,8 +123,12 @@ def hardware() -> str:
 
 
 def _recipe(request: TrainRequest) -> Recipe:
-    if not request.clean_targets:
-        return recipe_named(request.recipe)
-    if request.recipe != "denoise":
+    if request.clean_targets and request.recipe != "denoise":
         raise OptionError("clean targets are a choice of the recipe denoise only")
-    return DenoiseRecipe(clean_targets=True)
+    if (request.teacher is not None) != (request.recipe == "content"):
+        raise OptionError("the recipe content, and no other, needs its teacher's weights")
+    if request.clean_targets:
+        return DenoiseRecipe(clean_targets=True)
+    if request.teacher is not None:
+        return ContentRecipe(request.teacher)
+    return recipe_named(request.recipe)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from resilver.errors import OptionError
 from resilver.train.recipe import Recipe
+from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.damage import DamageRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.fill import FillRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
+    "content": ContentRecipe,
     "damage": DamageRecipe,
     "fill": FillRecipe,
     "denoise": DenoiseRecipe,
