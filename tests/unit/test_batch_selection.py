@@ -151,6 +151,25 @@ def test_a_result_that_is_there_is_refused_unless_overwriting(tmp_path: Path) ->
     assert len(select([photo], Naming(overwrite=True)).assignments) == 1
 
 
+def test_the_same_command_again_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    for folder in (scans, out):
+        folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (scans / name).write_bytes(b"x")
+    (out / "a_restored.jpg").write_bytes(b"y")
+    again = select([scans], Naming(folder=out))
+    assert again.done == (scans / "a.jpg",)
+    assert [one.source for one in again.assignments] == [scans / "b.jpg"]
+    assert again.refusals == ()
+    anew = select([scans], Naming(folder=out, overwrite=True))
+    assert (anew.done, len(anew.assignments)) == ((), 2)
+    # A result without its report is not done, and a photo that is named is asked for.
+    (half,) = select([scans], Naming(folder=out, reports=("html",))).refusals
+    assert "a_restored.jpg is already there" in half.reason
+    assert len(select([scans, scans / "a.jpg"], Naming(folder=out)).refusals) == 1
+
+
 def test_a_report_that_is_there_is_refused_too(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     (tmp_path / "a_report.html").write_bytes(b"y")

@@ -50,6 +50,7 @@ class Summary:
     restored: int = 0  # written, with changes
     unchanged: int = 0  # written, nothing needed mending
     failed: int = 0
+    done: int = 0  # not touched: an earlier run restored them
     skipped: int = 0  # results of earlier runs
     ignored: int = 0  # files that are no images
     left: int = 0  # not reached when the run was stopped

@@ -10,7 +10,8 @@ The rules, in the order in which they are asked:
   scans, and the next run would take them for scans. (The folder itself is allowed: that is the
   same as naming none, and results are told apart by their suffix.)
 - No result replaces a scan of the run, another result of the run, or, without `overwrite`, any
-  file that is already there.
+  file that is already there. A photo out of a folder whose result is there is done: running the
+  same command again goes on where it was stopped. One that was named is refused.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ class Selection:
     assignments: tuple[Assignment, ...]
     refusals: tuple[Refusal, ...]
     results: tuple[Path, ...]  # skipped: results of earlier runs
+    done: tuple[Path, ...]  # skipped: photos out of folders whose results are there
     ignored: int  # files in folders that are no images
 
 
@@ -138,6 +140,8 @@ def select(paths: list[Path], naming: Naming) -> Selection:
     refusals = list(found.refusals)
     assignments: list[Assignment] = []
     taken: dict[str, Path] = {}  # identity of a file to write -> the source it comes from
+    done: list[Path] = []
+    named = {_real(path) for path in paths}
     scans = {_identity(_real(path)) for path, _ in found.photos}
     # RAW and JPEG of one shot share a name: their reports must not.
     stems = Counter(_stem(naming, path, below) for path, below in found.photos)
@@ -149,13 +153,20 @@ def select(paths: list[Path], naming: Naming) -> Selection:
             for kind in dict.fromkeys(naming.reports)
         )
         writes = [target, *(report for _, report in reports)]
-        reason = _obstacle(writes, scans, taken, naming)
+        reason = _obstacle(writes, scans, taken)
+        there = [] if naming.overwrite else [file for file in writes if os.path.lexists(file)]
+        finished = there == writes and _real(path) not in named
+        if reason is None and there and not finished:
+            reason = f"its result {there[0]} is already there; overwrite it with --overwrite"
         if reason is not None:
             refusals.append(Refusal(path, reason))
             continue
         taken.update((_identity(file), path) for file in writes)
-        assignments.append(Assignment(path, target, reports))
-    return Selection(tuple(assignments), tuple(refusals), found.results, found.ignored)
+        if finished:
+            done.append(path)
+        else:
+            assignments.append(Assignment(path, target, reports))
+    return Selection(tuple(assignments), tuple(refusals), found.results, tuple(done), found.ignored)
 
 
 class _Search:
@@ -208,18 +219,14 @@ def _stem(naming: Naming, path: Path, below: Path) -> str:
     return _identity(naming.target(path, below).with_name(path.stem))
 
 
-def _obstacle(
-    writes: list[Path], scans: set[str], taken: dict[str, Path], naming: Naming
-) -> str | None:
-    """Why these files must not be written; None where they may."""
+def _obstacle(writes: list[Path], scans: set[str], taken: dict[str, Path]) -> str | None:
+    """Why these files must never be written; None where they may."""
     for file in writes:
         identity = _identity(file)
         if identity in scans:
             return f"its result {file} would replace a scan; choose another suffix or folder"
         if identity in taken:
             return f"its result {file} would replace that of {taken[identity]}"
-        if not naming.overwrite and os.path.lexists(file):
-            return f"its result {file} is already there; overwrite it with --overwrite"
     return None
 
 

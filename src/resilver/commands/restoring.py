@@ -100,10 +100,13 @@ def _show(screen: Screen, outcome: Outcome, *, single: bool) -> None:
 def _show_selection(screen: Screen, selection: Selection) -> Summary:
     for path in selection.results:
         screen.line(f"{path}: a result of an earlier run, by its name", "skipped", "yellow")
+    for path in selection.done:
+        screen.line(f"{path}: an earlier run restored it", "skipped", "yellow")
     for refusal in selection.refusals:
         screen.error(refusal.words)
     return Summary(
         failed=len(selection.refusals),
+        done=len(selection.done),
         skipped=len(selection.results),
         ignored=selection.ignored,
         left=len(selection.assignments),

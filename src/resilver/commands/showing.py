@@ -36,6 +36,8 @@ def show_summary(screen: Screen, summary: Summary) -> None:
         parts.append(f"{summary.failed} failed")
     if summary.left:
         parts.append(f"{summary.left} not reached")
+    if summary.done:
+        parts.append(f"{summary.done} done by earlier runs")
     if summary.skipped:
         parts.append(f"{summary.skipped} skipped (results of earlier runs)")
     if summary.ignored:

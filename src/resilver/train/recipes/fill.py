@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from resilver.ageing import KINDS
+from resilver.ageing import KINDS, AgeingRecipe
 from resilver.imaging.classical import fill_telea
 from resilver.nets.fill import FillConfig, FillNet
 from resilver.train.aged import AgedCrop, AgedStream
@@ -25,13 +25,16 @@ from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, exa
 Mask = NDArray[np.uint8]
 _STAIN = KINDS.index("stain")
 
+# As in the recipe `damage`: many small prints teach more than a few large ones.
+CROP_PX = 160
+SIZES = (0.25, 1.2)
 
 INFO = RecipeInfo(
     name="fill",
     summary="Fills damaged pixels from their surroundings; clears stains that let light through.",
     reference="Liu et al. 2018 (irregular holes); Telea 2004 (first guess)",
-    batch=4,
-    learning_rate=1e-3,
+    batch=8,
+    learning_rate=2e-3,
     limits=("Large holes are filled smoothly: nothing that was wholly lost is brought back."),
 )
 
@@ -50,7 +53,16 @@ class FillRecipe:
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed + 5)
-        for crop in AgedStream(sources, seed, untouched_share=0.0):
+        stream = AgedStream(
+            sources,
+            seed,
+            print_px=CROP_PX,
+            crop_px=CROP_PX,
+            crops_per_print=1,
+            untouched_share=0.0,
+            recipe=AgeingRecipe(size=SIZES, no_damage=0.05),
+        )
+        for crop in stream:
             hole, veil = draw_marks(crop, rng)
             if int(hole.sum()) + int(veil.sum()) < 30:
                 continue
