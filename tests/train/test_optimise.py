@@ -95,3 +95,21 @@ def test_a_network_without_convolutions_trains_too() -> None:
 def test_a_network_in_another_memory_order_is_refused_not_left_untrained() -> None:
     with pytest.raises(RuntimeError, match="view"):
         Optimiser(Denoiser(SMALL), 4e-3)
+
+
+def test_trained_parts_move_at_a_tenth_and_keep_it_in_a_checkpoint() -> None:
+    parts = ("unet.stem", "unet.encode")
+    net = network()
+    optimiser = Optimiser(net, 4e-3, trained=parts)
+    twin = network()
+    resumed = Optimiser(twin, 4e-3, trained=parts, trained_factor=1.0)
+    resumed.load_state_dict(optimiser.state_dict())  # its factor comes with the state
+    before = weights(net)
+    for one, its_optimiser in ((net, optimiser), (twin, resumed)):
+        descend(one, its_optimiser, 1)
+        moved = {
+            name: float((weight - before[name]).norm()) for name, weight in weights(one).items()
+        }
+        slow, full = moved["unet.encode.0.0.first.weight"], moved["unet.decode.0.0.first.weight"]
+        assert 0.05 < slow / full < 0.2
+        assert moved["unet.stem.weight"] < 0.3 * moved["unet.head.weight"]

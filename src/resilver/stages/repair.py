@@ -38,8 +38,7 @@ SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
 GROW_PX = 2  # damage is filled this much wider than found: its rim is damaged too
-OVERVIEW_PX = 1200  # bigger photos are looked at a second time at about this size
-OVERVIEW_FROM = 1.6  # ... if they are larger by this factor
+SMALLEST_SIDE_PX = 128  # a photo is looked at again at half its size while it stays above this
 
 KIND_MARKS = (Mark.SCRATCH, Mark.MISSING, Mark.STAIN, Mark.DUST)  # in the network's order
 KIND_WORDS = {
@@ -114,17 +113,25 @@ class RepairStage:
         return draft.evolve(photo=photo.evolve(pixels=pixels), marks=marks)
 
     def recognise(self, pixels: Pixels, progress: Progress) -> NDArray[np.uint8]:
-        """Damage marks (H, W) of a whole photo; big ones are looked at in detail and as a whole."""
+        """Damage marks (H, W) of a whole photo, seen in detail and, halved again and again, whole.
+
+        A stain too wide to be in view at one size is a blot at the next.
+        """
         height, width = pixels.shape[:2]
-        longest = max(height, width)
-        marks = self._recognise_at_scale(pixels, progress)
-        if longest >= OVERVIEW_FROM * OVERVIEW_PX:
-            small_size = (width * OVERVIEW_PX // longest, height * OVERVIEW_PX // longest)
-            shrunk = cv2.resize(pixels, small_size, interpolation=cv2.INTER_AREA)
-            small = np.asarray(shrunk, pixels.dtype)
-            overview = self._recognise_at_scale(small, lambda _share: None)
-            enlarged = cv2.resize(overview, (width, height), interpolation=cv2.INTER_NEAREST)
-            marks |= np.asarray(enlarged, np.uint8)
+        marks = self._recognise_at_scale(pixels, lambda share: progress(0.75 * share))
+        done = 0.75  # each size has a quarter of the pixels of the one before
+        while min(pixels.shape[:2]) >= 2 * SMALLEST_SIDE_PX:
+            half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+            pixels = np.asarray(
+                cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), pixels.dtype
+            )
+            seen = self._recognise_at_scale(pixels, lambda _share: None)
+            marks |= np.asarray(
+                cv2.resize(seen, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8
+            )
+            done += 0.75 * (1.0 - done)
+            progress(done)
+        progress(1.0)
         return keep_certain_groups(marks)
 
     def _recognise_at_scale(self, pixels: Pixels, progress: Progress) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torch.utils.tensorboard import SummaryWriter
 
 from resilver.errors import RecipeError
-from resilver.train.optimise import Optimiser
+from resilver.train.optimise import GENTLE, Optimiser
 from resilver.train.recipe import Batch, Recipe, Sample
 
 
@@ -111,7 +111,12 @@ def fit(
     network = (initial or recipe.network()).to(device)
     network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
-    optimiser = Optimiser(network, recipe.info.learning_rate)
+    optimiser = Optimiser(
+        network,
+        recipe.info.learning_rate,
+        trained=recipe.info.trained,
+        trained_factor=1.0 if initial is None else GENTLE,
+    )
     state_path = config.out / "state.pt"
     step, elapsed = 0, 0.0
     if config.resume and state_path.is_file():

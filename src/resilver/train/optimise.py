@@ -8,13 +8,16 @@ samples, was 13 % lower than with AdamW alone, and a step took a third longer.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from torch import nn
 
 # AdamW's share of the learning rate: the stem and the head see raw data and spike at the full one.
 _REST = 0.25
+# Parts that come trained: at the full rate Muon had unlearned them after a few hundred steps (the
+# recogniser was then no better than from fresh weights).
+GENTLE = 0.1
 
 
 class OptimiserState(TypedDict):
@@ -32,36 +35,53 @@ class Optimiser:
     First and last layers are left to AdamW, as its authors advise.
     """
 
-    def __init__(self, network: nn.Module, learning_rate: float) -> None:
-        self._hidden = [
-            weight
-            for name, weight in network.named_parameters()
-            if weight.ndim == 4 and not {"stem", "head"} & set(name.split("."))
-        ]
-        # `view` and not `flatten`: a copy would be trained in the network's stead, without a word.
-        self._views = [
-            nn.Parameter(weight.detach().permute(0, 2, 3, 1).view(len(weight), -1))
-            for weight in self._hidden
-        ]
-        known = {id(weight) for weight in self._hidden}
-        rest = [weight for weight in network.parameters() if id(weight) not in known]
+    def __init__(
+        self,
+        network: nn.Module,
+        learning_rate: float,
+        *,
+        trained: tuple[str, ...] = (),
+        trained_factor: float = GENTLE,
+    ) -> None:
+        """Groups the weights; those whose names begin with one of `trained` move more slowly."""
         self._rate = learning_rate
+        self._hidden: list[tuple[nn.Parameter, nn.Parameter]] = []  # (weight, its view)
+        matrices: list[list[nn.Parameter]] = [[], []]  # the rest, then the trained parts
+        others: list[list[nn.Parameter]] = [[], []]
+        for name, weight in network.named_parameters():
+            group = int(name.startswith(trained)) if trained else 0
+            if weight.ndim == 4 and not {"stem", "head"} & set(name.split(".")):
+                # `view`, not `flatten`: a copy would be trained in the network's stead, unsaid.
+                flat = weight.detach().permute(0, 2, 3, 1).view(len(weight), -1)
+                view = nn.Parameter(flat)
+                self._hidden.append((weight, view))
+                matrices[group].append(view)
+            else:
+                others[group].append(weight)
         self._muon = (
-            torch.optim.Muon(self._views, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
-            if self._views
+            torch.optim.Muon(
+                _groups(matrices, trained_factor),
+                weight_decay=0.0,
+                adjust_lr_fn="match_rms_adamw",
+            )
+            if self._hidden
             else None
         )
-        self._adamw = torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=1e-4)
+        self._adamw = torch.optim.AdamW(
+            _groups(others, trained_factor), betas=(0.9, 0.99), weight_decay=1e-4
+        )
 
     def step(self, factor: float) -> None:
         """One update from the gradients in place, at `factor` times the learning rate."""
         if self._muon is not None:
-            for view, weight in zip(self._views, self._hidden, strict=True):
+            for weight, view in self._hidden:
                 gradient = weight.grad
                 view.grad = None if gradient is None else gradient.permute(0, 2, 3, 1).flatten(1)
-            self._muon.param_groups[0]["lr"] = self._rate * factor
+            for group in self._muon.param_groups:
+                group["lr"] = self._rate * factor * group["factor"]
             self._muon.step()
-        self._adamw.param_groups[0]["lr"] = self._rate * _REST * factor
+        for group in self._adamw.param_groups:
+            group["lr"] = self._rate * _REST * factor * group["factor"]
         self._adamw.step()
 
     def state_dict(self) -> OptimiserState:
@@ -74,3 +94,11 @@ class Optimiser:
         if self._muon is not None:
             self._muon.load_state_dict(state["muon"])
         self._adamw.load_state_dict(state["adamw"])
+
+
+def _groups(parts: list[list[nn.Parameter]], trained_factor: float) -> list[dict[str, Any]]:
+    """Torch's parameter groups; their own factor of the rate is kept in checkpoints with them."""
+    return [
+        {"params": weights, "factor": factor}
+        for weights, factor in zip(parts, (1.0, trained_factor), strict=True)
+    ]

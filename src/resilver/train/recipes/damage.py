@@ -31,6 +31,7 @@ INFO = RecipeInfo(
     reference="After Tencent Youtu (several colour spaces); Ronneberger et al. 2015 (U-Net)",
     batch=8,
     learning_rate=2e-3,
+    trained=("unet.stem", "unet.encode", "unet.shrink", "unet.middle"),  # by the recipe content
     limits=(
         "Not done yet: of damage on old prints it finds less than half, mostly lines and "
         "coloured stains. Trained on synthetic ageing: damage unlike it (tape, paper backing) is "
