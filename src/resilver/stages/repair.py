@@ -32,13 +32,14 @@ from resilver.stages.fills import Fill
 # The recogniser of this release is not done (see its card), so it is heard only where it is nearly
 # always right: both were chosen on photos-varied and people-street, aged and as they are, which it
 # was not trained on, then raised after eval/clean and a good portrait that the tests use.
-WEAK = 0.95  # probability from which a pixel may be damage
-STRONG = 0.999  # probability that makes a group of such pixels damage
+WEAK = 0.9  # probability from which a pixel may be damage
+STRONG = 0.99  # probability that makes a group of such pixels damage
+CERTAIN_SHARE = 0.1  # ... if at least this share of the group has it
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
 GROW_PX = 2  # damage is filled this much wider than found: its rim is damaged too
-SMALLEST_SIDE_PX = 128  # a photo is looked at again at half its size while it stays above this
+SMALLEST_SIDE_PX = 192  # a photo is looked at again at half its size while it stays above this
 
 KIND_MARKS = (Mark.SCRATCH, Mark.MISSING, Mark.STAIN, Mark.DUST)  # in the network's order
 KIND_WORDS = {
@@ -190,12 +191,15 @@ def marks_from_maps(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def keep_certain_groups(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Hysteresis: connected groups of marked pixels stay only if one of them is certain."""
+    """Hysteresis: connected groups of marked pixels stay only if enough of each is certain.
+
+    One certain pixel is enough for Canny; here a twig or a letter often has one, and damage many.
+    """
     weak = (marks != 0).astype(np.uint8)
     count, labels, stats, _centres = cv2.connectedComponentsWithStats(weak, connectivity=8)
-    keep = np.zeros(count, np.bool_)
-    keep[np.unique(labels[marks >= _STRONG_BIT])] = True
-    keep &= stats[:, cv2.CC_STAT_AREA] >= SMALLEST_GROUP_PX
+    size = stats[:, cv2.CC_STAT_AREA]
+    certain = np.bincount(labels[marks >= _STRONG_BIT], minlength=count)
+    keep = (certain > 0) & (certain >= CERTAIN_SHARE * size) & (size >= SMALLEST_GROUP_PX)
     keep[0] = False
     marks[~keep[labels]] = 0
     marks &= ~_STRONG_BIT

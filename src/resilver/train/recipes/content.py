@@ -73,7 +73,7 @@ class ContentRecipe:
     info: RecipeInfo = INFO
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("maps", "conditions")
-    _loaded: SqueezeNet | None = None
+    _loaded: SqueezeNet | None = field(default=None, init=False, repr=False)
 
     def network(self) -> nn.Module:
         return Imitator(self.net)
