@@ -82,12 +82,13 @@ def test_every_recipe_file_is_in_the_table() -> None:
 
 def test_every_weight_file_has_its_card_and_verifies() -> None:
     weights = {path.stem for path in BUNDLED.glob("*.onnx")}
-    assert (
-        weights == {model.card.name for model in bundled_models()} == {"damage", "denoise", "fill"}
-    )
+    classes = {model.card.name: model.card.licence for model in bundled_models()}
+    # A recogniser trained on clean data alone found a fortieth of the damage at the precision
+    # that is needed: no clean network does that job yet. Whatever else is bundled is clean.
+    assert classes == {"damage": "research", "denoise": "clean", "fill": "clean"}
+    assert weights == set(classes)
     for model in bundled_models():
         model.verify()
-        assert model.card.licence == "clean"
         assert model.card.scores, f"the card of {model.card.name} states no score"
 
 

@@ -13,16 +13,15 @@ from resilver.pipeline import Options, Pipeline
 from resilver.stages.draft import Draft, Mark
 from resilver.stages.fills import CLASSICAL, FILLS, fill_named
 from resilver.stages.repair import (
-    STRONG,
+    LIKELY,
     WEAK,
     GivenMask,
     RepairStage,
     add_given,
+    believable,
     feather,
     holes_and_veils,
-    keep_certain_groups,
     marks_from_maps,
-    share_of,
 )
 
 
@@ -37,22 +36,38 @@ def maps_with(level: float, where: tuple[slice, slice], kind: int) -> NDArray[np
     return maps
 
 
-def test_a_faint_line_counts_only_where_enough_of_it_is_certain() -> None:
-    maps = maps_with((WEAK + STRONG) / 2, np.s_[5:6, 2:32], 0)
-    for certain_px, found_px in ((0, 0), (2, 0), (3, 30)):
-        maps[:, 5, 2 : 2 + certain_px] = STRONG
-        kept = keep_certain_groups(marks_from_maps(maps))
-        assert np.count_nonzero(kept & np.uint8(Mark.SCRATCH)) == found_px
+def plain_damage() -> NDArray[np.float32]:
+    """Maps with a certain blot in a corner: a photo that is damaged beyond doubt."""
+    return maps_with(1.0, np.s_[30:36, 30:36], 2)
+
+
+@pytest.mark.parametrize(("certain_px", "found_px"), [(0, 0), (2, 0), (3, 30)])
+def test_on_a_damaged_photo_a_faint_line_counts_where_enough_of_it_is_certain(
+    certain_px: int, found_px: int
+) -> None:
+    maps = np.maximum(plain_damage(), maps_with((WEAK + LIKELY) / 2, np.s_[5:6, 2:32], 0))
+    maps[:, 5, 2 : 2 + certain_px] = 1.0
+    kept = believable(marks_from_maps(maps))
+    assert np.count_nonzero(kept[:20]) == found_px
+    assert np.count_nonzero(kept[20:] & np.uint8(Mark.STAIN)) == 36
+
+
+def test_on_a_good_photo_the_same_line_is_not_believed() -> None:
+    faint = maps_with((WEAK + LIKELY) / 2, np.s_[5:6, 2:32], 0)
+    faint[:, 5, 2:8] = 1.0
+    marks = np.zeros((200, 200), np.uint8)  # the certain part is less than EVIDENCE_SHARE of it
+    marks[:40, :40] = marks_from_maps(faint)
+    assert np.count_nonzero(believable(marks)) == 6
 
 
 def test_single_pixels_are_grain_not_dust() -> None:
-    maps = maps_with(0.99, np.s_[5:6, 5:7], 3)
-    assert not keep_certain_groups(marks_from_maps(maps)).any()
+    maps = np.maximum(plain_damage(), maps_with(1.0, np.s_[5:6, 5:7], 3))
+    assert not believable(marks_from_maps(maps))[:20].any()
 
 
 @pytest.mark.parametrize("kind", range(4))
 def test_the_kind_is_the_networks(kind: int) -> None:
-    marks = keep_certain_groups(marks_from_maps(maps_with(1.0, np.s_[10:20, 10:20], kind)))
+    marks = believable(marks_from_maps(maps_with(1.0, np.s_[10:20, 10:20], kind)))
     flag = (Mark.SCRATCH, Mark.MISSING, Mark.STAIN, Mark.DUST)[kind]
     assert set(np.unique(marks)) == {0, int(flag)}
 

@@ -29,12 +29,16 @@ from resilver.models.store import StoredModel
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
 from resilver.stages.fills import Fill
 
-# The recogniser of this release is not done (see its card), so it is heard only where it is nearly
-# always right: both were chosen on photos-varied and people-street, aged and as they are, which it
-# was not trained on, then raised after eval/clean and a good portrait that the tests use.
-WEAK = 0.9  # probability from which a pixel may be damage
-STRONG = 0.99  # probability that makes a group of such pixels damage
-CERTAIN_SHARE = 0.1  # ... if at least this share of the group has it
+# Chosen on photos-varied and people-street, aged and as they are, which the recogniser was not
+# trained on. A photo without a mark that is beyond doubt is most likely sound, and doubtful marks
+# on it are twigs and letters; on a photo with some, they are damage. So a strict look decides
+# how strict the recognition is.
+WEAK = 0.4  # probability from which a pixel may be damage, on a photo that is damaged
+LIKELY = 0.8  # ... on any other
+STRONG = 0.95  # probability that makes a pixel certain
+CERTAIN_SHARE = 0.1  # of a group of pixels must be certain, on a photo that is damaged
+LIKELY_CERTAIN_SHARE = 0.5  # ... on any other
+EVIDENCE_SHARE = 0.004  # a photo counts as damaged from this share of it on, by the strict look
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
@@ -49,7 +53,8 @@ KIND_WORDS = {
     Mark.DUST: "dust or dirt",
     Mark.PAINTED: "areas you marked",
 }
-_STRONG_BIT = np.uint8(128)  # used only inside this module, while recognising
+# Used only inside this module, while recognising.
+_LIKELY_BIT, _STRONG_BIT = np.uint8(64), np.uint8(128)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +138,7 @@ class RepairStage:
             done += 0.75 * (1.0 - done)
             progress(done)
         progress(1.0)
-        return keep_certain_groups(marks)
+        return believable(marks)
 
     def _recognise_at_scale(self, pixels: Pixels, progress: Progress) -> NDArray[np.uint8]:
         size = (pixels.shape[0], pixels.shape[1])
@@ -180,30 +185,42 @@ class RepairStage:
 
 
 def marks_from_maps(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Probability maps (5, h, w), the last one "any" -> marks (h, w), certain pixels with bit 7."""
+    """Probability maps (5, h, w), the last one "any" -> marks (h, w); bits 6 and 7 say how sure."""
     damaged = maps[4] >= WEAK
     likeliest = maps[:4].argmax(axis=0)
     marks = np.zeros(damaged.shape, np.uint8)
     for index, kind in enumerate(KIND_MARKS):
         marks[damaged & ((likeliest == index) | (maps[index] >= 0.5))] |= np.uint8(kind)
+    marks[maps[4] >= LIKELY] |= _LIKELY_BIT
     marks[maps[4] >= STRONG] |= _STRONG_BIT
     return marks
 
 
-def keep_certain_groups(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Hysteresis: connected groups of marked pixels stay only if enough of each is certain.
+def believable(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What is kept of the marks (H, W) of a photo: little if it is good, more if it is damaged."""
+    kept = certain_groups(marks, marks & _LIKELY_BIT != 0, LIKELY_CERTAIN_SHARE)
+    if kept.mean() >= EVIDENCE_SHARE:
+        kept = certain_groups(marks, marks != 0, CERTAIN_SHARE)
+    marks[~kept] = 0
+    marks &= ~(_LIKELY_BIT | _STRONG_BIT)
+    return marks
+
+
+def certain_groups(
+    marks: NDArray[np.uint8], candidates: NDArray[np.bool_], share: float
+) -> NDArray[np.bool_]:
+    """Hysteresis: connected groups of candidates of which at least `share` is certain, (H, W).
 
     One certain pixel is enough for Canny; here a twig or a letter often has one, and damage many.
     """
-    weak = (marks != 0).astype(np.uint8)
-    count, labels, stats, _centres = cv2.connectedComponentsWithStats(weak, connectivity=8)
+    count, labels, stats, _centres = cv2.connectedComponentsWithStats(
+        candidates.astype(np.uint8), connectivity=8
+    )
     size = stats[:, cv2.CC_STAT_AREA]
     certain = np.bincount(labels[marks >= _STRONG_BIT], minlength=count)
-    keep = (certain > 0) & (certain >= CERTAIN_SHARE * size) & (size >= SMALLEST_GROUP_PX)
+    keep = (certain > 0) & (certain >= share * size) & (size >= SMALLEST_GROUP_PX)
     keep[0] = False
-    marks[~keep[labels]] = 0
-    marks &= ~_STRONG_BIT
-    return marks
+    return keep[labels]
 
 
 def holes_and_veils(marks: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
