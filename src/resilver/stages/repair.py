@@ -34,11 +34,11 @@ from resilver.stages.fills import Fill
 # on it are twigs and letters; on a photo with some, they are damage. So a strict look decides
 # how strict the recognition is.
 WEAK = 0.4  # probability from which a pixel may be damage, on a photo that is damaged
-LIKELY = 0.8  # ... on any other
-STRONG = 0.95  # probability that makes a pixel certain
-CERTAIN_SHARE = 0.1  # of a group of pixels must be certain, on a photo that is damaged
+LIKELY = 0.6  # ... on any other
+STRONG = 0.9  # probability that makes a pixel certain
+CERTAIN_SHARE = 0.2  # of a group of pixels must be certain, on a photo that is damaged
 LIKELY_CERTAIN_SHARE = 0.5  # ... on any other
-EVIDENCE_SHARE = 0.004  # a photo counts as damaged from this share of it on, by the strict look
+EVIDENCE_SHARE = 0.002  # a photo counts as damaged from this share of it on, by the strict look
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
