@@ -29,16 +29,15 @@ from resilver.models.store import StoredModel
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
 from resilver.stages.fills import Fill
 
-# Chosen on photos-varied and people-street, aged and as they are, which the recogniser was not
-# trained on. A photo without a mark that is beyond doubt is most likely sound, and doubtful marks
-# on it are twigs and letters; on a photo with some, they are damage. So a strict look decides
-# how strict the recognition is.
-WEAK = 0.4  # probability from which a pixel may be damage, on a photo that is damaged
-LIKELY = 0.6  # ... on any other
-STRONG = 0.9  # probability that makes a pixel certain
-CERTAIN_SHARE = 0.2  # of a group of pixels must be certain, on a photo that is damaged
-LIKELY_CERTAIN_SHARE = 0.5  # ... on any other
-EVIDENCE_SHARE = 0.002  # a photo counts as damaged from this share of it on, by the strict look
+# A photo without a mark that is beyond doubt is most likely sound, and doubtful marks on it are
+# twigs and letters; on a photo with some, they are damage. So a strict look decides how strict the
+# recognition is. A look: probability of a pixel to be considered, probability that makes it
+# certain, and the share of every connected group that must be certain. Chosen on photos-varied and
+# people-street, aged and as they are, which the recogniser was not trained on; the strict look
+# then made stricter after eval/clean, whose photos are larger and sharper.
+STRICT = (0.7, 0.98, 0.5)
+OPEN = (0.4, 0.9, 0.2)
+EVIDENCE_SHARE = 0.006  # a photo counts as damaged from this share of it on, by the strict look
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
@@ -53,8 +52,8 @@ KIND_WORDS = {
     Mark.DUST: "dust or dirt",
     Mark.PAINTED: "areas you marked",
 }
-# Used only inside this module, while recognising.
-_LIKELY_BIT, _STRONG_BIT = np.uint8(64), np.uint8(128)
+# Used only inside this module, while recognising: beside the kind, how probable.
+_LIKELY_BIT, _SURE_BIT, _CERTAIN_BIT = np.uint8(32), np.uint8(64), np.uint8(128)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,40 +184,41 @@ class RepairStage:
 
 
 def marks_from_maps(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Probability maps (5, h, w), the last one "any" -> marks (h, w); bits 6 and 7 say how sure."""
-    damaged = maps[4] >= WEAK
+    """Probability maps (5, h, w), the last one "any" -> marks (h, w); bits 5 to 7 say how sure."""
+    damaged = maps[4] >= OPEN[0]
     likeliest = maps[:4].argmax(axis=0)
     marks = np.zeros(damaged.shape, np.uint8)
     for index, kind in enumerate(KIND_MARKS):
         marks[damaged & ((likeliest == index) | (maps[index] >= 0.5))] |= np.uint8(kind)
-    marks[maps[4] >= LIKELY] |= _LIKELY_BIT
-    marks[maps[4] >= STRONG] |= _STRONG_BIT
+    marks[maps[4] >= STRICT[0]] |= _LIKELY_BIT
+    marks[maps[4] >= OPEN[1]] |= _SURE_BIT
+    marks[maps[4] >= STRICT[1]] |= _CERTAIN_BIT
     return marks
 
 
 def believable(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What is kept of the marks (H, W) of a photo: little if it is good, more if it is damaged."""
-    kept = certain_groups(marks, marks & _LIKELY_BIT != 0, LIKELY_CERTAIN_SHARE)
+    kept = certain_groups(marks & _LIKELY_BIT, marks & _CERTAIN_BIT, STRICT[2])
     if kept.mean() >= EVIDENCE_SHARE:
-        kept = certain_groups(marks, marks != 0, CERTAIN_SHARE)
+        kept = certain_groups(marks, marks & _SURE_BIT, OPEN[2])
     marks[~kept] = 0
-    marks &= ~(_LIKELY_BIT | _STRONG_BIT)
+    marks &= ~(_LIKELY_BIT | _SURE_BIT | _CERTAIN_BIT)
     return marks
 
 
 def certain_groups(
-    marks: NDArray[np.uint8], candidates: NDArray[np.bool_], share: float
+    considered: NDArray[np.uint8], certain: NDArray[np.uint8], share: float
 ) -> NDArray[np.bool_]:
-    """Hysteresis: connected groups of candidates of which at least `share` is certain, (H, W).
+    """Hysteresis: connected groups of considered pixels of which a share is certain, (H, W).
 
     One certain pixel is enough for Canny; here a twig or a letter often has one, and damage many.
     """
     count, labels, stats, _centres = cv2.connectedComponentsWithStats(
-        candidates.astype(np.uint8), connectivity=8
+        (considered != 0).astype(np.uint8), connectivity=8
     )
     size = stats[:, cv2.CC_STAT_AREA]
-    certain = np.bincount(labels[marks >= _STRONG_BIT], minlength=count)
-    keep = (certain > 0) & (certain >= share * size) & (size >= SMALLEST_GROUP_PX)
+    witnesses = np.bincount(labels[certain != 0], minlength=count)
+    keep = (witnesses > 0) & (witnesses >= share * size) & (size >= SMALLEST_GROUP_PX)
     keep[0] = False
     return keep[labels]
 
