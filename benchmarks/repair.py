@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,8 @@ class Errors:
 
 def measure(arguments: argparse.Namespace) -> str:
     learned = fill_named("learned", arguments.threads)
-    product = Pipeline(Options(only=("repair",), threads=arguments.threads))
+    options = Options(only=("repair",), threads=arguments.threads)
+    product, told = Pipeline(options), Pipeline(replace(options, force=("repair",)))
 
     def keep(_print: AgedPrint, picture: Picture, _masks: Mask) -> Picture:
         return picture
@@ -82,12 +83,16 @@ def measure(arguments: argparse.Namespace) -> str:
     def own_mask(made: AgedPrint, _picture: Picture, _masks: Mask) -> Picture:
         return to_float(product.restore(Photo.open(made.aged.path))[0].pixels)
 
+    def own_mask_told(made: AgedPrint, _picture: Picture, _masks: Mask) -> Picture:
+        return to_float(told.restore(Photo.open(made.aged.path))[0].pixels)
+
     ways: dict[str, Repair] = {"input": keep}
     ways |= {f"{name}, true mask": classical(name) for name in CLASSICAL}
     ways |= {
         "learned, true mask, all as holes": all_holes,
         "learned, true mask, stains as veils": stains_as_veils,
         "the repair stage, its own mask": own_mask,
+        "... told that it is damaged (--force repair)": own_mask_told,
     }
     prints = [made for made in read_aged(arguments.data / "aged") if made.read_masks().any()]
     chosen = spread(len(prints), arguments.photos)

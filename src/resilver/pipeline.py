@@ -213,6 +213,7 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
             options.tile_px,
             options.threads,
             given,
+            told="repair" in options.force,
         ),
         "denoise": lambda: DenoiseStage(denoiser, options.tile_px, options.threads),
     }

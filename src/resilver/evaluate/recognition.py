@@ -39,15 +39,16 @@ class Recogniser:
 
     Args:
         threads: of the network; None = all cores.
+        told: as with `--force repair`, that the photos are damaged.
 
     Raises:
         ModelError: the networks are missing or do not verify.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, *, told: bool = False) -> None:
         model = bundled_model("damage")
         self._listening = _ListeningModel(model.card, model.path)
-        self._stage = RepairStage(self._listening, fill_named("telea"), 768, threads)
+        self._stage = RepairStage(self._listening, fill_named("telea"), 768, threads, told=told)
 
     def look(self, pixels: NDArray[np.uint8]) -> Seen:
         """What is seen in (H, W, 3) uint8."""

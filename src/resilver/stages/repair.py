@@ -73,6 +73,7 @@ class RepairStage:
     tile_px: int
     threads: int | None = None
     given: GivenMask | None = None
+    told: bool = False  # the person says that the photo is damaged: no strict look first
     name: str = "repair"
 
     @property
@@ -137,7 +138,7 @@ class RepairStage:
             done += 0.75 * (1.0 - done)
             progress(done)
         progress(1.0)
-        return believable(marks)
+        return believable(marks, told=self.told)
 
     def _recognise_at_scale(self, pixels: Pixels, progress: Progress) -> NDArray[np.uint8]:
         size = (pixels.shape[0], pixels.shape[1])
@@ -196,10 +197,13 @@ def marks_from_maps(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
     return marks
 
 
-def believable(marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What is kept of the marks (H, W) of a photo: little if it is good, more if it is damaged."""
+def believable(marks: NDArray[np.uint8], *, told: bool = False) -> NDArray[np.uint8]:
+    """What is kept of the marks (H, W) of a photo: little if it is good, more if it is damaged.
+
+    `told`: it is known to be damaged.
+    """
     kept = certain_groups(marks & _LIKELY_BIT, marks & _CERTAIN_BIT, STRICT[2])
-    if kept.mean() >= EVIDENCE_SHARE:
+    if told or kept.mean() >= EVIDENCE_SHARE:
         kept = certain_groups(marks, marks & _SURE_BIT, OPEN[2])
     marks[~kept] = 0
     marks &= ~(_LIKELY_BIT | _SURE_BIT | _CERTAIN_BIT)
