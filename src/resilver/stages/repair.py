@@ -200,11 +200,11 @@ def marks_from_maps(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
 def believable(marks: NDArray[np.uint8], *, told: bool = False) -> NDArray[np.uint8]:
     """What is kept of the marks (H, W) of a photo: little if it is good, more if it is damaged.
 
-    `told`: it is known to be damaged.
+    `told`: it is known to be damaged; one sure pixel is then enough for a group.
     """
     kept = certain_groups(marks & _LIKELY_BIT, marks & _CERTAIN_BIT, STRICT[2])
     if told or kept.mean() >= EVIDENCE_SHARE:
-        kept = certain_groups(marks, marks & _SURE_BIT, OPEN[2])
+        kept = certain_groups(marks, marks & _SURE_BIT, 0.0 if told else OPEN[2])
     marks[~kept] = 0
     marks &= ~(_LIKELY_BIT | _SURE_BIT | _CERTAIN_BIT)
     return marks
