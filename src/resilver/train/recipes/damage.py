@@ -36,9 +36,8 @@ INFO = RecipeInfo(
     learning_rate=2e-3,
     trained=("unet.stem", "unet.encode", "unet.shrink", "unet.middle"),  # by the recipe content
     limits=(
-        "Not done yet: of damage on old prints it finds less than half, mostly lines and "
-        "coloured stains. Trained on synthetic ageing: damage unlike it (tape, paper backing) is "
-        "missed; bright twigs, wires and writing can be taken for scratches."
+        "Trained on synthetic ageing: damage unlike it (tape, paper backing) is missed; lettering, "
+        "glints and bright twigs can be taken for scratches."
     ),
 )
 
