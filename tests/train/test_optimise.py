@@ -40,8 +40,8 @@ def weights(net: nn.Module) -> dict[str, Tensor]:
 def test_every_weight_is_trained_and_the_loss_falls() -> None:
     net = network()
     before = weights(net)
-    losses = descend(net, Optimiser(net, 4e-3), 100)
-    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+    losses = descend(net, Optimiser(net, 4e-3), 150)
+    assert sum(losses[-5:]) < 0.4 * sum(losses[:5])
     unmoved = [name for name, weight in weights(net).items() if torch.equal(weight, before[name])]
     assert unmoved == []
 

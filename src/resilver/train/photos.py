@@ -7,12 +7,15 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from resilver.errors import RecipeError
+
+Item = TypeVar("Item")
 
 IMAGE_SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 
@@ -76,6 +79,18 @@ def find_shards(sources: list[Path]) -> list[Shard]:
     if not shards:
         raise RecipeError(f"no images in {', '.join(map(str, sources))}")
     return shards
+
+
+def shuffled(stream: Iterator[Item], held_back: int, seed: int) -> Iterator[Item]:
+    """The items of a stream in another order, by holding some of them back."""
+    choose = random.Random(seed)
+    held: list[Item] = []
+    for item in stream:
+        held.append(item)
+        if len(held) > held_back:
+            index = choose.randrange(len(held))
+            held[index], held[-1] = held[-1], held[index]
+            yield held.pop()
 
 
 def part_overlays(sources: list[Path]) -> tuple[list[Path], list[Path]]:

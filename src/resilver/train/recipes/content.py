@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from resilver.errors import OptionError
 from resilver.nets.damage import DamageConfig, DamageNet
-from resilver.train.photos import CropStream, find_shards, part_overlays
+from resilver.train.photos import CropStream, find_shards, part_overlays, shuffled
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.squeezenet import SqueezeNet, aligned_input
 
@@ -81,16 +81,13 @@ class ContentRecipe:
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         photos, _overlays = part_overlays(sources)
         rng = np.random.default_rng(seed)
-        held: list[Sample] = []
         crops = CropStream(
             find_shards(photos), CROP_PX, seed, smallest_scale=0.25, crops_per_photo=6
         )
-        for crop in crops:
-            held.append({"image": channels_first(crop), "seed": rng.random(1, np.float32)})
-            if len(held) > _HELD:
-                index = int(rng.integers(len(held)))
-                held[index], held[-1] = held[-1], held[index]
-                yield held.pop()
+        samples: Iterator[Sample] = (
+            {"image": channels_first(crop), "seed": rng.random(1, np.float32)} for crop in crops
+        )
+        return shuffled(samples, _HELD, seed)
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         image = in_every_tone(batch["image"], int(1e6 * float(batch["seed"].sum())))

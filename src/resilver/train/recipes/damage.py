@@ -15,15 +15,10 @@ from torch import Tensor, nn
 
 from resilver.ageing import AgeingRecipe
 from resilver.nets.damage import DamageConfig, DamageNet
-from resilver.train.aged import AgedStream
+from resilver.train.aged import SIZES, AgedStream
 from resilver.train.losses import balanced_cross_entropy, dice_loss
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
-# Every crop is a print of its own, with damage down to a quarter of its usual size: a few hundred
-# pixels then teach as much as a whole print. With one large print cut into three crops, regions
-# were still missed after 900 steps.
-CROP_PX = 160
-SIZES = (0.25, 1.2)
 # With few good photos of today among the prints, their lettering, twigs and glints were called
 # damage far more often than those of aged prints.
 UNTOUCHED = 0.2
@@ -58,9 +53,6 @@ class DamageRecipe:
         stream = AgedStream(
             sources,
             seed,
-            print_px=CROP_PX,
-            crop_px=CROP_PX,
-            crops_per_print=1,
             untouched_share=UNTOUCHED,
             recipe=AgeingRecipe(size=SIZES, no_damage=0.2),
         )

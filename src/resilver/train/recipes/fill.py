@@ -18,16 +18,12 @@ from torch import Tensor, nn
 from resilver.ageing import KINDS, AgeingRecipe
 from resilver.imaging.classical import fill_telea
 from resilver.nets.fill import FillConfig, FillNet
-from resilver.train.aged import AgedCrop, AgedStream
+from resilver.train.aged import SIZES, AgedCrop, AgedStream
 from resilver.train.losses import masked_mean
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 Mask = NDArray[np.uint8]
 _STAIN = KINDS.index("stain")
-
-# As in the recipe `damage`: many small prints teach more than a few large ones.
-CROP_PX = 160
-SIZES = (0.25, 1.2)
 
 INFO = RecipeInfo(
     name="fill",
@@ -56,10 +52,6 @@ class FillRecipe:
         stream = AgedStream(
             sources,
             seed,
-            print_px=CROP_PX,
-            crop_px=CROP_PX,
-            crops_per_print=1,
-            untouched_share=0.0,
             recipe=AgeingRecipe(size=SIZES, no_damage=0.05),
         )
         for crop in stream:
