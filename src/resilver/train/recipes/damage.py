@@ -19,6 +19,7 @@ from resilver.train.aged import SIZES, AgedStream
 from resilver.train.losses import balanced_cross_entropy, dice_loss
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
+BOLDNESS = (1.2, 6.0)  # from stains that let most of the print through to ink
 # With few good photos of today among the prints, their lettering, twigs and glints were called
 # damage far more often than those of aged prints.
 UNTOUCHED = 0.2
@@ -54,7 +55,7 @@ class DamageRecipe:
             sources,
             seed,
             untouched_share=UNTOUCHED,
-            recipe=AgeingRecipe(size=SIZES, no_damage=0.2),
+            recipe=AgeingRecipe(size=SIZES, no_damage=0.2, boldness=BOLDNESS),
         )
         for crop in stream:
             union = crop.masks.max(axis=2, keepdims=True)
