@@ -31,7 +31,8 @@ NOTHING = Agreement(0, 0, 0, 0)
 def case(true_px: int, found_px: int, faded: float = 0.0) -> Case:
     """1000 pixels with so much true and found scratch; not faded in truth."""
     scratch = Agreement(found_px, found_px, true_px, true_px)
-    return Case(scratch, (scratch, NOTHING, NOTHING, NOTHING), 1000, ((False, faded),))
+    kinds = (scratch, NOTHING, NOTHING, NOTHING)
+    return Case(scratch, scratch, kinds, (found_px / 1000, 0.0, 0.0, 0.0), ((False, faded),))
 
 
 def calls(truth: list[bool], seen: list[float]) -> ImageCalls:
@@ -44,11 +45,14 @@ def test_judge_keeps_kinds_apart_and_joins_them() -> None:
     truth[15, 2:12, 3] = True
     kinds = np.zeros_like(truth)
     kinds[2, 2:12, 3] = True  # the scratch, taken for dust
-    judged = judge(Seen(kinds, kinds.any(axis=-1), (0.9, 0.2)), truth, (True,))
+    suspected = kinds.copy()
+    suspected[2:4, 2:12, 0] = True
+    judged = judge(Seen(kinds, suspected, (0.9, 0.2)), truth, (True,))
     assert judged.union == Agreement(10, 10, 20, 10)
+    assert judged.told == Agreement(20, 20, 20, 10)
+    assert judged.suspected == (0.05, 0.0, 0.0, 0.025)
     assert judged.kinds[0] == Agreement(0, 0, 10, 0)
     assert judged.kinds[3] == Agreement(10, 0, 10, 0)
-    assert judged.pixels == 400
     assert judged.conditions == ((True, 0.9),)
 
 
@@ -117,19 +121,21 @@ def scratched() -> NDArray[np.uint8]:
     return pixels
 
 
-def test_the_products_own_recognition_is_what_is_judged() -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_the_products_own_recognition_is_what_is_judged(told: bool) -> None:
     """Through the bundled network: the same marks as the repair stage gives, and conditions."""
-    from resilver.models.store import bundled_model
-    from resilver.stages.draft import DAMAGE
-    from resilver.stages.fills import fill_named
-    from resilver.stages.repair import RepairStage
+    from resilver.photo import Photo
+    from resilver.pipeline import Options, build_stages
+    from resilver.stages.draft import DAMAGE, Draft
 
     pixels = scratched()
     seen = Recogniser(threads=1).look(pixels)
-    stage = RepairStage(bundled_model("damage"), fill_named("telea"), 768, 1)
-    marks = stage.recognise(pixels, lambda _share: None)
-    np.testing.assert_array_equal(seen.damaged, (marks & np.uint8(DAMAGE)) != 0)
-    np.testing.assert_array_equal(seen.damaged, seen.kinds.any(axis=-1))
+    options = Options(only=("repair",), force=("repair",) if told else (), threads=1)
+    (stage,) = build_stages(options)
+    _finding, draft = stage.diagnose(Draft(Photo.from_array(pixels)), lambda _share: None)
+    assert draft.marks is not None
+    kinds = seen.suspected if told else seen.kinds
+    np.testing.assert_array_equal(kinds.any(axis=-1), (draft.marks & np.uint8(DAMAGE)) != 0)
     assert all(0.0 <= value <= 1.0 for value in seen.conditions)
 
 

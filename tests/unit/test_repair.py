@@ -1,7 +1,8 @@
-"""The parts of the repair stage: hysteresis, holes and veils, given masks."""
+"""The parts of the repair stage: the finding, holes and veils, given masks, fills."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,71 +13,11 @@ from resilver.photo import Photo
 from resilver.pipeline import Options, Pipeline
 from resilver.stages.draft import Draft, Mark
 from resilver.stages.fills import CLASSICAL, FILLS, fill_named
-from resilver.stages.repair import (
-    OPEN,
-    STRICT,
-    GivenMask,
-    RepairStage,
-    add_given,
-    believable,
-    feather,
-    holes_and_veils,
-    marks_from_maps,
-)
+from resilver.stages.repair import GivenMask, RepairStage, add_given, feather, holes_and_veils
 
 
 def quiet(_share: float) -> None:
     pass
-
-
-def maps_with(level: float, where: tuple[slice, slice], kind: int) -> NDArray[np.float32]:
-    maps = np.zeros((5, 40, 40), np.float32)
-    maps[4][where] = level
-    maps[kind][where] = level
-    return maps
-
-
-def plain_damage() -> NDArray[np.float32]:
-    """Maps with a certain blot in a corner: a photo that is damaged beyond doubt."""
-    return maps_with(1.0, np.s_[30:36, 30:36], 2)
-
-
-@pytest.mark.parametrize(("certain_px", "found_px"), [(0, 0), (5, 0), (6, 30)])
-def test_on_a_damaged_photo_a_faint_line_counts_where_enough_of_it_is_certain(
-    certain_px: int, found_px: int
-) -> None:
-    maps = np.maximum(plain_damage(), maps_with((OPEN[0] + STRICT[0]) / 2, np.s_[5:6, 2:32], 0))
-    maps[:, 5, 2 : 2 + certain_px] = 1.0
-    kept = believable(marks_from_maps(maps))
-    assert np.count_nonzero(kept[:20]) == found_px
-    assert np.count_nonzero(kept[20:] & np.uint8(Mark.STAIN)) == 36
-
-
-def test_on_a_good_photo_the_same_line_is_not_believed() -> None:
-    faint = maps_with((OPEN[0] + STRICT[0]) / 2, np.s_[5:6, 2:32], 0)
-    faint[:, 5, 2:12] = 1.0
-    marks = np.zeros((200, 200), np.uint8)  # the certain part is far less than EVIDENCE_SHARE
-    marks[:40, :40] = marks_from_maps(faint)
-    assert np.count_nonzero(believable(marks)) == 10
-
-
-def test_told_that_the_photo_is_damaged_it_believes_the_line() -> None:
-    faint = maps_with((OPEN[0] + STRICT[0]) / 2, np.s_[5:6, 2:32], 0)
-    faint[:, 5, 2:3] = OPEN[1]
-    assert not believable(marks_from_maps(faint)).any()
-    assert np.count_nonzero(believable(marks_from_maps(faint), told=True)) == 30
-
-
-def test_single_pixels_are_grain_not_dust() -> None:
-    maps = np.maximum(plain_damage(), maps_with(1.0, np.s_[5:6, 5:7], 3))
-    assert not believable(marks_from_maps(maps))[:20].any()
-
-
-@pytest.mark.parametrize("kind", range(4))
-def test_the_kind_is_the_networks(kind: int) -> None:
-    marks = believable(marks_from_maps(maps_with(1.0, np.s_[10:20, 10:20], kind)))
-    flag = (Mark.SCRATCH, Mark.MISSING, Mark.STAIN, Mark.DUST)[kind]
-    assert set(np.unique(marks)) == {0, int(flag)}
 
 
 def test_a_stain_is_a_veil_and_a_scratch_through_it_a_hole() -> None:
@@ -176,12 +117,47 @@ def test_subtracting_clears_what_was_found() -> None:
 def test_a_photo_that_seems_all_damage_is_left_alone_and_says_why() -> None:
     marks = np.zeros((50, 50), np.uint8)
     marks[:30] = Mark.STAIN
-    finding = stage(None).finding(marks)
+    finding = stage(None).finding(marks, {})
     assert not finding.act
     assert "60.0 %" in finding.words
     assert "too much to be believed" in finding.words
     marks[:30] = Mark.PAINTED
-    assert stage(None).finding(marks).act
+    assert stage(None).finding(marks, {}).act
+
+
+def test_what_may_be_damage_is_said_and_left_alone() -> None:
+    marks = np.zeros((50, 50), np.uint8)
+    finding = stage(None).finding(marks, {Mark.SCRATCH: 0.02, Mark.DUST: 1e-6})
+    assert not finding.act
+    assert "may be scratches or creases: left alone unless" in finding.words
+    assert "dust" not in finding.words
+    assert [m.name for m in finding.measurements if m.name.startswith("perhaps")] == [
+        "perhaps scratches or creases"
+    ]
+
+
+def test_a_kind_that_is_filled_is_not_called_doubtful_too() -> None:
+    marks = np.zeros((50, 50), np.uint8)
+    marks[:2] = Mark.STAIN
+    finding = stage(None).finding(marks, {Mark.STAIN: 0.1, Mark.SCRATCH: 0.02})
+    assert finding.act
+    assert finding.words == (
+        "4.0 % of the photo is damaged: stains. There may be scratches or creases as well: "
+        "left alone unless you mark it yourself or force the repair."
+    )
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_nothing_is_left_doubtful_where_the_person_says_it_is_damaged(told: bool) -> None:
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 255, (192, 192, 3)).astype(np.uint8)
+    cv2.line(pixels, (20, 10), (150, 180), (250, 250, 245), 3)
+    force = ("repair",) if told else ()
+    plan = Pipeline(Options(only=("repair",), force=force, threads=1)).plan(
+        Photo.from_array(pixels)
+    )
+    measured = [m.name for m in plan.stages[0].finding.measurements]
+    assert told != any(name.startswith("perhaps") for name in measured)
 
 
 def test_what_is_found_beyond_belief_gives_way_to_a_mask_that_is_added() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -13,10 +13,9 @@ from resilver.ageing import KINDS, AgeingRecipe, age
 from resilver.evaluate.suites import SuitePhoto
 from resilver.imaging.measures import Agreement, agreement, balanced_accuracy
 from resilver.models.session import Array, Network
-from resilver.models.store import StoredModel, bundled_model
-from resilver.stages.draft import DAMAGE
-from resilver.stages.fills import fill_named
-from resilver.stages.repair import KIND_MARKS, RepairStage
+from resilver.models.store import bundled_model
+from resilver.pipeline import Options
+from resilver.stages.recognition import KIND_MARKS, believed, see
 
 Mask = NDArray[np.bool_]
 
@@ -30,7 +29,7 @@ class Seen:
     """What the product sees in one photo."""
 
     kinds: Mask  # (H, W, 4) in the order of `resilver.ageing.KINDS`
-    damaged: Mask  # (H, W): their union
+    suspected: Mask  # the same, when told that the photo is damaged
     conditions: tuple[float, float]  # probabilities of `CONDITIONS`
 
 
@@ -39,24 +38,25 @@ class Recogniser:
 
     Args:
         threads: of the network; None = all cores.
-        told: as with `--force repair`, that the photos are damaged.
 
     Raises:
-        ModelError: the networks are missing or do not verify.
+        ModelError: the network is missing or does not verify.
     """
 
-    def __init__(self, threads: int | None = None, *, told: bool = False) -> None:
-        model = bundled_model("damage")
-        self._listening = _ListeningModel(model.card, model.path)
-        self._stage = RepairStage(self._listening, fill_named("telea"), 768, threads, told=told)
+    def __init__(self, threads: int | None = None) -> None:
+        self._network = _ListeningNetwork(bundled_model("damage").open(threads))
 
     def look(self, pixels: NDArray[np.uint8]) -> Seen:
         """What is seen in (H, W, 3) uint8."""
-        self._listening.heard.clear()
-        marks = self._stage.recognise(pixels, lambda _share: None)
+        self._network.heard.clear()
+        marks = see(self._network, pixels, Options.tile_px, lambda _share: None)
         kinds = np.stack([(marks & np.uint8(kind)) != 0 for kind in KIND_MARKS], axis=-1)
-        faded, cast = np.mean([outputs[1][0] for outputs in self._listening.heard], axis=0)
-        return Seen(kinds, (marks & np.uint8(DAMAGE)) != 0, (float(faded), float(cast)))
+        faded, cast = np.mean([outputs[1][0] for outputs in self._network.heard], axis=0)
+        return Seen(
+            kinds & believed(marks)[..., None],
+            kinds & believed(marks, told=True)[..., None],
+            (float(faded), float(cast)),
+        )
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,27 @@ class Case:
     """One photo: how its damage was recognised."""
 
     union: Agreement
+    told: Agreement  # the union, when told that the photo is damaged
     kinds: tuple[Agreement, ...]  # in the order of KINDS
-    pixels: int  # of the photo
-    conditions: tuple[
-        tuple[bool, float], ...
-    ]  # (truth, probability) of CONDITIONS, as far as known
+    suspected: tuple[float, ...]  # share of the photo that could be damage, likewise
+    # (truth, probability) of CONDITIONS, as far as known
+    conditions: tuple[tuple[bool, float], ...]
 
 
 def judge(seen: Seen, truth: Mask, conditions: Sequence[bool]) -> Case:
     """Compares what is seen in a photo with its true masks (H, W, 4) and conditions."""
-    kinds = tuple(agreement(seen.kinds[..., i], truth[..., i]) for i in range(len(KINDS)))
-    known = tuple(zip(conditions, seen.conditions, strict=False))
+    damaged = _union(truth)
     return Case(
-        agreement(seen.damaged, np.logical_or.reduce(truth, axis=-1)),
-        kinds,
-        seen.damaged.size,
-        known,
+        agreement(_union(seen.kinds), damaged),
+        agreement(_union(seen.suspected), damaged),
+        tuple(agreement(seen.kinds[..., i], truth[..., i]) for i in range(len(KINDS))),
+        tuple(float(share) for share in seen.suspected.mean(axis=(0, 1))),
+        tuple(zip(conditions, seen.conditions, strict=False)),
     )
+
+
+def _union(kinds: Mask) -> Mask:
+    return np.logical_or.reduce(kinds, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class ImageCalls:
     """Over a set of photos, for one kind of damage or condition: what is, and how strongly seen."""
 
     truth: Mask  # (N,): present or not
-    seen: NDArray[np.float64]  # (N,): share of pixels called so, or the probability
+    seen: NDArray[np.float64]  # (N,): share of pixels that could be it, or the probability
 
     def accuracy(self, threshold: float) -> float:
         """Balanced accuracy of calling present what reaches the threshold; NaN if not judgeable."""
@@ -112,7 +116,7 @@ def kind_calls(cases: Sequence[Case], kind: str) -> ImageCalls:
     index = KINDS.index(kind)
     judged = [case for case in cases if not 0 < case.kinds[index].true < PRESENT_PX]
     truth = np.array([case.kinds[index].true > 0 for case in judged], np.bool_)
-    seen = np.array([case.kinds[index].found / case.pixels for case in judged], np.float64)
+    seen = np.array([case.suspected[index] for case in judged], np.float64)
     return ImageCalls(truth, seen)
 
 
@@ -164,21 +168,13 @@ def _cut(photo: NDArray[np.float32], side_px: int, rng: np.random.Generator) -> 
 
 
 @dataclass(frozen=True)
-class _Listening:
+class _ListeningNetwork:
     """A network whose outputs are kept: recognition uses only the maps, and we want all."""
 
     network: Network
-    hear: Callable[[tuple[Array, ...]], None]
+    heard: list[tuple[Array, ...]] = field(default_factory=list[tuple[Array, ...]])
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         outputs = self.network.run(*inputs)
-        self.hear(outputs)
+        self.heard.append(outputs)
         return outputs
-
-
-@dataclass(frozen=True)
-class _ListeningModel(StoredModel):
-    heard: list[tuple[Array, ...]] = field(default_factory=list[tuple[Array, ...]])
-
-    def open(self, threads: int | None = None) -> Network:
-        return _Listening(super().open(threads), self.heard.append)
