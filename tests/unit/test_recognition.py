@@ -37,21 +37,28 @@ def test_on_a_damaged_photo_a_faint_line_counts_where_enough_of_it_is_certain() 
     for certain_px, found_px in ((0, 0), (needed - 1, 0), (needed, 30)):
         # A certain blot in a corner: the photo is damaged beyond doubt.
         maps = np.maximum(
-            maps_with(1.0, np.s_[30:36, 30:36], 2), maps_with(DOUBTFUL, np.s_[5:6, 2:32], 0)
+            maps_with(1.0, np.s_[30:38, 30:38], 2), maps_with(DOUBTFUL, np.s_[5:6, 2:32], 0)
         )
         maps[:, 5, 2 : 2 + certain_px] = 1.0
         marks = kept(marks_from_maps(maps))
         assert np.count_nonzero(marks[:20]) == found_px
-        assert np.count_nonzero(marks[20:] & np.uint8(Mark.STAIN)) == 36
+        assert np.count_nonzero(marks[20:] & np.uint8(Mark.STAIN)) == 64
 
 
 def test_on_a_good_photo_the_same_line_is_not_believed() -> None:
-    faint = maps_with(DOUBTFUL, np.s_[5:6, 2:32], 0)
-    faint[:, 5, 2:12] = 1.0
-    side = int((10 / EVIDENCE_SHARE) ** 0.5) + 40  # ten certain pixels are too little evidence
-    marks = np.zeros((side, side), np.uint8)
-    marks[:40, :40] = marks_from_maps(faint)
-    assert np.count_nonzero(kept(marks)) == 10
+    line = maps_with(DOUBTFUL, np.s_[5:6, 2:32], 0)
+    line[:, 5, 2:12] = (OPEN.certain + STRICT.certain) / 2
+    for beside, found_px in ((EVIDENCE_SHARE * 0.9, 0), (EVIDENCE_SHARE * 1.1, 30)):
+        width = round(30 / beside / 20)  # the line alone is this share of the photo
+        marks = np.zeros((20, width), np.uint8)
+        marks[:, :40] = marks_from_maps(line)[:20]
+        assert np.count_nonzero(kept(marks)) == found_px
+
+
+def test_what_is_beyond_doubt_is_believed_on_a_good_photo_too() -> None:
+    marks = np.zeros((200, 200), np.uint8)
+    marks[:40, :40] = marks_from_maps(maps_with(1.0, np.s_[5:6, 2:32], 0))
+    assert np.count_nonzero(kept(marks)) == 30
 
 
 def test_told_that_the_photo_is_damaged_it_believes_the_line() -> None:

@@ -32,13 +32,14 @@ def test_a_stain_is_a_veil_and_a_scratch_through_it_a_hole() -> None:
     assert veil[5, 20] == 0
 
 
-def test_the_feather_stays_inside_the_mask() -> None:
-    mask = np.zeros((30, 30), np.uint8)
-    mask[10:20, 10:20] = 1
-    soft = feather(mask)
-    assert soft[15, 15] == 1.0
-    assert 0.0 < soft[10, 15] < 1.0
-    assert not soft[mask == 0].any()
+def test_the_feather_stays_inside_the_mask_and_covers_all_that_is_damaged() -> None:
+    marks = np.zeros((30, 30), np.uint8)
+    marks[10:20, 10:20] = Mark.DUST
+    grown, _veil = holes_and_veils(marks)
+    soft = feather(grown, marks > 0)
+    assert (soft[marks > 0] == 1.0).all()  # its corners too
+    assert 0.0 < soft[9, 15] < 1.0
+    assert not soft[grown == 0].any()
 
 
 def stripes() -> NDArray[np.uint8]:
@@ -72,6 +73,32 @@ def test_every_fill_mends_a_painted_hole_and_touches_nothing_else(fill: str) -> 
     invented = (mended.marks & np.uint8(Mark.INVENTED)) != 0
     np.testing.assert_array_equal(out[~invented], broken[~invented])
     assert invented[40:56, 40:46].all()
+
+
+@pytest.mark.parametrize("fill", ["learned", "telea"])
+def test_a_hole_wider_than_a_tile_is_filled_too(fill: str) -> None:
+    rows, columns = np.mgrid[:700, :800].astype(np.float32)
+    clean = np.stack((60 + rows / 8, 90 + columns / 10, 120 + (rows + columns) / 20), axis=-1)
+    clean = clean.astype(np.uint8)
+    mask = np.zeros((700, 800), np.uint8)
+    mask[100:600, 120:680] = 255
+    broken = np.where(mask[..., None] > 0, np.uint8(255), clean)
+    repair = stage(mask, fill=fill)  # tiles of 192 px
+    _finding, draft = repair.diagnose(Draft(Photo.from_array(broken)), quiet)
+    out = (repair.apply(draft, 1.0, quiet).photo.pixels // 257).astype(np.float32)
+    error = np.abs(out - clean).max(axis=2)
+    assert error[mask > 0].mean() < 12.0
+    assert error.max() < 45.0  # nothing of the white is left, in no tile
+    steps = np.abs(np.diff(out.mean(axis=2), axis=0)).max(), np.abs(np.diff(out.mean(axis=2))).max()
+    assert max(steps) < 12.0  # no seam
+
+
+def test_a_classical_fill_is_given_stains_as_holes() -> None:
+    marks = np.zeros((40, 40), np.uint8)
+    marks[10:30, 10:30] = Mark.STAIN
+    hole, veil = holes_and_veils(marks, looks_through=fill_named("telea").looks_through)
+    assert hole[12, 20] == 1
+    assert not veil.any()
 
 
 def test_the_learned_fill_is_blind_to_what_a_hole_hides_and_looks_through_a_veil() -> None:

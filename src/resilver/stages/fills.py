@@ -29,6 +29,11 @@ class Fill(Protocol):
         """The networks it uses."""
         ...
 
+    @property
+    def looks_through(self) -> bool:
+        """Whether it clears a veil; else it is given none, and invents what is under it."""
+        ...
+
     def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
         """(h, w, 3) in [0, 1] with masks (h, w) in {0, 1} -> the tile, restored under the masks."""
         ...
@@ -40,6 +45,7 @@ class LearnedFill:
 
     model: StoredModel
     threads: int | None = None
+    looks_through: bool = True
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -62,6 +68,7 @@ class ClassicalFill:
 
     method: Callable[[Tile, NDArray[np.bool_]], Tile]
     cards: tuple[ModelCard, ...] = ()
+    looks_through: bool = False
 
     def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
         return self.method(tile, (hole | veil) > 0)

@@ -17,12 +17,15 @@ from resilver.models.store import StoredModel
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
 from resilver.stages.fills import Fill
 from resilver.stages.recognition import KIND_MARKS, Marks, Mask, believed, keep, see
+from resilver.stages.wide_holes import find_depths, show_depths
 
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
 # Share of the photo from which marks that are not believed are worth a word.
 SUSPICION_SHARE = 1e-3
 GROW_PX = 2  # damage is filled this much wider than found: its rim is damaged too
+
+OPAQUE = Mark.SCRATCH | Mark.MISSING | Mark.DUST | Mark.PAINTED  # hide what is under them
 
 KIND_WORDS = {
     Mark.SCRATCH: "scratches or creases",
@@ -78,25 +81,32 @@ class RepairStage:
         photo, marks = draft.photo, draft.marks
         if marks is None:
             return draft
-        pixels = widen(photo.pixels)
         size = photo.size
+        depths = find_depths(photo.pixels, self._invented(marks), self.fill)
+        pixels = widen(photo.pixels)
         grown = np.zeros(size, np.uint8)
         total = tile_count(size, self.tile_px)
         for index, area in enumerate(tile_areas(size, self.tile_px)):
             found = marks[area.slices] & np.uint8(DAMAGE)
             if found.any():
                 tile = to_float(photo.pixels[area.slices])
-                hole, veil = holes_and_veils(found)
-                filled = self.fill.run(tile, hole, veil)
-                soft = feather(hole | veil)[..., None] * np.float32(strength)
-                tile += soft * (filled - tile)
+                hole, veil = holes_and_veils(found, looks_through=self.fill.looks_through)
+                soft = feather(hole | veil, found != 0)[..., None] * np.float32(strength)
+                grown[area.slices] |= hole | veil
+                shown = tile
+                if depths is not None:
+                    shown, hole = show_depths(tile, hole, depths, area)
+                tile += soft * (self.fill.run(shown, hole, veil) - tile)
                 if photo.grey:
                     tile[:] = tile.mean(axis=2, keepdims=True)
                 blend_tile(pixels, area, tile)
-                grown[area.slices] |= hole | veil
             progress((index + 1) / total)
         marks = marks | grown * np.uint8(Mark.INVENTED)
         return draft.evolve(photo=photo.evolve(pixels=pixels), marks=marks)
+
+    def _invented(self, marks: Marks) -> Mask:
+        """(H, W): what hides the photo, for this fill."""
+        return (marks & np.uint8(DAMAGE if not self.fill.looks_through else OPAQUE)) != 0
 
     def finding(self, marks: Marks, suspected: Mapping[Mark, float]) -> Finding:
         """What damage marks (H, W) amount to, and whether to act on them.
@@ -148,21 +158,24 @@ class RepairStage:
         return self.recogniser.open(self.threads)
 
 
-def holes_and_veils(marks: Marks) -> tuple[Marks, Marks]:
-    """Marks (h, w) -> (hole, veil) in {0, 1}, grown by `GROW_PX`; a stain alone is a veil."""
-    opaque = Mark.SCRATCH | Mark.MISSING | Mark.DUST | Mark.PAINTED
+def holes_and_veils(marks: Marks, *, looks_through: bool = True) -> tuple[Marks, Marks]:
+    """Marks (h, w) -> (hole, veil) in {0, 1}, grown by `GROW_PX`; a stain alone is a veil.
+
+    `looks_through`: whether the fill can make use of what a veil lets through; else all is hole.
+    """
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROW_PX + 1, 2 * GROW_PX + 1))
+    opaque = OPAQUE if looks_through else DAMAGE
     hole = cv2.dilate(((marks & np.uint8(opaque)) != 0).astype(np.uint8), disc)
-    veil = cv2.dilate(((marks & np.uint8(Mark.STAIN)) != 0).astype(np.uint8), disc)
+    veil = cv2.dilate(((marks & np.uint8(DAMAGE & ~opaque)) != 0).astype(np.uint8), disc)
     hole, veil = hole.astype(np.uint8), veil.astype(np.uint8)
     return hole, veil & (1 - hole)
 
 
-def feather(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A mask in {0, 1} with a soft rim inside itself: 1 in its depth, falling to 0 at its edge."""
+def feather(mask: Marks, damaged: Mask) -> NDArray[np.float32]:
+    """A grown mask in {0, 1} with a soft rim: 1 on what is damaged, falling to 0 at its edge."""
     inner = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
     soft = cv2.GaussianBlur(inner.astype(np.float32), (3, 3), 0)
-    return (soft * mask).astype(np.float32)
+    return np.maximum(soft * mask, damaged.astype(np.float32))
 
 
 def share_of(marks: Marks, flags: Mark) -> float:

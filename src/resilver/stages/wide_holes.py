@@ -1,0 +1,100 @@
+"""Wide holes: their inside is filled in a smaller copy of the photo first, where they are narrow.
+
+A tile sees no way across a hole wider than itself, and a network none across one wider than what
+it has in view. From coarse to fine, as in Wexler, Shechtman, Irani, "Space-Time Completion of
+Video" (2007), every step has sound or already filled pixels near by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from resilver.imaging.tiles import Area, Pixels, Tile, to_float
+from resilver.stages.fills import Fill
+from resilver.stages.recognition import Marks, Mask
+
+COARSE_PX = 768  # longest side of the largest copy
+DEEP_PX = 48  # what is farther than this from sound pixels is filled in a smaller copy
+
+
+@dataclass(frozen=True, eq=False)
+class Depths:
+    """The inside of wide holes, as a small copy of the photo has it."""
+
+    picture: Tile  # (h, w, 3) float32 in [0, 1], the whole photo reduced and filled
+    deep: Tile  # (h, w) float32: 1 = deep inside a hole, 0 = not
+    size: tuple[int, int]  # of the photo, (height, width)
+
+    def within(self, area: Area) -> tuple[Tile, Mask]:
+        """For one area of the photo: its pixels (h, w, 3), and where (h, w) to use them."""
+        down, across = (
+            small / full for small, full in zip(self.deep.shape, self.size, strict=True)
+        )
+        # Centre of pixel to centre of pixel, from the area to the small copy.
+        to_small = np.array(
+            [
+                [across, 0.0, across * (area.left + 0.5) - 0.5],
+                [0.0, down, down * (area.top + 0.5) - 0.5],
+            ]
+        )
+        size = (area.right - area.left, area.bottom - area.top)
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        picture, deep = (
+            cv2.warpAffine(small, to_small, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
+            for small in (self.picture, self.deep)
+        )
+        return np.asarray(picture, np.float32), np.asarray(deep > 0.5)
+
+
+def find_depths(pixels: Pixels, hole: Mask, fill: Fill) -> Depths | None:
+    """Fills the depths of a photo's holes; None where no hole is wide enough to have any.
+
+    Args:
+        pixels: the photo (H, W, 3).
+        hole: (H, W), what is to be invented.
+        fill: how.
+    """
+    if not hole.any():
+        return None
+    size = (hole.shape[0], hole.shape[1])
+    scale = min(0.5, COARSE_PX / max(size))
+    small = (max(round(size[1] * scale), 1), max(round(size[0] * scale), 1))
+    share = cv2.resize(hole.view(np.uint8) * np.uint8(255), small, interpolation=cv2.INTER_AREA)
+    deep = _far_inside((share == 255).astype(np.uint8), int(np.ceil(DEEP_PX * scale)))
+    if not deep.any():
+        return None
+    copy = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), pixels.dtype)
+    touched = cv2.dilate((share > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
+    picture = _fill_whole(to_float(copy), np.asarray(touched, np.uint8), fill)
+    return Depths(picture, deep.astype(np.float32), size)
+
+
+def show_depths(tile: Tile, hole: Marks, depths: Depths, area: Area) -> tuple[Tile, Marks]:
+    """A tile (h, w, 3) with the depths of its hole (h, w) laid in, and the hole that remains."""
+    picture, deep = depths.within(area)
+    deep &= hole > 0
+    return np.where(deep[..., None], picture, tile), hole & (~deep).view(np.uint8)
+
+
+def _fill_whole(picture: Tile, hole: Marks, fill: Fill) -> Tile:
+    """A picture (h, w, 3) that is no larger than a tile, with its hole (h, w) filled."""
+    deep = _far_inside(hole, DEEP_PX)
+    if deep.any() and not hole.all():
+        height, width = hole.shape
+        half = (max(width // 2, 1), max(height // 2, 1))
+        small = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
+        share = cv2.resize(hole * np.uint8(255), half, interpolation=cv2.INTER_AREA)
+        inside = _fill_whole(np.asarray(small, np.float32), (share > 0).astype(np.uint8), fill)
+        large = cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR)
+        picture = np.where(deep[..., None] > 0, large, picture).astype(np.float32)
+        hole = hole & (1 - deep)
+    return fill.run(picture, hole, np.zeros_like(hole))
+
+
+def _far_inside(hole: Marks, reach_px: int) -> Marks:
+    """(h, w) in {0, 1}: what is farther than this from any pixel outside; the border is no edge."""
+    side = np.ones((2 * reach_px + 1, 2 * reach_px + 1), np.uint8)
+    return np.asarray(cv2.erode(hole, side, borderValue=1), np.uint8)
