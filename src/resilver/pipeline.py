@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.changes import ChangeMap
-from resilver.errors import OptionError
-from resilver.models.store import bundled_model, stored_model
+from resilver.errors import ModelError, OptionError
+from resilver.models.store import StoredModel, bundled_model, stored_model
 from resilver.photo import Photo
 from resilver.report import Report, StageRecord
 from resilver.reporting.source_type import digital_source_type
@@ -21,11 +21,14 @@ from resilver.stages import STAGES
 from resilver.stages.denoise import DenoiseStage
 from resilver.stages.draft import Draft, Finding, Mark, Stage
 from resilver.stages.fills import FILLS, fill_named
-from resilver.stages.repair import KIND_MARKS, GivenMask, RepairStage, share_of
+from resilver.stages.recognition import KIND_MARKS
+from resilver.stages.repair import GivenMask, RepairStage, share_of
 from resilver.version import SOFTWARE
 
 PREVIEW_PX = 1600  # longest side of the pictures in a report
 MASK_MODES = ("add", "replace", "subtract")
+FOUND_MARKS = (*KIND_MARKS, Mark.PAINTED)
+MOST_THREADS = 1024  # beyond that ONNX Runtime spends minutes on starting them
 Progress = Callable[[str, float], None]  # (stage, share 0..1 of the whole run)
 
 
@@ -41,7 +44,8 @@ class Options:
         None  # strength 0..1, whatever is measured; None = measured noise decides
     )
     fill: str = "learned"  # one of stages.fills.FILLS
-    mask: NDArray[np.uint8] | None = None  # (H, W), above 127 = damaged
+    # (H, W), damaged: uint8 above 127, bool True, float above 0.5; kept as uint8
+    mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
     mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
     denoise_model: Path | None = None  # weights from `resilver learn-noise`
     tile_px: int = 768  # side of a tile
@@ -61,10 +65,29 @@ class Options:
             raise OptionError(
                 f"mask mode is one of {', '.join(MASK_MODES)}, not {self.mask_mode!r}"
             )
+        if self.mask is not None:
+            object.__setattr__(self, "mask", as_mask(self.mask))
         if self.tile_px < 192:
             raise OptionError(f"tiles are at least 192 px, not {self.tile_px}")
-        if self.threads is not None and self.threads < 1:
-            raise OptionError(f"threads are at least 1, not {self.threads}")
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise OptionError(f"threads are from 1 to {MOST_THREADS}, not {self.threads}")
+
+
+def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint8]:
+    """A mask (H, W) as uint8, 255 = damaged.
+
+    Raises:
+        OptionError: not two-dimensional, or of another type.
+    """
+    if mask.ndim != 2:
+        raise OptionError(f"a mask has two axes, height and width, not {mask.ndim}")
+    if mask.dtype == np.uint8:
+        damaged = mask > 127
+    elif mask.dtype == np.bool_ or np.issubdtype(mask.dtype, np.floating):
+        damaged = mask > 0.5
+    else:
+        raise OptionError(f"a mask is uint8, bool or float in [0, 1], not {mask.dtype}")
+    return damaged.astype(np.uint8) * np.uint8(255)
 
 
 @dataclass(frozen=True)
@@ -95,8 +118,9 @@ class Pipeline:
     """
 
     def __init__(self, options: Options | None = None) -> None:
-        self.options = options or Options()
-        self.stages, self._notices = _allowed(build_stages(self.options), self.options)
+        self.options, unsearched = _within_licence(options or Options())
+        self.stages, left_out = _allowed(build_stages(self.options), self.options)
+        self._notices = unsearched + left_out
 
     def plan(self, photo: Photo, progress: Progress | None = None) -> Plan:
         """Measures, and changes nothing."""
@@ -180,32 +204,36 @@ class Pipeline:
             seconds=seconds,
             changed_share=share_of(marks, Mark.CHANGED),
             invented_share=share_of(marks, Mark.INVENTED),
-            damage_share={(kind.name or "").lower(): share_of(marks, kind) for kind in KIND_MARKS},
+            damage_share={(kind.name or "").lower(): share_of(marks, kind) for kind in FOUND_MARKS},
             software=SOFTWARE,
             before=before,
             after=photo.preview(PREVIEW_PX),
             changed=changes.preview,
             invented=changes.shrink_flag(marks, Mark.INVENTED),
-            damage=changes.shrink_flags(marks, KIND_MARKS),
+            damage=changes.shrink_flags(marks, FOUND_MARKS),
         )
 
     def _check_mask(self, photo: Photo) -> None:
         mask = self.options.mask
-        if mask is not None and mask.shape[:2] != photo.size:
-            (mask_height, mask_width), (height, width) = mask.shape[:2], photo.size
+        if mask is not None and mask.shape != photo.size:
+            (mask_height, mask_width), (height, width) = mask.shape, photo.size
             raise OptionError(
                 f"the mask is {mask_width} x {mask_height} pixels, the photo {width} x {height}"
             )
 
 
 def build_stages(options: Options) -> tuple[Stage, ...]:
-    """The stages of the table that these options leave in, in running order."""
-    given = None if options.mask is None else GivenMask(options.mask, options.mask_mode)
-    denoiser = (
-        bundled_model("denoise")
-        if options.denoise_model is None
-        else stored_model(options.denoise_model)
+    """The stages of the table that these options leave in, in running order.
+
+    Raises:
+        ModelError: a network is missing, or the given denoiser is none.
+    """
+    given = (
+        None
+        if options.mask is None
+        else GivenMask(np.asarray(options.mask, np.uint8), options.mask_mode)
     )
+    denoiser = _denoiser(options.denoise_model)
     table: dict[str, Callable[[], Stage]] = {
         "repair": lambda: RepairStage(
             bundled_model("damage"),
@@ -219,6 +247,33 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
     }
     wanted = [name for name in STAGES if not options.only or name in options.only]
     return tuple(table[name]() for name in wanted if name not in options.skip)
+
+
+def _denoiser(path: Path | None) -> StoredModel:
+    bundled = bundled_model("denoise")
+    if path is None:
+        return bundled
+    given = stored_model(path)
+    if (given.card.inputs, given.card.outputs) != (bundled.card.inputs, bundled.card.outputs):
+        raise ModelError(f"{path}: {given.card.name!r} is not a denoiser")
+    return given
+
+
+def _within_licence(options: Options) -> tuple[Options, tuple[str, ...]]:
+    """Without the search for damage where its network is refused and the damage is marked anyway.
+
+    Also a notice that says so.
+    """
+    card = bundled_model("damage").card
+    if (
+        options.licence == "any"
+        or card.licence == "clean"
+        or options.mask is None
+        or options.mask_mode != "add"
+    ):
+        return options, ()
+    notice = f"only the damage you marked is mended: {card.name} is not free for any use"
+    return replace(options, mask_mode="replace"), (notice,)
 
 
 def _allowed(
@@ -271,7 +326,7 @@ def restore(
     source: str | Path | NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32],
     options: Options | None = None,
     *,
-    mask: NDArray[np.uint8] | None = None,
+    mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Photo, Report]:
     """Restores one photo.
@@ -279,7 +334,8 @@ def restore(
     Args:
         source: a file, or an array (H, W), (H, W, 3) or (H, W, 4): uint8, uint16, float in [0, 1].
         options: what to do; by default every stage measures and acts where it finds its defect.
-        mask: damage painted by hand, (H, W) uint8, above 127 = damaged; shorthand for the option.
+        mask: damage painted by hand, (H, W): uint8 above 127, bool True or float in [0, 1] above
+            0.5 = damaged; shorthand for the option.
         progress: told (stage, share 0..1).
 
     Returns:

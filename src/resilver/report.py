@@ -26,7 +26,13 @@ class StageRecord:
 
     @property
     def acted(self) -> bool:
+        """Whether it ran; a forced stage may run and find nothing to change."""
         return self.strength > 0.0
+
+    @property
+    def changed(self) -> bool:
+        """Whether any pixel moved by more than one grey level of 255."""
+        return self.changed_share > 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +49,8 @@ class Report:
     seconds: float  # the whole run, opening and saving not counted
     changed_share: float  # share of pixels that differ by more than 1/255 from the input
     invented_share: float  # share of pixels whose value was made up
-    damage_share: dict[
-        str, float
-    ]  # share of pixels per kind of damage: scratch, missing, stain, dust
+    # share of pixels per kind of damage: scratch, missing, stain, dust, painted (marked by hand)
+    damage_share: dict[str, float]
     software: str  # "resilver 0.1.0"
     before: NDArray[np.uint8]  # (h, w, 3) preview of the input, longest side at most 1600 px
     after: NDArray[np.uint8]  # the same of the result

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from resilver.errors import OptionError
+from resilver.errors import ModelError, OptionError
+from resilver.models.store import bundled_model
 from resilver.photo import Photo
 from resilver.pipeline import Options, Pipeline, decide, restore
+from resilver.reporting.words import headline
 from resilver.stages.draft import Finding
 
 
@@ -53,7 +55,8 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
         ({"fill": "magic"}, "unknown fill 'magic'"),
         ({"mask_mode": "xor"}, "mask mode is one of"),
         ({"tile_px": 8}, "tiles are at least 192 px"),
-        ({"threads": 0}, "threads are at least 1"),
+        ({"threads": 0}, "threads are from 1 to"),
+        ({"threads": 100_000}, "threads are from 1 to"),
     ],
 )
 def test_impossible_options_fail(wrong: dict[str, Any], said: str) -> None:
@@ -93,13 +96,69 @@ def test_a_plan_changes_nothing() -> None:
     np.testing.assert_array_equal(photo.pixels, pixels)
 
 
-def test_the_result_does_not_depend_on_tiles() -> None:
+@pytest.mark.parametrize(("sigma", "tile_px"), [(15.0, 256), (15.0, 192)])
+def test_the_result_does_not_depend_on_tiles(sigma: float, tile_px: int) -> None:
     """Purely local stages: tiled and untiled differ by at most one grey level of 255."""
-    pixels = noisy(15.0, (420, 500))
+    pixels = noisy(sigma, (420, 500))
     whole, _ = restore(pixels, Options(only=("denoise",), denoise=1.0, tile_px=2048))
-    tiled, _ = restore(pixels, Options(only=("denoise",), denoise=1.0, tile_px=256))
+    tiled, _ = restore(pixels, Options(only=("denoise",), denoise=1.0, tile_px=tile_px))
     difference = np.abs(whole.pixels.astype(np.int64) - tiled.pixels.astype(np.int64))
     assert difference.max() <= 257
+
+
+def square(size: tuple[int, int] = (128, 160)) -> NDArray[np.bool_]:
+    mask = np.zeros(size, np.bool_)
+    mask[40:60, 50:80] = True
+    return mask
+
+
+@pytest.mark.parametrize("scale", [np.bool_(True), np.float32(1.0), np.float64(0.9), np.uint8(255)])
+def test_masks_of_every_usual_type_mean_the_same(scale: np.generic) -> None:
+    mask = square().astype(scale.dtype) * scale
+    options = Options(only=("repair",), mask_mode="replace", fill="telea")
+    _photo, report = restore(noisy(), options, mask=mask)
+    assert report.damage_share["painted"] == pytest.approx(square().mean())
+    assert report.invented_share >= square().mean()
+    assert (report.damage != 0).any()
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (np.zeros((128, 160, 3), np.uint8), "a mask has two axes"),
+        (np.zeros((128, 160), np.int32), "a mask is uint8, bool or float"),
+    ],
+)
+def test_other_masks_fail(mask: NDArray[Any], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        Options(mask=mask)
+
+
+def test_under_a_clean_licence_what_is_marked_is_mended_all_the_same() -> None:
+    options = Options(mask=square(), licence="clean", fill="telea", skip=("denoise",))
+    photo, report = restore(noisy(), options)
+    assert report.invented_share >= square().mean()
+    assert any("only the damage you marked" in notice for notice in report.notices)
+    assert "damage" not in {name for record in report.stages for name, _, _ in record.models}
+    assert not np.array_equal(photo.pixels, noisy())
+
+
+def test_a_network_that_is_no_denoiser_is_refused() -> None:
+    with pytest.raises(ModelError, match="'damage' is not a denoiser"):
+        Pipeline(Options(denoise_model=bundled_model("damage").path))
+
+
+def test_a_forced_stage_with_nothing_to_change_claims_nothing() -> None:
+    flat = np.full((200, 200, 3), 128, np.uint8)
+    mask = np.ones((200, 200), np.bool_)
+    options = Options(only=("repair",), force=("repair",), mask=mask, mask_mode="subtract")
+    photo, report = restore(flat, options)
+    assert report.stages[0].acted
+    assert not report.stages[0].changed
+    assert headline(report) == (
+        "The steps that ran had nothing to change: the photo comes back as it was."
+    )
+    assert b"digitalsourcetype" not in (photo.metadata.xmp or b"")
 
 
 def test_progress_rises_to_one() -> None:

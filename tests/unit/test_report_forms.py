@@ -134,6 +134,8 @@ def test_the_headline_of_a_photo_left_alone(report: Report) -> None:
         "Nothing was found that needed mending: the photo comes back as it was."
     )
     assert "switched off" in headline(nothing)
+    assert "The steps that ran found nothing" in headline(replace(nothing, stages=quiet[:1]))
+    assert headline(replace(nothing, stages=())).startswith("No step was run")
 
 
 def test_a_deed_names_its_strength_and_any_reason_but_the_finding(report: Report) -> None:

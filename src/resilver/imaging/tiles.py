@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8 | np.uint16]
 Tile = NDArray[np.float32]
 
-OVERLAP_PX = 48  # two neighbouring tiles share this many pixels
+OVERLAP_PX = 64  # two neighbouring tiles share this many pixels
 DISCARD_PX = 16  # of those, the outermost are never used: a network sees no context beyond them
 ALIGN_PX = 64  # tiles start on multiples of this, so that every scale of a U-Net keeps one grid
 

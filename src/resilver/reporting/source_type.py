@@ -19,7 +19,7 @@ def digital_source_type(report: Report) -> str | None:
     Parts filled by a trained network, parts filled by a classical algorithm, or corrections that
     leave the content as it was, in this order of weight.
     """
-    acted = [record for record in report.stages if record.acted]
+    acted = [record for record in report.stages if record.changed]
     if not acted:
         return None
     if report.invented_share <= 0.0:

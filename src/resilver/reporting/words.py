@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from resilver.report import Report, StageRecord
+from resilver.stages import STAGES
 from resilver.stages.draft import Mark, Measurement
 
 MADE_UP_COLOUR = "#e5007d"  # magenta: found in hardly any photograph
@@ -122,11 +123,16 @@ def joined(parts: list[str]) -> str:
 
 def headline(report: Report) -> str:
     """What happened, in one or two sentences that a person reads first."""
-    deeds = [stage_words(record.finding.stage).deed for record in report.stages if record.acted]
+    deeds = [stage_words(record.finding.stage).deed for record in report.stages if record.changed]
     if not deeds:
-        withheld = any(record.finding.act for record in report.stages)
-        if withheld:
+        if not report.stages:
+            return "No step was run: the photo comes back as it was."
+        if any(record.acted for record in report.stages):
+            return "The steps that ran had nothing to change: the photo comes back as it was."
+        if any(record.finding.act for record in report.stages):
             return "Something was found, but the steps for it were switched off: nothing changed."
+        if len(report.stages) < len(STAGES):
+            return "The steps that ran found nothing to mend: the photo comes back as it was."
         return "Nothing was found that needed mending: the photo comes back as it was."
     return f"We {joined(deeds)}. {invention(report)}"
 
