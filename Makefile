@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= restored
 PHOTO  ?=
+ARGS   ?=
 
 .PHONY: restore test lint clean
 
@@ -22,11 +23,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 # Restores the sample portrait, or your own: make restore PHOTO=path/to/photo-or-folder
+# ARGS are more options of `resilver restore`: make restore PHOTO=scans ARGS="--overwrite --ext png"
 restore: $(VENV)/.installed
 ifeq ($(strip $(PHOTO)),)
 	$(BIN)/python examples/sample_portrait.py --out "$(OUT)"
 else
-	$(BIN)/resilver restore "$(PHOTO)" -o "$(OUT)" --report html
+	$(BIN)/resilver restore "$(PHOTO)" -o "$(OUT)" --report html $(ARGS)
 endif
 
 test: $(VENV)/.installed-dev lint
@@ -38,5 +40,6 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# Restored photos stay: they may be somebody's only ones.
 clean:
-	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -2,9 +2,10 @@
 
     python examples/sample_portrait.py --out restored
 
-The portrait is restored twice: as resilver finds the damage by itself, and with the damage marked
-by hand (a mask). Since it is aged here, the truth is known: the printed figures are measured
-against it.
+The portrait is restored twice: as resilver finds the damage by itself (portrait_restored.png, with
+portrait_report.html), and with the damage marked by hand, a mask (portrait_by_mask_restored.png,
+with portrait_by_mask_report.html). Since it is aged here, the truth is known: the printed figures
+are measured against it.
 """
 
 from __future__ import annotations
@@ -39,16 +40,22 @@ def main() -> None:
     Photo.from_array(mask).save(folder / "portrait_mask.png", overwrite=True)
 
     console = Console()
-    runs = {"by itself": Options(), "with the damage marked by hand": Options(mask=mask)}
-    for (how, options), name in zip(runs.items(), ("restored", "restored_by_mask"), strict=True):
+    written = [folder / "portrait.png", folder / "portrait_mask.png"]
+    for name, how, options in (
+        ("portrait", "by itself", Options()),
+        ("portrait_by_mask", "with the damage marked by hand", Options(mask=mask)),
+    ):
         console.rule(f"restored {how}")
         after, report = restore(folder / "portrait.png", options)
-        after.save(folder / f"portrait_{name}.png", overwrite=True)
-        (folder / f"portrait_{name}.html").write_text(to_html(report), "utf-8")
+        # Named as the command line names them.
+        result, page = folder / f"{name}_restored.png", folder / f"{name}_report.html"
+        after.save(result, overwrite=True)
+        page.write_text(to_html(report), "utf-8")
+        written += [result, page]
         console.print(to_table(report))
         tell_improvement(console, aged, after)
-    for path in sorted(folder.glob("portrait*")):
-        console.print(f"written: {path}")
+    for path in written:
+        console.print(f"written: {path}", soft_wrap=True)
 
 
 def tell_improvement(console: Console, aged: Aged, after: Photo) -> None:

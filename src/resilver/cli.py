@@ -9,13 +9,18 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
-from resilver.commands import flags
-from resilver.errors import OptionError, ResilverError
-from resilver.version import __version__
-
 INTERRUPTED = 130
+_STOPPED = "resilver: stopped\n"
+
+try:
+    import typer
+
+    from resilver.commands import flags
+    from resilver.errors import OptionError, ResilverError
+    from resilver.version import __version__
+except KeyboardInterrupt:  # loading takes a moment; Ctrl-C within it is no fault to trace either
+    sys.stderr.write(_STOPPED)
+    sys.exit(INTERRUPTED)
 
 app = typer.Typer(
     name="resilver",
@@ -40,7 +45,7 @@ def plain_errors() -> Generator[None]:
         typer.echo(f"resilver: {error}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
-        typer.echo("resilver: stopped", err=True)
+        typer.echo(_STOPPED, nl=False, err=True)
         raise typer.Exit(INTERRUPTED) from error
 
 
@@ -296,6 +301,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
+        sys.stderr.write(_STOPPED)
         sys.exit(INTERRUPTED)
 
 

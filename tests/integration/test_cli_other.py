@@ -15,6 +15,8 @@ from typer.testing import CliRunner, Result
 from resilver.cli import app
 from resilver.models.store import bundled_models
 
+LONG = "a" * 300  # longer than a file name may be
+
 
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -134,6 +136,9 @@ def test_without_torch_one_line_says_what_to_install(
         (("train", "denoise", "--data", ".", "--minutes", "0", "--out", "x"), 2, "--minutes"),
         (("learn-noise", "no", "--out", "x.onnx"), 1, "no: no such folder"),
         (("learn-noise", ".", "--out", "x.pth"), 2, ".onnx"),
+        (("train", "denoise", "--data", LONG, "--minutes", "1", "--out", "x"), 1, "a: no such"),
+        (("learn-noise", LONG, "--out", "x.onnx"), 1, "a: no such folder"),
+        (("learn-noise", ".", "--out", "photo.jpg/x.onnx"), 1, "photo.jpg: cannot be made"),
     ],
 )  # fmt: skip
 def test_a_training_that_cannot_run_says_why(

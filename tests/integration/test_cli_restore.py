@@ -12,6 +12,7 @@ from skimage import data
 from typer.testing import CliRunner, Result
 
 from resilver.cli import app
+from resilver.photo import Photo
 
 
 def run(*arguments: str | Path) -> Result:
@@ -116,6 +117,44 @@ def test_bad_files_are_named_and_the_rest_goes_on(scans: Path, tmp_path: Path) -
     assert "4 failed" in result.stdout
 
 
+def test_a_name_that_is_too_long_is_one_line_and_the_rest_goes_on(
+    scans: Path, tmp_path: Path
+) -> None:
+    long = scans / ("a" * 300 + ".jpg")
+    out = tmp_path / "out"
+    result = run("restore", long, scans / "lake.png", "-o", out, "--skip", "repair,denoise")
+    assert result.exit_code == 1, result.output
+    assert result.stderr == f"failed    {long}: it cannot be opened (File name too long)\n"
+    assert (out / "lake_restored.png").is_file()
+    folder = tmp_path / ("b" * 300)
+    result = run("restore", scans / "lake.png", "-o", folder)
+    assert result.exit_code == 1, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.endswith(f"{folder}: cannot be made a folder (File name too long)")
+
+
+def test_a_wrong_name_costs_neither_depth_nor_alpha(tmp_path: Path) -> None:
+    scan = Photo.from_array(np.full((24, 32, 4), 40_001, np.uint16))
+    scan.save(tmp_path / "scan.tif")
+    (tmp_path / "scan.tif").rename(tmp_path / "wrong.jpg")
+    result = run("restore", tmp_path / "wrong.jpg", "--skip", "repair,denoise")
+    assert result.exit_code == 0, result.output
+    after = Photo.open(tmp_path / "wrong_restored.tif")
+    assert (after.format, after.bit_depth) == ("tiff", 16)
+    assert np.array_equal(after.pixels, scan.pixels)
+    assert after.alpha is not None
+    assert np.array_equal(after.alpha, scan.alpha)
+
+
+@pytest.mark.parametrize("name", [".", "mine.pth", "b" * 300 + ".onnx"])
+def test_a_network_that_is_none_is_one_line(scans: Path, name: str) -> None:
+    result = run("restore", scans / "lake.png", "--denoise-model", name)
+    assert result.exit_code == 1, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"resilver: {name.removesuffix('.onnx')}")
+    assert not (scans / "lake_restored.png").exists()
+
+
 def test_a_named_file_that_is_no_image_is_an_error(scans: Path) -> None:
     result = run("restore", scans / "notes.txt")
     assert result.exit_code == 1
@@ -206,7 +245,12 @@ def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
         (["x.jpg", "--denoise", "1.5"], "--denoise"),
         (["x.jpg", "--mask-mode", "xor"], "--mask-mode"),
         (["x.jpg", "--licence", "mine"], "--licence"),
+        (["x.jpg", "--mask-mode", "replace"], "--mask-mode replace needs a mask"),
+        (["x.jpg", "--mask-mode", "subtract"], "--mask-mode subtract needs a mask"),
         (["x.jpg", "--tile", "16"], "192"),
+        (["x.jpg", "--threads", "0"], "--threads"),
+        (["x.jpg", "--threads", "1025"], "1024"),
+        (["x.jpg", "--threads", "99999999999"], "1024"),
         (["x.jpg", "-o", "new.jpg"], "names a folder"),
         (["x.jpg", "--polish"], "--polish"),
     ],

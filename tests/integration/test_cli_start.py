@@ -102,6 +102,25 @@ def test_ctrl_c_while_starting_is_quiet_too(scans: Path, tmp_path: Path) -> None
         assert "Traceback" not in stderr
 
 
+@pytest.mark.parametrize("module", ["typer", "resilver.commands.flags", "resilver.batch"])
+def test_ctrl_c_while_a_module_is_loaded_says_so_in_one_line(module: str) -> None:
+    # The interrupt comes at the same moment each time: when Python looks for the module.
+    code = (
+        "import sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, CtrlC())\n"
+        "from resilver.cli import main\n"
+        "main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "restore", "x.jpg"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "resilver: stopped\n")
+
+
 def test_a_terminal_gets_a_progress_bar(scans: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

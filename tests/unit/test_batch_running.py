@@ -6,7 +6,9 @@ that brightens, fails or is interrupted on demand.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +30,14 @@ class Brightener:
 
     def __init__(self, **raises: BaseException) -> None:
         self.raises = raises
+        self.begun: list[str] = []
 
     def restore(
         self, photo: Photo, progress: Callable[[str, float], None] | None = None
     ) -> tuple[Photo, Report]:
         assert progress is not None
         assert photo.source is not None
+        self.begun.append(photo.source.stem)
         progress("repair", 0.5)
         if photo.source.stem in self.raises:
             raise self.raises[photo.source.stem]
@@ -41,6 +45,8 @@ class Brightener:
         marks = np.zeros(photo.size, np.uint8)
         marks[5] = Mark.SCRATCH
         report = sample_report(before, marks, source=photo.source.name)
+        repair, *rest = report.stages
+        report = replace(report, stages=(replace(repair, changed_share=1.0), *rest))
         said = photo.metadata.for_result(photo.size, SOFTWARE, INPAINTED_BY_NETWORK)
         return photo.evolve(pixels=photo.pixels + np.uint8(10), metadata=said), report
 
@@ -131,6 +137,42 @@ def test_a_result_that_cannot_be_written_leaves_nothing_behind(scans: Path) -> N
     assert error is not None
     assert error.startswith(f"{scans / 'b.png'}: {out / 'b'}: cannot be made a folder")
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b", "c.png"]
+
+
+def test_what_cannot_be_written_is_not_worked_on(scans: Path) -> None:
+    (scans / "file").write_bytes(b"in the way")
+    assignments = [
+        Assignment(scans / "a.png", scans / "file" / "a.png"),
+        Assignment(scans / "b.png", scans / ("d" * 300) / "b.png"),
+        Assignment(scans / "c.png", scans / "out" / "deep" / "c.png"),
+    ]
+    pipeline = Brightener()
+    outcomes = list(restore_each(assignments, pipeline))
+    assert pipeline.begun == ["c"]
+    assert [outcome.error is None for outcome in outcomes] == [False, False, True]
+    assert "cannot be made a folder (File name too long)" in (outcomes[1].error or "")
+    assert [path.name for path in (scans / "out" / "deep").iterdir()] == ["c.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that even root cannot write to")
+def test_a_folder_that_holds_no_files_is_found_out_before_the_work(scans: Path) -> None:
+    pipeline = Brightener()
+    (outcome,) = restore_each([Assignment(scans / "a.png", Path("/proc/a.png"))], pipeline)
+    assert pipeline.begun == []
+    assert outcome.error is not None
+    assert outcome.error.startswith(f"{scans / 'a.png'}: /proc: ")
+
+
+def test_a_photo_that_fails_leaves_no_stray_files(scans: Path) -> None:
+    out = scans / "out"
+    (scans / "a.png").write_bytes(b"no image")
+    unreadable = Assignment(scans / "a.png", out / "a.png")
+    assert [one.error is None for one in restore_each([unreadable], Brightener())] == [False]
+    assert not out.exists()
+    failing = Assignment(scans / "b.png", out / "b.png")
+    pipeline = Brightener(b=MemoryError())
+    assert [one.error is None for one in restore_each([failing], pipeline)] == [False]
+    assert list(out.iterdir()) == []
 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(scans: Path) -> None:

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from making_photos import pillow_bytes
 from resilver.batch import Naming, Selection, select
 from resilver.errors import OptionError
 
@@ -72,6 +74,70 @@ def test_a_named_file_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
         "film_restored.png",
         "missing_restored.jpg",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "result"),
+    [
+        ("wrong.jpg", "TIFF", "wrong_restored.tif"),
+        ("wrong.jpg", "PNG", "wrong_restored.png"),
+        ("wrong.CR2", "JPEG", "wrong_restored.jpg"),
+        ("scan", "JPEG", "scan_restored.jpg"),
+        ("scan.001", "WEBP", "scan_restored.webp"),
+        ("film.jpg", "GIF", "film_restored.png"),
+        ("right.JPEG", "JPEG", "right_restored.JPEG"),
+        ("right.TIF", "TIFF", "right_restored.TIF"),
+        ("shot.nef", "TIFF", "shot_restored.tif"),  # camera RAW is told by its name
+    ],
+)
+def test_a_result_is_called_after_what_its_scan_is(
+    tmp_path: Path, name: str, form: str, result: str
+) -> None:
+    (tmp_path / name).write_bytes(pillow_bytes(Image.new("RGB", (8, 8)), form))
+    (named,) = select([tmp_path / name], Naming()).assignments
+    assert named.target == tmp_path / result
+    (asked,) = select([tmp_path / name], Naming(extension=".webp")).assignments
+    assert asked.target.suffix == ".webp"
+
+
+def test_a_photo_with_a_wrong_name_is_done_when_its_result_is_there(tmp_path: Path) -> None:
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    for folder in (scans, out):
+        folder.mkdir()
+    (scans / "wrong.jpg").write_bytes(pillow_bytes(Image.new("RGB", (8, 8)), "TIFF"))
+    (out / "wrong_restored.jpg").write_bytes(b"of another photo")
+    assert len(select([scans], Naming(folder=out)).assignments) == 1
+    (out / "wrong_restored.tif").write_bytes(b"y")
+    assert select([scans], Naming(folder=out)).done == (scans / "wrong.jpg",)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (pipe,) = select([tmp_path / "pipe.jpg"], Naming()).assignments
+    assert pipe.target.name == "pipe_restored.jpg"
+
+
+def test_names_that_are_too_long_are_left_to_the_reader(tmp_path: Path) -> None:
+    long = tmp_path / ("a" * 300 + ".jpg")
+    selection = select([long], Naming(tmp_path / ("b" * 300)))
+    assert [one.source for one in selection.assignments] == [long]
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_left_to_the_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    really = os.stat
+
+    def refuse(path: str | Path, **how: bool) -> os.stat_result:
+        if closed in Path(path).parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(path, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refuse)  # what the system says to anybody but root
+    selection = select([closed / "a.jpg"], Naming(closed / "out"))
+    assert [one.source for one in selection.assignments] == [closed / "a.jpg"]
 
 
 def test_images_that_cannot_be_read_are_taken_to_be_told_about(tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ def test_a_weight_file_without_a_card_is_never_run(tmp_path: Path) -> None:
         stored_model(tmp_path / "denoise.onnx")
 
 
+@pytest.mark.parametrize("name", [".", "..", "", "weights", "denoise.toml", "denoise.pth", ".onnx"])
+def test_what_is_not_called_like_a_network_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match=r"a network is a file whose name ends in \.onnx$"):
+        stored_model(Path(name))
+
+
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(ModelError, match="no model named 'colour'"):
         bundled_model("colour")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -60,7 +62,7 @@ class Summary:
         """With one more outcome."""
         if outcome.error is not None or outcome.report is None:
             return replace(self, failed=self.failed + 1)
-        if any(record.acted for record in outcome.report.stages):
+        if any(record.changed for record in outcome.report.stages):
             return replace(self, restored=self.restored + 1)
         return replace(self, unchanged=self.unchanged + 1)
 
@@ -121,13 +123,12 @@ def _restore_one(
     progress("open", 0.0)
     # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
     photo, report = pipeline.restore(
-        Photo.open(assignment.source, max_megapixels=max_megapixels),
+        _open(assignment, max_megapixels),
         lambda step, share: progress(step, 0.02 + 0.9 * share),
     )
     progress("save", 0.92)
     # Rendered first, so that the photo and its reports appear within one moment or not at all.
     texts = [(path, _RENDER[kind](report)) for kind, path in assignment.reports]
-    make_folder(assignment.target.parent)
     photo.save(assignment.target, overwrite=overwrite)
     for path, text in texts:
         write_text(path, text, overwrite=overwrite)
@@ -135,11 +136,18 @@ def _restore_one(
     return report
 
 
+def _open(assignment: Assignment, max_megapixels: float) -> Photo:
+    """The photo, once its result has a place: what cannot be written is not worked on first."""
+    photo = Photo.open(assignment.source, max_megapixels=max_megapixels)
+    make_folder(assignment.target.parent)
+    return photo
+
+
 def make_folder(folder: Path) -> None:
-    """Makes a folder and those above it.
+    """Makes a folder and those above it, and makes sure that files can be made in it.
 
     Raises:
-        PhotoNotWritten, PhotoDenied: it cannot be made.
+        PhotoNotWritten, PhotoDenied: it cannot be made, or holds no files of ours.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,6 +155,14 @@ def make_folder(folder: Path) -> None:
         raise PhotoDenied(folder, "no permission to make this folder") from error
     except OSError as error:
         raise PhotoNotWritten(folder, f"cannot be made a folder ({error.strerror})") from error
+    try:
+        # Tried, not asked: root may write everywhere and still cannot on a read-only disk.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            raise PhotoDenied(folder, "no permission to write there") from error
+        raise PhotoNotWritten(folder, f"cannot be written to ({error.strerror})") from error
 
 
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:

@@ -1,4 +1,4 @@
-"""Which files a run takes, and where each result goes: decided before any photo is opened.
+"""Which files a run takes, and where each result goes: decided before any photo is decoded.
 
 The rules, in the order in which they are asked:
 
@@ -9,6 +9,8 @@ The rules, in the order in which they are asked:
 - The output folder must not lie inside a folder that is searched: results would lie among the
   scans, and the next run would take them for scans. (The folder itself is allowed: that is the
   same as naming none, and results are told apart by their suffix.)
+- A result ends like its scan, unless the scan's first bytes tell another format than its name:
+  then it ends like that format, so that neither depth nor alpha is lost to a wrong name.
 - No result replaces a scan of the run, another result of the run, or, without `overwrite`, any
   file that is already there. A photo out of a folder whose result is there is done: running the
   same command again goes on where it was stopped. One that was named is refused.
@@ -16,6 +18,9 @@ The rules, in the order in which they are asked:
 
 from __future__ import annotations
 
+# Paths are asked for by os.path: Path.is_file and its like raise for a name that is too long, and
+# for a folder that may not be entered. Here such a path is no file; the reader finds the words.
+# ruff: noqa: PTH110, PTH112, PTH113
 import os
 import sys
 from collections import Counter
@@ -24,12 +29,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from resilver.errors import OptionError
+from resilver.errors import OptionError, PhotoError
 from resilver.photofile.formats import (
     FALLBACK_SUFFIX,
+    FORMATS,
     RAW_SUFFIXES,
     READABLE_SUFFIXES,
     WRITABLE_FORMATS,
+    recognise_format,
 )
 
 ReportKind = Literal["html", "json"]
@@ -37,6 +44,7 @@ ReportKind = Literal["html", "json"]
 # Images that are not read: taken from folders all the same, so that the person hears about them.
 _OTHER_IMAGE_SUFFIXES = frozenset({".bmp", ".jp2", ".j2k", ".jxl", ".psd", ".heics", ".exr"})
 _IMAGE_SUFFIXES = READABLE_SUFFIXES | _OTHER_IMAGE_SUFFIXES
+_HEAD_BYTES = 512  # of a file, from which its format is told
 _CASE_MATTERS = sys.platform not in ("win32", "darwin")
 
 
@@ -46,7 +54,7 @@ class Naming:
 
     folder: Path | None = None  # None = beside each source
     suffix: str = "_restored"  # put after the name
-    extension: str | None = None  # ".png"; None = the source's own where it can be written
+    extension: str | None = None  # ".png"; None = that of the source's format
     reports: tuple[ReportKind, ...] = ()
     overwrite: bool = False
 
@@ -60,16 +68,17 @@ class Naming:
             raise OptionError(f"a suffix is part of a file name, {self.suffix!r} is not")
         if self.folder is None:
             return
-        if self.folder.is_file():
+        if os.path.isfile(self.folder):
             raise OptionError(f"the output {self.folder} is a file, not a folder")
-        if not self.folder.exists() and self.folder.suffix.lower() in WRITABLE_FORMATS:
+        like_a_photo = self.folder.suffix.lower() in WRITABLE_FORMATS
+        if like_a_photo and not os.path.exists(self.folder):
             raise OptionError(
                 f"the output {self.folder} is called like a photo, but names a folder; "
                 "what results are called is decided by the suffix and the extension"
             )
 
     def target(self, source: Path, below: Path) -> Path:
-        """Where the result of `source` goes.
+        """Where the result of `source` goes; reads its first bytes.
 
         Args:
             below: the source's folder relative to the folder that was searched; "." for a file
@@ -125,7 +134,7 @@ def find_photos(paths: list[Path], naming: Naming) -> Found:
     """The photos under `paths` (files and folders), each once."""
     search = _Search(naming)
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):
             search.folder(path)
         else:
             search.take(path, Path())
@@ -144,10 +153,10 @@ def select(paths: list[Path], naming: Naming) -> Selection:
     named = {_real(path) for path in paths}
     scans = {_identity(_real(path)) for path, _ in found.photos}
     # RAW and JPEG of one shot share a name: their reports must not.
-    stems = Counter(_stem(naming, path, below) for path, below in found.photos)
-    for path, below in found.photos:
-        target = naming.target(path, below)
-        stem = path.name if stems[_stem(naming, path, below)] > 1 else path.stem
+    targets = [(path, naming.target(path, below)) for path, below in found.photos]
+    stems = Counter(_stem(path, target) for path, target in targets)
+    for path, target in targets:
+        stem = path.name if stems[_stem(path, target)] > 1 else path.stem
         reports: tuple[tuple[ReportKind, Path], ...] = tuple(
             (kind, target.with_name(f"{stem}_report.{kind}"))
             for kind in dict.fromkeys(naming.reports)
@@ -215,8 +224,8 @@ class _Search:
         self.refusals.append(Refusal(Path(os.fsdecode(error.filename)), reason))
 
 
-def _stem(naming: Naming, path: Path, below: Path) -> str:
-    return _identity(naming.target(path, below).with_name(path.stem))
+def _stem(path: Path, target: Path) -> str:
+    return _identity(target.with_name(path.stem))
 
 
 def _obstacle(writes: list[Path], scans: set[str], taken: dict[str, Path]) -> str | None:
@@ -231,11 +240,27 @@ def _obstacle(writes: list[Path], scans: set[str], taken: dict[str, Path]) -> st
 
 
 def _extension(source: Path) -> str:
-    suffix = source.suffix.lower()
-    if suffix in WRITABLE_FORMATS:
+    """The ending of a result: the scan's own where that is what the scan is."""
+    form = _format(source)
+    if WRITABLE_FORMATS.get(source.suffix.lower()) == form:
         return source.suffix
-    # Not written: RAW has 16 bits to keep, GIF and what is no photo at all have not.
-    return FALLBACK_SUFFIX["raw"] if suffix in RAW_SUFFIXES else FALLBACK_SUFFIX["gif"]
+    # Not written: RAW has 16 bits to keep, GIF has not.
+    return FALLBACK_SUFFIX[form] if form in FALLBACK_SUFFIX else FORMATS[form].suffixes[0]
+
+
+def _format(source: Path) -> str:
+    """The format of a photo by its first bytes; by its name where they cannot be read or tell none.
+
+    What is no photo at all counts as a GIF: an image that is not written.
+    """
+    try:
+        if os.path.isfile(source):  # a pipe would keep us waiting
+            with source.open("rb", buffering=0) as file:
+                return recognise_format(source, file.read(_HEAD_BYTES))
+    except (OSError, PhotoError):
+        pass
+    suffix = source.suffix.lower()
+    return WRITABLE_FORMATS.get(suffix, "raw" if suffix in RAW_SUFFIXES else "gif")
 
 
 def _real(path: Path) -> Path:

@@ -33,9 +33,11 @@ def options(
     """The options of a pipeline.
 
     Raises:
-        OptionError: an unknown stage or fill, or a number out of its range.
+        OptionError: an unknown stage or fill, a number out of its range, or a mode for no mask.
         PhotoError: the mask cannot be read.
     """
+    if mask is None and mask_mode != "add":
+        raise OptionError(f"--mask-mode {mask_mode} needs a mask; name one with --mask")
     return Options(
         only=names(only),
         skip=names(skip),

@@ -152,6 +152,8 @@ Tile = Annotated[
 Threads = Annotated[
     int | None,
     typer.Option(
+        min=1,
+        max=1024,  # more are no help to anybody, and many more take the machine down
         metavar="N",
         help="Threads of a network.",
         show_default="all cores",

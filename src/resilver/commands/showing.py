@@ -15,7 +15,7 @@ def show_outcome(screen: Screen, outcome: Outcome) -> None:
     if outcome.error is not None or outcome.report is None:
         screen.error(outcome.error or f"{outcome.source}: not restored")
         return
-    acted = [record.finding.stage for record in outcome.report.stages if record.acted]
+    acted = [record.finding.stage for record in outcome.report.stages if record.changed]
     what = ", ".join(acted) if acted else "nothing needed mending"
     if outcome.report.invented_share > 0.0:
         what += f", {percent(outcome.report.invented_share)} made up"

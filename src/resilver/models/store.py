@@ -61,8 +61,11 @@ def stored_model(path: Path) -> StoredModel:
     """A weight file anywhere, with the card `<name>.toml` beside it.
 
     Raises:
-        ModelError: the card is missing or wrong; a file without one is never run.
+        ModelError: the file is not called like a network, or its card is missing or wrong; a file
+            without one is never run.
     """
+    if path.suffix.lower() != ".onnx":
+        raise ModelError(f"{path}: a network is a file whose name ends in .onnx")
     return StoredModel(ModelCard.read(path.with_suffix(".toml")), path)
 
 

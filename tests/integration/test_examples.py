@@ -1,0 +1,64 @@
+"""What a newcomer runs first: the sample portrait, and the targets of the Makefile."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+ROOT = Path(__file__).resolve().parents[2]
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+
+
+def test_the_sample_portrait_writes_what_the_quickstart_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = np.ascontiguousarray(data.astronaut()[0:384:2, 100:484:2])
+    monkeypatch.setattr("skimage.data.astronaut", lambda: small)  # the whole one takes long
+    out = tmp_path / "restored"
+    out.mkdir()
+    (out / "portrait_of_mine.png").write_bytes(b"an earlier result")
+    script = ROOT / "examples" / "sample_portrait.py"
+    monkeypatch.setattr(sys, "argv", [str(script), "--out", str(out)])
+    runpy.run_path(str(script), run_name="__main__")
+
+    page = (ROOT / "docs" / "quickstart.md").read_text("utf-8")
+    named = set(re.findall(r"`restored/(portrait[\w.]*)`", page))
+    assert {"portrait_report.html"} <= named
+    written = {path.name for path in out.iterdir()} - {"portrait_of_mine.png"}
+    assert named <= written
+    told = re.findall(r"written: (.+)", capsys.readouterr().out)
+    assert sorted(told) == sorted(str(out / name) for name in written)
+    for report in out.glob("*.html"):
+        assert report.name.replace("_report.html", "_restored.png") in written
+
+
+@needs_make
+def test_make_hands_its_arguments_to_the_command_line() -> None:
+    said = _would_run("restore", "PHOTO=one photo.jpg", "ARGS=--overwrite --denoise 0.5")
+    (line,) = [line for line in said.splitlines() if "resilver restore" in line]
+    assert '"one photo.jpg" -o "restored"' in line
+    assert line.endswith(" --overwrite --denoise 0.5")
+
+
+@needs_make
+def test_make_clean_leaves_restored_photos_alone() -> None:
+    said = _would_run("clean", "OUT=my photos")
+    assert "rm -rf .venv" in said
+    assert "my photos" not in said
+    assert "restored" not in _would_run("clean")
+
+
+def _would_run(*arguments: str) -> str:
+    done = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", *arguments],
+        capture_output=True, text=True, check=True, cwd=ROOT, timeout=60,
+    )  # fmt: skip
+    return done.stdout
