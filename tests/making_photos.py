@@ -126,7 +126,12 @@ def directory(order: str, entries: Sequence[Entry], at: int, following: int = 0)
     return out + struct.pack(order + "I", following) + values
 
 
-def exif_block(order: str = "<", orientation: int = 6, thumbnail: bytes = THUMBNAIL) -> bytes:
+def exif_block(
+    order: str = "<",
+    orientation: int = 6,
+    thumbnail: bytes = THUMBNAIL,
+    note: bytes = MAKER_NOTE,
+) -> bytes:
     """EXIF with make, orientation, dimensions, a maker note, a private tag, GPS, a thumbnail."""
 
     def short(value: int) -> bytes:
@@ -147,7 +152,7 @@ def exif_block(order: str = "<", orientation: int = 6, thumbnail: bytes = THUMBN
         ]
         exif: list[Entry] = [
             (0x9003, 2, 20, b"1931:05:17 12:00:00\0"),
-            (0x927C, 7, len(MAKER_NOTE), MAKER_NOTE),
+            (0x927C, 7, len(note), note),
             (0xA002, 3, 1, short(64)),
             (0xA003, 3, 1, short(48)),
         ]

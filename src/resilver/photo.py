@@ -124,8 +124,8 @@ class Photo:
 
         The format is recognised by content. Colours are converted to sRGB (relative colorimetric,
         black point compensation), without a profile they are taken as sRGB; colours outside sRGB
-        are clipped to its edge. Orientation is applied. Of a file with several pages the first is
-        opened, with a notice.
+        are clipped to its edge, with a notice. Orientation is applied. Of a file with several pages
+        the first is opened, with a notice.
 
         Args:
             path: a JPEG, PNG, TIFF, WebP, AVIF, HEIC, still GIF or camera RAW file.
@@ -188,9 +188,12 @@ class Photo:
 
         The result has the source's profile, channels and bit depth where the format can: JPEG and
         WebP hold 8 bits, AVIF 12, HEIC 10; JPEG holds no alpha (the photo is laid on white); PNG,
-        WebP, AVIF and HEIC hold no CMYK, WebP no single channel (then sRGB). EXIF, XMP and
-        resolution go into every format, IPTC into JPEG and TIFF; of EXIF, a TIFF takes the standard
-        descriptive tags. Orientation, dimensions and thumbnail are corrected.
+        WebP, AVIF and HEIC hold no CMYK, WebP and AVIF no single channel (then sRGB, grey as three
+        equal channels). EXIF, XMP and resolution go into every format, IPTC into JPEG and TIFF; of
+        EXIF, a TIFF takes the standard descriptive tags. Texts of a PNG go into PNG, comments of a
+        JPEG into JPEG. Orientation, dimensions and thumbnail are corrected. What does not fit into
+        the 64 KiB of a JPEG's segment is shortened: EXIF to its fields of at most 1 KiB, XMP to the
+        software and the digital source type; IPTC is left out.
 
         Args:
             path: where to; .jpg .png .tif .webp .avif .heic.

@@ -87,7 +87,9 @@ def test_cmyk_with_a_profile_comes_back_as_cmyk(tmp_path: Path, suffix: str) -> 
     cmyk.write_to_file(str(path), **({"Q": 95} if suffix == ".jpg" else {}))
     photo = Photo.open(path)
     assert photo.profile == icc
-    assert photo.notices == ()
+    assert photo.notices == (
+        "CMYK: the colours pass through sRGB and come back as a new mixture of inks",
+    )
     assert np.abs(photo.pixels / 257 - rgb.numpy()).mean() < 6
     photo.save(tmp_path / f"b{suffix}")
     again = pyvips.Image.new_from_file(str(tmp_path / f"b{suffix}"))
@@ -130,6 +132,72 @@ def test_profile_that_does_not_fit_is_left_out(tmp_path: Path, icc: bytes, words
     assert photo.profile is None
     assert f"the colour profile is {words} and was left out" in photo.notices[0]
     photo.save(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("suffix", EVERY_SUFFIX)
+def test_grey_profile_in_every_format(tmp_path: Path, suffix: str) -> None:
+    """As grey in the profile, or as sRGB where the format has no single channel."""
+    steps = np.kron(np.linspace(20, 240, 16).astype(np.uint8).reshape(4, 4), np.ones((16, 16)))
+    content = pillow_bytes(
+        Image.fromarray(steps.astype(np.uint8)), "PNG", icc_profile=made.grey_profile(1.8)
+    )
+    photo = opened(tmp_path / "a.png", content)
+    photo.save(tmp_path / f"b{suffix}")
+    again = Photo.open(tmp_path / f"b{suffix}")
+    assert again.notices == ()
+    assert again.profile == (None if suffix in (".webp", ".avif") else photo.profile)
+    full = np.iinfo(again.pixels.dtype).max
+    assert np.abs(again.pixels / full - photo.pixels / 65535).max() < 4 / 255
+    assert np.ptp(again.pixels, axis=-1).max() <= full // 255
+
+
+def wide_png(colour: tuple[int, int, int]) -> bytes:
+    """Adobe RGB: muted but for a patch of one colour."""
+    pixels = made.picture(96, 128) // 4 + 100
+    pixels[20:60, 30:90] = colour
+    return pillow_bytes(Image.fromarray(pixels), "PNG", icc_profile=made.wide_profile())
+
+
+@pytest.mark.parametrize("colour", [(0, 255, 0), (0, 180, 170), (40, 160, 40)])
+def test_colours_outside_srgb_are_told(tmp_path: Path, colour: tuple[int, int, int]) -> None:
+    photo = opened(tmp_path / "a.png", wide_png(colour))
+    assert photo.notices == (
+        "colours outside sRGB were brought to its edge, and come back less vivid",
+    )
+    photo.save(tmp_path / "b.png")
+    again = np.asarray(Image.open(tmp_path / "b.png"))
+    assert difference(again[40, 60], np.array(colour)) > 2  # the notice tells the truth
+
+
+@pytest.mark.parametrize(
+    "colour", [(0, 0, 0), (255, 255, 255), (200, 255, 220), (255, 255, 120), (90, 0, 60)]
+)
+def test_colours_at_the_edge_of_srgb_are_no_news(
+    tmp_path: Path, colour: tuple[int, int, int]
+) -> None:
+    photo = opened(tmp_path / "a.png", wide_png(colour))
+    assert photo.notices == ()
+    photo.save(tmp_path / "b.png")
+    again = np.asarray(Image.open(tmp_path / "b.png"))
+    assert difference(again[40, 60], np.array(colour)) <= 2
+
+
+@pytest.mark.parametrize("suffix", EVERY_SUFFIX)
+@pytest.mark.parametrize("green", [100, 255])
+def test_clipping_is_seen_in_every_format(tmp_path: Path, suffix: str, green: int) -> None:
+    """In a photo big enough that only some of it is looked at."""
+    pixels = np.full((700, 1200, 3), 100, np.uint8)
+    pixels[300:340, 500:560] = (100, green, 100)
+    path = tmp_path / f"a{suffix}"
+    image = Image.fromarray(pixels)
+    if suffix == ".heic":
+        import pillow_heif
+
+        pillow_heif.from_pillow(image).save(path, quality=95, icc_profile=builtin_profile("p3"))
+    else:
+        image.save(path, icc_profile=builtin_profile("p3"))
+    told = any("outside sRGB" in notice for notice in Photo.open(path).notices)
+    assert told == (green == 255)
 
 
 def test_wide_photo_in_formats_that_take_a_profile(tmp_path: Path) -> None:

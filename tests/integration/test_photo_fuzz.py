@@ -15,6 +15,7 @@ import pyvips
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import making_photos as made
 from resilver.errors import PhotoError
@@ -44,6 +45,20 @@ def by_pillow(form: str, **options: object) -> bytes:
     return out.getvalue()
 
 
+def grey_avif() -> bytes:
+    out = io.BytesIO()
+    grey = Image.fromarray(made.picture(24, 32)[..., 0])
+    grey.save(out, "AVIF", icc_profile=made.grey_profile())
+    return out.getvalue()
+
+
+def png_with_texts() -> bytes:
+    texts = PngInfo()
+    texts.add_text("Description", "on the terrace")
+    texts.add_itxt("Author", "Ada", "de", "Verfasserin", zip=True)
+    return by_pillow("PNG", pnginfo=texts)
+
+
 def tiled_tiff() -> bytes:
     image = pyvips.Image.new_from_array(made.picture16(40, 40), interpretation="rgb16")
     return image.tiffsave_buffer(compression="deflate", tile=True, tile_width=16, tile_height=16)
@@ -65,7 +80,10 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "cmyk.tif": cmyk_tiff,
     "fax.tif": lambda: by_pillow("TIFF", compression="jpeg"),
     "a.webp": lambda: saved(".webp"),
+    "texts.png": png_with_texts,
+    "commented.jpg": lambda: by_pillow("JPEG", comment=b"Grandmother, 1931"),
     "a.avif": lambda: saved(".avif"),
+    "grey.avif": grey_avif,
     "a.heic": lambda: saved(".heic"),
     "a.gif": lambda: by_pillow("GIF"),
     "a.dng": lambda: made.dng_bytes(24, 32),

@@ -6,6 +6,8 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
+import pyvips
 from PIL import Image
 
 import making_photos as made
@@ -39,6 +41,49 @@ def test_heic_with_alpha(tmp_path: Path) -> None:
     again = Photo.open(tmp_path / "a.heic")
     assert again.alpha is not None
     assert np.abs(again.alpha.astype(int) - 77).max() <= 3
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_heic_with_alpha(tmp_path: Path, dtype: type[np.uint8 | np.uint16]) -> None:
+    full = np.iinfo(dtype).max
+    ramp = (np.add.outer(np.arange(64), np.arange(64)) / 126 * full).astype(dtype)
+    photo = Photo.from_array(ramp).evolve(alpha=ramp[::-1])
+    photo.save(tmp_path / "a.heic")
+    again = Photo.open(tmp_path / "a.heic")
+    assert (again.grey, again.bit_depth) == (True, photo.bit_depth)
+    assert again.alpha is not None
+    for seen, meant in ((again.pixels, photo.pixels), (again.alpha, photo.alpha)):
+        assert np.abs(seen / full - np.asarray(meant) / full).max() <= 5 / 255
+    again.save(tmp_path / "b.png")
+    assert pyvips.Image.new_from_file(str(tmp_path / "b.png")).bands == 2
+
+
+@pytest.mark.parametrize("gamma", [1.8, 2.2])
+def test_grey_heic_in_a_space_of_its_own(tmp_path: Path, gamma: float) -> None:
+    import pillow_heif
+
+    icc = made.grey_profile(gamma)
+    level = 100
+    picture = pillow_heif.from_pillow(Image.fromarray(np.full((64, 64), level, np.uint8)))
+    out = io.BytesIO()
+    picture.save(out, quality=95, icc_profile=icc)
+    photo = opened(tmp_path / "a.heic", out.getvalue())
+    assert (photo.grey, photo.profile, photo.notices) == (True, icc, ())
+    light = (level / 255) ** gamma
+    encoded = 1.055 * light ** (1 / 2.4) - 0.055
+    assert np.abs(photo.pixels / 65535 - encoded).max() < 2 / 255
+
+
+def test_grey_heic_in_an_rgb_space(tmp_path: Path) -> None:
+    """Some encoders leave the profile of the colour photo in the grey one."""
+    import pillow_heif
+
+    picture = pillow_heif.from_pillow(Image.fromarray(made.picture(64, 64)[..., 0]))
+    out = io.BytesIO()
+    picture.save(out, quality=95, icc_profile=builtin_profile("srgb"))
+    photo = opened(tmp_path / "a.heic", out.getvalue())
+    assert (photo.grey, photo.notices) == (True, ())
+    assert np.abs(photo.pixels[..., 0] - made.picture(64, 64)[..., 0].astype(int)).max() < 10
 
 
 def test_camera_raw_is_developed_and_saved_as_16_bit_tiff(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import pyvips
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import making_photos as made
 from making_photos import EVERY_SUFFIX, SOFTWARE, TRAINED, opened, pillow_bytes
@@ -148,6 +149,96 @@ def test_damaged_metadata_does_not_stop_the_photo(tmp_path: Path) -> None:
     packet = Photo.open(tmp_path / "b.jpg").metadata.xmp
     assert packet is not None
     assert TRAINED.encode() in packet
+
+
+def test_source_type_survives_xmp_too_long_for_jpeg(tmp_path: Path) -> None:
+    """A Photoshop history is easily longer than a segment."""
+    long = made.XMP.replace(b"grandmother", b"grandmother " * 8000)
+    photo = described().evolve(metadata=Metadata(xmp=long))
+    photo.save(tmp_path / "a.jpg", software=SOFTWARE, digital_source_type=TRAINED)
+    with Image.open(tmp_path / "a.jpg") as image:
+        image.load()
+        packet = image.info["xmp"]
+    for words in (TRAINED.encode(), SOFTWARE.encode()):
+        assert words in packet
+    assert b"grandmother" not in packet
+    assert Photo.open(tmp_path / "a.jpg").notices == ()
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_exif_too_long_for_jpeg_loses_its_maker_note_only(tmp_path: Path, order: str) -> None:
+    room = 65_530 - 6 - len(made.exif_block(order, thumbnail=b""))
+    exif = made.exif_block(order, thumbnail=b"", note=made.MAKER_NOTE + bytes(room))
+    image = Image.fromarray(made.picture())
+    content = pillow_bytes(image, "JPEG", exif=b"Exif\0\0" + exif)
+    photo = opened(tmp_path / "a.jpg", content)  # it just fits, and grows when it is saved
+    photo.save(tmp_path / "b.jpg", software=SOFTWARE)
+    with Image.open(tmp_path / "b.jpg") as image:
+        again = image.getexif()
+    assert again[0x010F] == "Camera & Co"
+    assert again[0x0131] == SOFTWARE
+    assert again.get(0x0112, 1) == 1
+    assert again.get_ifd(0x8769)[0x9003] == "1931:05:17 12:00:00"
+    assert again.get_ifd(0x8825)[2] == (48.0, 8.0, 5.0)
+    assert 0x927C not in again.get_ifd(0x8769)
+
+
+def test_texts_of_a_png_stay_in_a_png(tmp_path: Path) -> None:
+    texts = PngInfo()
+    texts.add_text("Description", "Zürich")
+    texts.add_text("Comment", "on the terrace " * 20, zip=True)
+    texts.add_itxt("Author", "Ada 写", "de", "Verfasserin")
+    texts.add_text("Software", "Scan-o-matic")
+    texts.add_text("Raw profile type exif", "45786966")
+    texts.add_itxt("XML:com.adobe.xmp", made.XMP.decode())
+    texts.add(b"tEXt", b"Late\0behind the pixels", after_idat=True)
+    content = pillow_bytes(Image.fromarray(made.picture()), "PNG", pnginfo=texts)
+    photo = opened(tmp_path / "a.png", content)
+    photo.save(tmp_path / "b.png", software=SOFTWARE)
+    with Image.open(tmp_path / "b.png") as image:
+        image.load()
+        kept = {key: text for key, text in image.text.items() if not key.startswith("XML")}
+    assert kept == {
+        "Description": "Zürich",
+        "Comment": "on the terrace " * 20,
+        "Author": "Ada 写",
+        "Late": "behind the pixels",
+    }
+    assert kept["Author"].lang == "de"
+    assert (tmp_path / "b.png").read_bytes().count(b"XML:com.adobe.xmp") == 1
+    photo.save(tmp_path / "c.jpg")
+    assert Photo.open(tmp_path / "c.jpg").metadata.notes == ()
+
+
+def test_comments_of_a_jpeg_stay_in_a_jpeg(tmp_path: Path) -> None:
+    comment = "Großmutter, 1931".encode("latin-1")
+    content = pillow_bytes(Image.fromarray(made.picture()), "JPEG", comment=comment)
+    photo = opened(tmp_path / "a.jpg", content)
+    photo.save(tmp_path / "b.jpg", software=SOFTWARE)
+    with Image.open(tmp_path / "b.jpg") as image:
+        assert image.info["comment"] == comment
+    photo.save(tmp_path / "c.png")
+    assert Photo.open(tmp_path / "c.png").metadata.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("jfif", "exif", "expected"), [(72, 300, 300), (300, 72, 300), (200, 300, 300), (72, 72, 72)]
+)
+def test_resolution_of_exif_goes_before_that_of_the_header(
+    tmp_path: Path, jfif: int, exif: int, expected: int
+) -> None:
+    """Programs write 72 where they know nothing, in the header or, as EXIF wants it, in EXIF."""
+    block = Image.Exif()
+    block[0x011A], block[0x011B], block[0x0128] = exif, exif, 2
+    content = pillow_bytes(
+        Image.fromarray(made.picture()), "JPEG", dpi=(jfif, jfif), exif=block.tobytes()
+    )
+    photo = opened(tmp_path / "a.jpg", content)
+    assert photo.metadata.dpi == (expected, expected)
+    photo.save(tmp_path / "b.jpg", software=SOFTWARE)
+    with Image.open(tmp_path / "b.jpg") as image:
+        assert image.getexif()[0x011A] == expected
+        assert image.info["jfif_density"] == (expected, expected)
 
 
 def test_metadata_too_long_for_jpeg_leaves_a_sound_file(tmp_path: Path) -> None:

@@ -88,6 +88,38 @@ def test_grey_comes_back_as_one_channel(tmp_path: Path, suffix: str, depth: int)
             assert image.mode in ("L", "I;16", "I;16L", "I;16B")
 
 
+@pytest.mark.parametrize("profile", [None, made.grey_profile(2.2), builtin_profile("srgb")])
+def test_grey_avif_of_other_programs_is_grey(tmp_path: Path, profile: bytes | None) -> None:
+    grey = made.picture()[..., 0]
+    Image.fromarray(grey).save(tmp_path / "a.avif", quality=95, icc_profile=profile)
+    photo = Photo.open(tmp_path / "a.avif")
+    assert photo.grey
+    assert photo.notices == ()
+    assert photo.profile == profile
+    if profile != made.grey_profile(2.2):
+        assert difference(photo.pixels[..., 0], grey) < 10
+    photo.save(tmp_path / "b.tif")
+    with Image.open(tmp_path / "b.tif") as again:
+        assert again.mode == "L"
+
+
+def test_coloured_avif_and_heic_are_not_grey(tmp_path: Path) -> None:
+    transparent = np.dstack([made.picture(64, 64), made.picture(64, 64)[..., 0]])
+    for suffix in (".avif", ".heic"):
+        for number, pixels in enumerate((transparent, transparent[..., :3])):
+            path = tmp_path / f"{number}{suffix}"
+            Photo.from_array(pixels).save(path)
+            assert not Photo.open(path).grey
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".avif"])
+def test_grey_without_a_single_channel_has_three_equal_ones(tmp_path: Path, suffix: str) -> None:
+    tinted = made.picture16(64, 64) // 2 + np.array([0, 900, 2000], np.uint16)  # by some stage
+    photo = Photo.from_array(tinted[..., 0]).evolve(pixels=tinted, bit_depth=8)
+    photo.save(tmp_path / f"a{suffix}", quality=100)
+    assert np.ptp(Photo.open(tmp_path / f"a{suffix}").pixels, axis=-1).max() == 0
+
+
 def test_grey_photo_is_saved_as_the_mean_and_a_coloured_one_in_colour(tmp_path: Path) -> None:
     tinted = np.zeros((40, 40, 3), np.uint8) + np.array([90, 100, 113], np.uint8)
     photo = Photo.from_array(tinted[..., 0]).evolve(pixels=tinted)

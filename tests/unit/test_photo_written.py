@@ -45,6 +45,24 @@ def test_nothing_but_the_file_appears(photo: Photo, tmp_path: Path, suffix: str)
     assert Photo.open(path).size == photo.size
 
 
+@pytest.mark.parametrize("letter", ["n", "写"])
+def test_longest_name_that_the_folder_takes(photo: Photo, tmp_path: Path, letter: str) -> None:
+    longest_bytes = os.pathconf(tmp_path, "PC_NAME_MAX")
+    name = letter * ((longest_bytes - 4) // len(letter.encode())) + ".jpg"
+    photo.save(tmp_path / name)
+    assert names(tmp_path) == [name]
+
+
+def test_half_written_file_is_hidden(tmp_path: Path) -> None:
+    """So that no run takes what a power cut left behind for a scan."""
+    seen: list[str] = []
+    writing.write_whole(
+        tmp_path / "a.png", lambda _descriptor: seen.extend(names(tmp_path)), overwrite=False
+    )
+    assert [name[0] for name in seen] == ["."]
+    assert names(tmp_path) == ["a.png"]
+
+
 def test_existing_file_is_left_alone_unless_asked(photo: Photo, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"somebody's work")

@@ -1,14 +1,23 @@
-"""EXIF in an AVIF file, byte for byte.
+"""The boxes of AVIF and HEIC: EXIF put in byte for byte, and whether a file is grey.
 
 libvips passes EXIF through libexif, which drops tags it does not know and damages maker notes. So
 the EXIF item of the finished file is pointed at our own bytes, appended to the file.
 
-Reference: ISO/IEC 14496-12 (boxes, iinf, iloc); ISO/IEC 23008-12 Annex A (EXIF item).
+libvips does not tell a grey AVIF from a coloured one, nor pillow-heif grey with alpha in HEIC.
+
+References: ISO/IEC 14496-12 (boxes, iinf, iloc); ISO/IEC 23008-12 Annex A (EXIF item); AV1 Codec
+ISO Media File Format Binding (av1C); ISO/IEC 14496-15 8.3.3 (hvcC).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+
+_META_BYTES = 1 << 20  # encoders put the meta box first, and it has a few kilobytes
+_CODED_AS = {b"av01": b"av1C", b"hvc1": b"hvcC"}  # item type -> its configuration
+_NOT_PIXELS = frozenset((b"Exif", b"mime", b"uri "))
+_MADE_OF_OTHERS = frozenset((b"grid", b"iden", b"iovl"))
 
 
 class BoxError(ValueError):
@@ -37,6 +46,34 @@ def avif_with_exif(file: bytes, exif: bytes) -> bytes:
     return bytes(data)
 
 
+def is_monochrome(descriptor: int) -> bool:
+    """Whether every picture in an AVIF or HEIC file, alpha included, is coded as one channel.
+
+    False also where the boxes are damaged or laid out in an unusual way.
+    """
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    data = bytearray(os.read(descriptor, _META_BYTES))
+    try:
+        meta = _find(data, 0, len(data), b"meta")
+        kinds = {kind for kind, _ in _items(data, _find(data, meta[0] + 4, meta[1], b"iinf"))}
+        properties = _find(data, *_find(data, meta[0] + 4, meta[1], b"iprp"), b"ipco")
+        configurations = [
+            (kind, bytes(data[start:stop]))
+            for kind, start, stop in _boxes(data, *properties)
+            if kind in _CODED_AS.values()
+        ]
+    except BoxError:
+        return False
+    known = kinds <= _CODED_AS.keys() | _NOT_PIXELS | _MADE_OF_OTHERS
+    return known and bool(configurations) and all(_is_one_channel(*it) for it in configurations)
+
+
+def _is_one_channel(kind: bytes, configuration: bytes) -> bool:
+    if kind == b"av1C":
+        return len(configuration) > 2 and bool(configuration[2] & 0x10)  # monochrome
+    return len(configuration) > 16 and configuration[16] & 3 == 0  # chroma_format_idc
+
+
 def _boxes(data: bytearray, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
     """(type, body start, body stop) of the boxes in a range."""
     while start + 8 <= stop:
@@ -59,15 +96,19 @@ def _find(data: bytearray, start: int, stop: int, kind: bytes) -> tuple[int, int
 
 def _exif_item(data: bytearray, iinf: tuple[int, int]) -> int:
     """The number of the item of type Exif."""
-    first = iinf[0] + (6 if data[iinf[0]] == 0 else 8)
-    for kind, start, _ in _boxes(data, first, iinf[1]):
-        version = data[start]
-        if kind == b"infe" and version in (2, 3):
-            width = 2 if version == 2 else 4
-            number = int.from_bytes(data[start + 4 : start + 4 + width], "big")
-            if data.startswith(b"Exif", start + 6 + width):
-                return number
+    for kind, number in _items(data, iinf):
+        if kind == b"Exif":
+            return number
     raise BoxError("no EXIF item")
+
+
+def _items(data: bytearray, iinf: tuple[int, int]) -> Iterator[tuple[bytes, int]]:
+    """(type, number) of the items in a file."""
+    first = iinf[0] + (6 if data.startswith(b"\0", iinf[0]) else 8)
+    for kind, start, stop in _boxes(data, first, iinf[1]):
+        if kind == b"infe" and stop > start and data[start] in (2, 3):
+            at = start + 4 + (2 if data[start] == 2 else 4)
+            yield bytes(data[at + 2 : at + 6]), int.from_bytes(data[start + 4 : at], "big")
 
 
 def _point_item(

@@ -14,12 +14,23 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from resilver.photofile.vips_runtime import VIPS_ERRORS, image_of, samples_of, with_blob
+from resilver.photofile.vips_runtime import (
+    VIPS_ERRORS,
+    Samples,
+    image_of,
+    samples_of,
+    with_blob,
+)
 
 _CHANNELS = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 _INTENT = "relative"
 # One of 255 levels. Every "sRGB" profile in circulation stays under it, no other RGB space does.
 _SAME_COLOUR_LEVELS_16 = 257
+# What inside both gamuts gets lost there and back stays under it.
+_MOVED_LEVELS_16 = 2 * 257
+_LOOK_PX = 512
+
+CLIPPED = "colours outside sRGB were brought to its edge, and come back less vivid"
 
 
 class ProfileError(ValueError):
@@ -70,6 +81,29 @@ def try_profile(icc: bytes, channels: int) -> SourceProfile:
         raise ProfileError("the profile maps every colour to one")
     difference = np.abs(seen.astype(np.int32) - probe) if channels == 3 else np.array([1 << 16])
     return SourceProfile(icc, channels, bool(difference.max() <= _SAME_COLOUR_LEVELS_16))
+
+
+def leaves_srgb(samples: Samples, icc: bytes) -> bool:
+    """Whether colours get clipped on their way to sRGB.
+
+    They do where the result lies at the edge of sRGB and does not lead back to where it came from.
+
+    Args:
+        samples: (H, W, 3) in the profile's space; a part of the photo will do.
+        icc: an RGB profile that `try_profile` has passed.
+    """
+    wide = samples if samples.dtype == np.uint16 else samples.astype(np.uint16) * np.uint16(257)
+    converted = to_srgb(image_of(wide), icc, bits=16)
+    inside = samples_of(converted)
+    back = samples_of(from_srgb(converted, icc, bits=16)).astype(np.int32)
+    at_edge = ((inside == 0) | (inside == 65535)).any(axis=-1)
+    moved = (np.abs(back - wide) > _MOVED_LEVELS_16).any(axis=-1)
+    return bool((at_edge & moved).any())
+
+
+def sampling_step(size: tuple[int, ...]) -> int:
+    """Of a photo of this (height, width), which rows and columns are enough to look at."""
+    return max(1, max(size) // _LOOK_PX)
 
 
 def to_srgb(image: pyvips.Image, icc: bytes, *, bits: int) -> pyvips.Image:

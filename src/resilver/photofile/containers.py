@@ -1,4 +1,4 @@
-"""Putting EXIF, XMP and IPTC into finished JPEG, PNG and WebP streams, byte for byte.
+"""Putting EXIF, XMP, IPTC and notes into finished JPEG, PNG and WebP streams, byte for byte.
 
 libvips would pass EXIF through libexif, which drops tags it does not know and damages maker notes.
 
@@ -11,31 +11,41 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
+from resilver.photofile.exif import short_exif
 from resilver.photofile.iptc import photoshop_segment
 from resilver.photofile.metadata import Metadata
+from resilver.photofile.xmp import short_xmp
 
 Splice = Callable[[bytes], bytes | None]  # the stream so far -> its new beginning, None = need more
 
+_EXIF_MARKER = b"Exif\0\0"
 _XMP_MARKER = b"http://ns.adobe.com/xap/1.0/\0"
 _LONGEST_SEGMENT = 65_533
 _ICC_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG = 0x20, 0x10, 0x08, 0x04
 
 
 def jpeg_splice(metadata: Metadata) -> Splice:
-    """Segments behind the start of a JPEG. EXIF, XMP and IPTC of over 64 KiB do not fit in one
-    segment each and are left out."""
+    """Segments behind the start of a JPEG.
+
+    Each holds 64 KiB. EXIF that is longer loses its long fields (maker notes); of longer XMP only
+    the software and the digital source type remain; longer IPTC is left out.
+    """
     payloads: list[tuple[int, bytes]] = [(0xE0, _jfif(metadata.dpi))]
-    if metadata.exif is not None:
-        payloads.append((0xE1, b"Exif\0\0" + metadata.exif))
-    if metadata.xmp is not None:
-        payloads.append((0xE1, _XMP_MARKER + metadata.xmp))
+    for marker, whole, shortened in (
+        (_EXIF_MARKER, metadata.exif, short_exif),
+        (_XMP_MARKER, metadata.xmp, short_xmp),
+    ):
+        block = whole if whole is None or _fits(marker + whole) else shortened(whole)
+        if block is not None:
+            payloads.append((0xE1, marker + block))
     iptc = None if metadata.iptc is None else photoshop_segment(metadata.iptc)
     if iptc is not None:
         payloads.append((0xED, iptc))
+    payloads += [(0xFE, note.data) for note in metadata.notes if note.kind == "COM"]
     segments = b"".join(
         bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload
         for marker, payload in payloads
-        if len(payload) <= _LONGEST_SEGMENT
+        if _fits(payload)
     )
 
     def splice(start: bytes) -> bytes | None:
@@ -49,6 +59,10 @@ def jpeg_splice(metadata: Metadata) -> Splice:
         return start[:2] + segments + start[rest:]
 
     return splice
+
+
+def _fits(payload: bytes) -> bool:
+    return len(payload) <= _LONGEST_SEGMENT
 
 
 def _jfif(dpi: tuple[float, float] | None) -> bytes:
@@ -66,6 +80,7 @@ def png_splice(metadata: Metadata) -> Splice:
         chunks.append(_chunk(b"eXIf", metadata.exif))
     if metadata.xmp is not None:
         chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    chunks += [_chunk(n.kind.encode(), n.data) for n in metadata.notes if n.kind != "COM"]
     new = b"".join(chunks)
 
     def splice(start: bytes) -> bytes | None:

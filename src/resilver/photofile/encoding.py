@@ -110,16 +110,15 @@ def to_file_colours(picture: Picture, form: WritableFormat) -> pyvips.Image:
         image = image.bandjoin(alpha).flatten(background=[_full(image)] * 3)
         alpha = None
     icc = _usable_profile(picture, form)
-    grey = picture.grey and form.one_channel
+    if picture.grey:  # a stage may have tinted it
+        neutral = image.bandmean()
+        image = neutral.bandjoin([neutral, neutral])
     if icc is not None and not try_profile(icc, profile_channels(icc)).is_srgb:
-        if picture.grey:
-            neutral = image.bandmean()
-            image = neutral.bandjoin([neutral, neutral])
         image = from_srgb(tagged(image), icc, bits=bits)
-        if grey and image.bands == 3:
-            image = image.bandmean()
     else:
-        image = _at_depth(image.bandmean() if grey else image, bits)
+        image = _at_depth(image, bits)
+    if picture.grey and form.one_channel and image.bands == 3:
+        image = image.bandmean()
     cmyk = image.bands == 4
     if alpha is not None:
         image = image.bandjoin(_at_depth(alpha, bits))
@@ -129,7 +128,8 @@ def to_file_colours(picture: Picture, form: WritableFormat) -> pyvips.Image:
 def _usable_profile(picture: Picture, form: WritableFormat) -> bytes | None:
     """The source's profile, unless picture or format cannot be in its space: then sRGB, untagged.
 
-    A grey photo that was coloured has outgrown its grey profile; PNG and WebP know no CMYK.
+    A grey photo that was coloured has outgrown its grey profile, and a format that holds three
+    channels only has no use for one; PNG and WebP know no CMYK.
     """
     if picture.profile is None:
         return None

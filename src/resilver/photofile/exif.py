@@ -8,7 +8,8 @@ as they are moved.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from resilver.photofile.directories import (
     EXIF_POINTER,
@@ -32,6 +33,7 @@ _WIDTH, _HEIGHT = 0x0100, 0x0101
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
 _THUMBNAIL_AT, _THUMBNAIL_BYTES = 0x0201, 0x0202
+_SHORT_FIELD_BYTES = 1024  # captions are shorter, maker notes longer
 
 # Fields of a TIFF's or a RAW's first directory that describe the photo rather than its storage.
 DESCRIPTIVE_TAGS = frozenset(
@@ -216,22 +218,40 @@ def _clear(data: bytearray, span: tuple[int, int]) -> None:
     data[start:stop] = bytes(max(0, stop - start))
 
 
-def exif_from_directory(read_at: ReadAt, layout: Layout, fields: Sequence[Field]) -> bytes | None:
+def short_exif(block: bytes) -> bytes | None:
+    """A sound block without its long fields (maker notes); None if it then says nothing."""
+    read_at = _reader(block)
+    layout, offset = read_header(read_at)
+    fields, _ = read_directory(read_at, layout, offset)
+    return exif_from_directory(read_at, layout, fields, _SHORT_FIELD_BYTES)
+
+
+def exif_from_directory(
+    read_at: ReadAt,
+    layout: Layout,
+    fields: Sequence[Field],
+    longest_bytes: int = 64 << 20,
+) -> bytes | None:
     """A new EXIF block from the first directory of a TIFF or RAW file; None if it says nothing.
 
-    Takes the descriptive fields, the EXIF directory and the GPS directory.
+    Takes the descriptive fields, the EXIF directory and the GPS directory, without fields of more
+    than `longest_bytes`.
     """
+
+    def anew(group: Iterable[Field]) -> list[Field]:
+        return [replace(field, at=None) for field in group if len(field.data) <= longest_bytes]
+
     small = Layout(layout.order)
-    first = [_placed_anew(field) for field in fields if field.tag in DESCRIPTIVE_TAGS]
+    first = anew(field for field in fields if field.tag in DESCRIPTIVE_TAGS and field.kind <= 13)
     groups: list[tuple[int, list[Field]]] = []
     for pointer in (EXIF_POINTER, GPS_POINTER):
         pointed = _pointed_fields(read_at, layout, fields, pointer)
-        kept = [_placed_anew(field) for field in pointed if _is_portable(field)]
+        kept = anew(filter(_is_portable, pointed))
         if kept:
             groups.append((pointer, kept))
     if not first and not groups:
         return None
-    return _assemble(small, [field for field in first if field.kind <= 13], groups)
+    return _assemble(small, first, groups)
 
 
 def exif_for_tiff(block: bytes, there: Layout, at: int) -> tuple[list[Field], bytes]:
@@ -263,10 +283,6 @@ def exif_for_tiff(block: bytes, there: Layout, at: int) -> tuple[list[Field], by
 def _is_portable(field: Field) -> bool:
     """Whether a field means the same elsewhere: no pointers, nothing of BigTIFF alone."""
     return field.kind <= 12 and field.tag != 0xA005 and len(field.data) < 1 << 20
-
-
-def _placed_anew(field: Field) -> Field:
-    return Field(field.tag, field.kind, field.count, field.data)
 
 
 def _assemble(

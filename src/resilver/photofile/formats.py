@@ -32,7 +32,7 @@ FORMATS = {
         WritableFormat("png", (".png",), 16, True, True, False, 1_000_000),
         WritableFormat("tiff", (".tif", ".tiff"), 16, True, True, True, 1_000_000),
         WritableFormat("webp", (".webp",), 8, True, False, False, 16_383),
-        WritableFormat("avif", (".avif",), 16, True, True, False, 65_535),
+        WritableFormat("avif", (".avif",), 16, True, False, False, 65_535),
         WritableFormat("heic", (".heic", ".heif"), 16, True, True, False, 16_384),
     )
 }

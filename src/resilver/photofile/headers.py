@@ -1,57 +1,100 @@
-"""What libvips does not tell of a JPEG's or PNG's header: stated resolution, animation.
+"""What libvips does not tell of a JPEG or PNG: stated resolution, animation, written notes.
 
-libvips reports 72 dpi where a file states none, and opens an animated PNG as a still.
+libvips reports 72 dpi where a file states none, opens an animated PNG as a still, takes the text in
+a PNG for UTF-8, and leaves a JPEG's comments aside.
 
-References: JFIF 1.02; PNG third edition (W3C 2025), pHYs and acTL.
+References: JFIF 1.02; JPEG ITU-T T.81 (COM); PNG third edition (W3C 2025), pHYs, acTL and tEXt.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+
+from resilver.photofile.metadata import Note
 
 _INCH_UNITS = {1: 1.0, 2: 2.54}  # JFIF density per inch, per cm
 _MOST_PARTS = 10_000
+_MOST_NOTE_BYTES = 1 << 20
+_PNG_NOTES = ("tEXt", "zTXt", "iTXt")
+# XMP is merged, and what ImageMagick calls raw profiles is EXIF, IPTC or XMP of before, in hex.
+_NOT_NOTES = (b"XML:com.adobe.xmp\0", b"Raw profile type ")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A chunk of a PNG or a segment of a JPEG."""
+
+    kind: str  # as Note.kind; a JPEG's other segments are named by their marker, "E0"
+    at: int  # where its data starts
+    length: int
+    start: bytes  # the first bytes of the data
 
 
 def is_animated_png(descriptor: int) -> bool:
     """Whether an animation control chunk stands before the pixels."""
-    return any(kind == b"acTL" for kind, _ in _png_chunks(descriptor))
+    return any(chunk.kind == "acTL" for chunk in _png_head(descriptor))
 
 
 def stated_dpi(descriptor: int, name: str) -> tuple[float, float] | None:
     """The resolution that the header of a "jpeg" or "png" states, in dots per inch (x, y)."""
     if name == "png":
-        for kind, data in _png_chunks(descriptor):
-            if kind == b"pHYs" and len(data) == 9 and data[8] == 1:
+        for chunk in _png_head(descriptor):
+            data = chunk.start
+            if chunk.kind == "pHYs" and chunk.length == 9 and data[8:] == b"\1":
                 x, y = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
                 return (x * 0.0254, y * 0.0254) if x and y else None
     if name == "jpeg":
-        for marker, data in _jpeg_segments(descriptor):
-            if marker == 0xE0 and data[:5] == b"JFIF\0" and len(data) >= 12:
+        for segment in _jpeg_segments(descriptor):
+            data = segment.start
+            if segment.kind == "E0" and data[:5] == b"JFIF\0" and len(data) >= 12:
                 scale = _INCH_UNITS.get(data[7])
                 x, y = int.from_bytes(data[8:10], "big"), int.from_bytes(data[10:12], "big")
                 return (x * scale, y * scale) if scale and x and y else None
     return None
 
 
-def _png_chunks(descriptor: int) -> Iterator[tuple[bytes, bytes]]:
-    """(type, the first bytes) of the chunks before the pixels."""
+def notes_of(descriptor: int, name: str) -> tuple[Note, ...]:
+    """The text chunks of a "png", the comments of a "jpeg"; damaged and huge ones are left out."""
+    if name == "png":
+        parts = [part for part in _png_chunks(descriptor) if part.kind in _PNG_NOTES]
+    elif name == "jpeg":
+        parts = [part for part in _jpeg_segments(descriptor) if part.kind == "COM"]
+    else:
+        return ()
+    notes: list[Note] = []
+    room = _MOST_NOTE_BYTES
+    for part in parts:
+        if part.length <= room and not part.start.startswith(_NOT_NOTES):
+            os.lseek(descriptor, part.at, os.SEEK_SET)
+            data = os.read(descriptor, part.length)
+            if len(data) == part.length:
+                notes.append(Note(part.kind, data))
+                room -= part.length
+    return tuple(notes)
+
+
+def _png_head(descriptor: int) -> Iterator[_Part]:
+    """The chunks before the pixels."""
+    return takewhile(lambda chunk: chunk.kind != "IDAT", _png_chunks(descriptor))
+
+
+def _png_chunks(descriptor: int) -> Iterator[_Part]:
     offset, size = 8, os.fstat(descriptor).st_size
     for _ in range(_MOST_PARTS):
         if offset + 8 > size:
             return
         os.lseek(descriptor, offset, os.SEEK_SET)
         head = os.read(descriptor, 32)
-        kind, length = head[4:8], int.from_bytes(head[:4], "big")
-        if kind == b"IDAT":
-            return
-        yield kind, head[8 : 8 + length]
+        length = int.from_bytes(head[:4], "big")
+        yield _Part(head[4:8].decode("latin-1"), offset + 8, length, head[8 : 8 + length])
         offset += 12 + length
 
 
-def _jpeg_segments(descriptor: int) -> Iterator[tuple[int, bytes]]:
-    """(marker, the first bytes) of the segments before the pixels."""
+def _jpeg_segments(descriptor: int) -> Iterator[_Part]:
+    """The segments before the pixels."""
     offset = 2
     for _ in range(_MOST_PARTS):
         os.lseek(descriptor, offset, os.SEEK_SET)
@@ -59,5 +102,6 @@ def _jpeg_segments(descriptor: int) -> Iterator[tuple[int, bytes]]:
         if len(head) < 4 or head[0] != 0xFF or head[1] == 0xDA:
             return
         length = int.from_bytes(head[2:4], "big")
-        yield head[1], head[4 : 2 + length]
+        kind = "COM" if head[1] == 0xFE else f"{head[1]:02X}"
+        yield _Part(kind, offset + 4, max(0, length - 2), head[4 : 2 + length])
         offset += 2 + length

@@ -11,7 +11,17 @@ import numpy as np
 import pillow_heif
 
 from resilver.errors import PhotoError, PhotoUnreadable, PhotoUnsupported
-from resilver.photofile.colour_profile import ProfileError, builtin_profile, to_srgb, try_profile
+from resilver.photofile.boxes import is_monochrome
+from resilver.photofile.colour_profile import (
+    CLIPPED,
+    ProfileError,
+    builtin_profile,
+    leaves_srgb,
+    profile_channels,
+    sampling_step,
+    to_srgb,
+    try_profile,
+)
 from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.reading import Scan, check_size
 from resilver.photofile.vips_runtime import Samples, image_of, samples_of
@@ -23,6 +33,7 @@ _LOSSLESS = -1
 
 def read_heic(path: Path, descriptor: int, max_megapixels: float) -> Scan:
     """Read one photo; see `reading.read_scan`. libheif turns it upright itself."""
+    grey = is_monochrome(descriptor)  # pillow-heif opens grey with alpha as RGB with alpha
     with os.fdopen(os.dup(descriptor), "rb") as file:
         file.seek(0)
         try:
@@ -41,6 +52,8 @@ def read_heic(path: Path, descriptor: int, max_megapixels: float) -> Scan:
         pages: tuple[str, ...] = (f"only the main one of {len(opened)} pictures was opened",)
     else:
         pages = ()
+    if grey and pixels.ndim == 3 and pixels.shape[-1] > 2:
+        pixels = pixels[..., 2:]
     return _to_scan(pixels, depth, info, pages)
 
 
@@ -64,19 +77,25 @@ def _to_scan(samples: Samples, depth: int, info: dict[str, Any], notices: tuple[
     alpha = np.ascontiguousarray(samples[..., channels]) if samples.shape[-1] > channels else None
     colour = samples[..., :channels]
     icc, kept = _profile_of(info, notes), None
-    if channels == 1:
-        colour = np.repeat(colour, 3, axis=-1)
     if icc is not None:
+        if channels == 1 and profile_channels(icc) == 3:  # unlike TIFF, HEIC has grey in RGB spaces
+            colour = np.repeat(colour, 3, axis=-1)
         try:
-            profile = try_profile(icc, 3)
+            profile = try_profile(icc, colour.shape[-1])
         except ProfileError:
             notes.append("the colour profile cannot be used and was left out; sRGB is assumed")
         else:
             kept = profile.icc
             if not profile.is_srgb:
+                step = sampling_step(colour.shape[:2])
+                if channels == 3 and leaves_srgb(colour[::step, ::step], profile.icc):
+                    notes.append(CLIPPED)
                 colour = samples_of(to_srgb(image_of(colour), profile.icc, bits=16))
                 if alpha is not None and alpha.dtype == np.uint8:
                     alpha = alpha.astype(np.uint16) * np.uint16(257)
+    if channels == 1:
+        # One of the three, if it was converted: rounding must not tint a grey photo.
+        colour = np.repeat(colour[..., :1], 3, axis=-1)
     return Scan(
         pixels=np.ascontiguousarray(colour),
         alpha=alpha,
@@ -106,7 +125,8 @@ def encode_heic(samples: Samples, metadata: Metadata, icc: bytes | None, quality
     """A HEIC file.
 
     Args:
-        samples: (H, W, C) with 1, 3 or 4 channels, in the space of `icc`; 16 bits keep 10 of them.
+        samples: (H, W, C), grey or RGB, each also with alpha, in the space of `icc`; 16 bits keep
+            10 of them.
         metadata: as from `Metadata.for_result`.
         icc: the profile to embed, or None for sRGB.
         quality: 1-100; 100 is as near to lossless as HEVC in YCbCr gets.
@@ -115,7 +135,8 @@ def encode_heic(samples: Samples, metadata: Metadata, icc: bytes | None, quality
         ValueError, RuntimeError, OSError: libheif refuses.
     """
     height, width, channels = samples.shape
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels] + (";16" if samples.dtype == np.uint16 else "")
+    kind = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+    mode = kind + (";16" if samples.dtype == np.uint16 else "")
     picture = pillow_heif.from_bytes(mode, (width, height), samples.tobytes())
     out = io.BytesIO()
     picture.save(

@@ -1,4 +1,4 @@
-"""What a file says about a photo, as one value: EXIF, XMP, IPTC and resolution."""
+"""What a file says about a photo, as one value: EXIF, XMP, IPTC, resolution and written notes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,27 @@ from resilver.photofile.exif import bare_exif, check_exif, exif_dpi, freshen_exi
 from resilver.photofile.iptc import iptc_records
 from resilver.photofile.xmp import PacketError, merge_xmp, parse_xmp
 
+# What EXIF says where the resolution is unknown (Exif 3.0, XResolution).
+_UNKNOWN_DPI = (72.0, 72.0)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A text of a PNG or JPEG as it stands there; only a file of the same format can hold it."""
+
+    kind: str  # "tEXt", "zTXt" or "iTXt" of PNG, "COM" of JPEG
+    data: bytes
+
 
 @dataclass(frozen=True)
 class Metadata:
-    """EXIF, XMP and IPTC as the source holds them, and its resolution."""
+    """EXIF, XMP and IPTC as the source holds them, its resolution and its notes."""
 
     exif: bytes | None = None  # a TIFF structure, without the "Exif" marker of JPEG
     xmp: bytes | None = None  # the packet
     iptc: bytes | None = None  # IIM records, which start with 0x1C
     dpi: tuple[float, float] | None = None  # dots per inch (x, y)
+    notes: tuple[Note, ...] = ()
 
     def for_result(
         self, size: tuple[int, int], software: str | None, digital_source_type: str | None
@@ -26,7 +38,7 @@ class Metadata:
 
         Orientation 1, the pixel dimensions of the result, no thumbnail of the old picture, and the
         software and the IPTC digital source type if given. The EXIF block is None only when there
-        is nothing to say.
+        is nothing to say. A note that names another software goes where one is given.
         """
         exif = self.exif
         if exif is not None or software is not None or self.dpi is not None:
@@ -34,7 +46,9 @@ class Metadata:
         xmp = merge_xmp(
             self.xmp, size=size, software=software, digital_source_type=digital_source_type
         )
-        return replace(self, exif=exif, xmp=xmp)
+        named = () if software is None else (b"Software\0",)
+        notes = tuple(note for note in self.notes if not note.data.startswith(named))
+        return replace(self, exif=exif, xmp=xmp, notes=notes)
 
 
 def checked_metadata(
@@ -44,7 +58,12 @@ def checked_metadata(
     iptc: bytes | None,
     dpi: tuple[float, float] | None,
 ) -> tuple[Metadata, tuple[str, ...]]:
-    """Metadata from the blocks of a file; damaged blocks are left out, with a notice for each."""
+    """Metadata from the blocks of a file; damaged blocks are left out, with a notice for each.
+
+    Args:
+        dpi: as the header states it. What EXIF states, other than "unknown", goes before it: many
+            programs write 72 into the header whatever the scan had.
+    """
     notices: list[str] = []
     if exif is not None:
         exif = bare_exif(exif)
@@ -61,6 +80,7 @@ def checked_metadata(
             notices.append("the XMP packet is damaged and was left out")
     if iptc is not None:
         iptc = iptc_records(iptc)
-    if dpi is None and exif is not None:
-        dpi = exif_dpi(exif)
+    stated = None if exif is None else exif_dpi(exif)
+    if stated is not None and (dpi is None or stated != _UNKNOWN_DPI):
+        dpi = stated
     return Metadata(exif, xmp, iptc, dpi), tuple(notices)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyvips
 
 from resilver.errors import PhotoError, PhotoUnsupported
+from resilver.photofile.boxes import is_monochrome
 from resilver.photofile.colour_profile import (
+    CLIPPED,
     ProfileError,
     builtin_profile,
+    leaves_srgb,
     profile_channels,
+    sampling_step,
     to_srgb,
     try_profile,
 )
 from resilver.photofile.formats import animated
-from resilver.photofile.headers import is_animated_png, stated_dpi
+from resilver.photofile.headers import is_animated_png, notes_of, stated_dpi
 from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.reading import Scan, check_size, upright
 from resilver.photofile.tiff_tags import TiffTags, read_tiff_tags
@@ -64,18 +69,36 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         if tags.strange_depth is not None:
             raise _unsupported_depth(path, tags.strange_depth)
     dpi = stated_dpi(descriptor, name)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    try:
+    written = notes_of(descriptor, name)
+    one_channel = name == "avif" and is_monochrome(descriptor)
+
+    def load() -> pyvips.Image:
+        os.lseek(descriptor, 0, os.SEEK_SET)
         source = pyvips.Source.new_from_descriptor(descriptor)
         image = _LOADERS[name](source, access="sequential", fail_on="error")
+        return _one_band(image) if one_channel else image
+
+    try:
+        image = load()
         pages = number_field(image, "n-pages", 1)
         check_size(path, (image.height, image.width), max_megapixels)
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
-        described = _metadata_of(image, tags, dpi)
-        return _decode(path, image, name, described, pages)
+        metadata, notices = _metadata_of(image, tags, dpi)
+        described = replace(metadata, notes=written), notices
+        scan = _decode(path, image, name, described, pages, load)
     except VIPS_ERRORS as error:
         raise unreadable(path, error, name) from error
+    return replace(scan, grey=True) if one_channel else scan
+
+
+def _one_band(image: pyvips.Image) -> pyvips.Image:
+    """A grey AVIF as one band, which libvips opens as three; as it is if its profile is for RGB."""
+    icc = blob_field(image, "icc-profile-data")
+    if image.bands < 3 or (icc is not None and profile_channels(icc) == 3):
+        return image
+    grey = image.extract_band(0)
+    return tagged(grey if image.bands < 4 else grey.bandjoin(image.extract_band(3)))
 
 
 def _decode(
@@ -84,6 +107,7 @@ def _decode(
     name: str,
     described: tuple[Metadata, tuple[str, ...]],
     pages: int,
+    load: Callable[[], pyvips.Image],
 ) -> Scan:
     metadata, notices = described
     notes = list(notices)
@@ -94,6 +118,11 @@ def _decode(
     # libvips turns AVIF upright itself, as its standard asks; the EXIF orientation is only a copy.
     orientation = 1 if name == "avif" else number_field(image, "orientation", 1)
     pixels, alpha = _to_arrays(working.colour, working.alpha)
+    if bands.channels == 3 and working.converted_by is not None:
+        # Decoded anew, since the colours as they were are not held.
+        look = _sampled(_split_bands(path, load(), []).colour)
+        if leaves_srgb(look, working.converted_by):
+            notes.append(CLIPPED)
     return Scan(
         pixels=upright(pixels, orientation),
         alpha=None if alpha is None else upright(alpha, orientation),
@@ -121,7 +150,8 @@ class _Bands:
 class _Working:
     colour: pyvips.Image  # 3 bands, sRGB
     alpha: pyvips.Image | None  # same format
-    profile: bytes | None
+    profile: bytes | None  # to save in
+    converted_by: bytes | None = None  # the profile whose colours these were
 
 
 def _split_bands(path: Path, image: pyvips.Image, notes: list[str]) -> _Bands:
@@ -185,7 +215,9 @@ def _to_working(bands: _Bands, icc: bytes | None, notes: list[str]) -> _Working:
     if bands.channels == 1:
         grey = colour.extract_band(1)  # rounding must not tint a grey photo
         colour = grey.bandjoin([grey, grey])
-    return _Working(colour, _widened(bands.alpha), profile.icc)
+    if bands.channels == 4:
+        notes.append("CMYK: the colours pass through sRGB and come back as a new mixture of inks")
+    return _Working(colour, _widened(bands.alpha), profile.icc, profile.icc)
 
 
 def _widened(alpha: pyvips.Image | None) -> pyvips.Image | None:
@@ -209,6 +241,22 @@ def _to_arrays(colour: pyvips.Image, alpha: pyvips.Image | None) -> tuple[Sample
         pixels[top : top + rows] = strip[..., :3]
         plane[top : top + rows] = strip[..., 3]
     return pixels, plane
+
+
+def _sampled(colour: pyvips.Image) -> Samples:
+    """Some of the pixels, (h, w, C), on a grid.
+
+    Row by row from the top, as a sequential image has to be read; libvips's own subsampling skips
+    from thread to thread.
+    """
+    dtype = np.dtype(np.uint8 if colour.format == "uchar" else np.uint16)
+    step = sampling_step((colour.height, colour.width))
+    region = pyvips.Region.new(colour)
+    rows = [
+        np.frombuffer(region.fetch(0, top, colour.width, 1), dtype).reshape(-1, colour.bands)
+        for top in range(0, colour.height, step)
+    ]
+    return np.stack([row[::step] for row in rows])
 
 
 def _metadata_of(

@@ -98,7 +98,8 @@ def write_whole(path: Path, fill: Callable[[int], None], *, overwrite: bool) -> 
         PhotoNotWritten, PhotoDenied: in words; whatever else `fill` raises passes through. In every
             case, an interrupt included, nothing half-written remains.
     """
-    beside = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
+    # A name of its own: one made from the result's could be too long where that one just fits.
+    beside = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         descriptor = os.open(beside, flags, 0o666)

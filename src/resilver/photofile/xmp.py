@@ -15,6 +15,8 @@ _XMP = "http://ns.adobe.com/xap/1.0/"
 _IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _EXIF = "http://ns.adobe.com/exif/1.0/"
+_CREATOR_TOOL = f"{{{_XMP}}}CreatorTool"
+_SOURCE_TYPE = f"{{{_IPTC_EXT}}}DigitalSourceType"
 _PREFIXES = {
     _X: "x",
     RDF: "rdf",
@@ -86,8 +88,8 @@ def merge_xmp(
         A packet in UTF-8, or None if there is nothing to say.
     """
     wanted = {
-        f"{{{_XMP}}}CreatorTool": software,
-        f"{{{_IPTC_EXT}}}DigitalSourceType": digital_source_type,
+        _CREATOR_TOOL: software,
+        _SOURCE_TYPE: digital_source_type,
     }
     new = {name: value for name, value in wanted.items() if value is not None}
     root: ET.Element | None = None
@@ -100,13 +102,38 @@ def merge_xmp(
     if root is None:
         if not new:
             return None
-        root = ET.Element(f"{{{_X}}}xmpmeta")
-        ET.SubElement(root, f"{{{RDF}}}RDF")
+        root, _ = _empty_packet()
     rdf = _rdf_of(root)
     assert rdf is not None
     _correct(rdf, size)
     _set_properties(rdf, new)
     return _OPEN + _serialise(root, prefixes) + _CLOSE
+
+
+def short_xmp(packet: bytes) -> bytes | None:
+    """A packet with only the properties that `merge_xmp` sets, for a file with little room.
+
+    Args:
+        packet: as from `merge_xmp`, which sets them as attributes of the first description.
+
+    Returns:
+        A packet in UTF-8, or None if there is nothing to say.
+    """
+    rdf = _rdf_of(parse_xmp(packet)[0])
+    first = None if rdf is None else rdf.find(f"{{{RDF}}}Description")
+    said = {} if first is None else first.attrib
+    kept = {name: said[name] for name in (_CREATOR_TOOL, _SOURCE_TYPE) if name in said}
+    if not kept:
+        return None
+    root, rdf = _empty_packet()
+    _set_properties(rdf, kept)
+    return _OPEN + _serialise(root, {}) + _CLOSE
+
+
+def _empty_packet() -> tuple[ET.Element, ET.Element]:
+    """The root of a new packet, and the RDF inside it."""
+    root = ET.Element(f"{{{_X}}}xmpmeta")
+    return root, ET.SubElement(root, f"{{{RDF}}}RDF")
 
 
 def _rdf_of(root: ET.Element) -> ET.Element | None:
