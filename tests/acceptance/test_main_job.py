@@ -27,9 +27,6 @@ def damaged_portrait() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.rint(aged.photo * 255).astype(np.uint8), aged.intact, aged.masks.any(axis=2)
 
 
-@pytest.mark.xfail(
-    reason="the recogniser of this release finds too little (F1 in benchmarks/RESULTS.md)"
-)
 def test_the_sample_portrait_gets_better_where_it_was_damaged(
     damaged_portrait: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:

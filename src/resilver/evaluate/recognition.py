@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from resilver.ageing import KINDS, AgeingRecipe, age
 from resilver.evaluate.suites import SuitePhoto
 from resilver.imaging.measures import Agreement, agreement, balanced_accuracy
-from resilver.models.session import Array, Network
 from resilver.models.store import bundled_model
 from resilver.pipeline import Options
-from resilver.stages.recognition import KIND_MARKS, believed, see
+from resilver.stages.recognition import KIND_MARKS, TOLD, believed, look_for, see
 
 Mask = NDArray[np.bool_]
 
@@ -44,18 +43,16 @@ class Recogniser:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        self._network = _ListeningNetwork(bundled_model("damage").open(threads))
+        self._network = bundled_model("damage").open(threads)
 
     def look(self, pixels: NDArray[np.uint8]) -> Seen:
         """What is seen in (H, W, 3) uint8."""
-        self._network.heard.clear()
-        marks = see(self._network, pixels, Options.tile_px, lambda _share: None)
-        kinds = np.stack([(marks & np.uint8(kind)) != 0 for kind in KIND_MARKS], axis=-1)
-        faded, cast = np.mean([outputs[1][0] for outputs in self._network.heard], axis=0)
+        sight = see(self._network, pixels, Options.tile_px, lambda _share: None)
+        kinds = np.stack([(sight.marks & np.uint8(kind)) != 0 for kind in KIND_MARKS], axis=-1)
+        kept = believed(sight.marks, look_for(pixels, sight))
+        suspected = believed(sight.marks, TOLD)
         return Seen(
-            kinds & believed(marks)[..., None],
-            kinds & believed(marks, told=True)[..., None],
-            (float(faded), float(cast)),
+            kinds & kept[..., None], kinds & suspected[..., None], (sight.faded, sight.cast)
         )
 
 
@@ -165,16 +162,3 @@ def _cut(photo: NDArray[np.float32], side_px: int, rng: np.random.Generator) -> 
     top = int(rng.integers(0, size[1] - side_px + 1))
     left = int(rng.integers(0, size[0] - side_px + 1))
     return np.ascontiguousarray(scaled[top : top + side_px, left : left + side_px])
-
-
-@dataclass(frozen=True)
-class _ListeningNetwork:
-    """A network whose outputs are kept: recognition uses only the maps, and we want all."""
-
-    network: Network
-    heard: list[tuple[Array, ...]] = field(default_factory=list[tuple[Array, ...]])
-
-    def run(self, *inputs: Array) -> tuple[Array, ...]:
-        outputs = self.network.run(*inputs)
-        self.heard.append(outputs)
-        return outputs

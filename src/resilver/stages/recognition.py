@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.tiles import OVERLAP_PX, Area, Pixels, tile_areas, tile_count, to_float
+from resilver.imaging.tone import colour_left
 from resilver.models.session import Network
 from resilver.stages.draft import Mark, Progress
 
@@ -32,14 +33,16 @@ class Look:
     share: float  # ... make up this share of the connected group it belongs to; one at least
 
 
-# What the recogniser is unsure of is damage on a ruined print, and a twig or a letter on a sound
-# one. So where an open look would call much of a photo damaged, it is believed; elsewhere only what
-# a strict look finds. Chosen on photos-varied, people-street and a fifth of the larger
-# photos-clean, aged and as they are.
-STRICT = Look(0.7, 0.98, 0.5)
-OPEN = Look(0.4, 0.9, 0.2)
-TOLD = Look(OPEN.weak, OPEN.certain, 0.0)  # where the person says that the photo is damaged
-EVIDENCE_SHARE = 0.025  # of the photo, from which on the open look is believed
+# What the recogniser is unsure of is damage on an old print, and a twig or a letter on a photo of
+# today. Old prints have faded, or are black and white; a photo in fresh colours is looked at
+# strictly. Chosen on photos-varied, people-street and a fifth of the larger photos-clean, aged and
+# as they are.
+STRICT = Look(0.75, 0.98, 0.5)
+OPEN = Look(STRICT.weak, 0.9, 0.1)
+TOLD = Look(0.6, OPEN.certain, 0.0)  # where the person says that the photo is damaged
+OLD_FADED = 0.12  # a photo is old if it has faded with this probability, ...
+OLD_CAST = 0.25  # ... or has a cast with this one, ...
+OLD_COLOUR_255 = 2.5  # ... or less colour than this beyond its tone, see `colour_left`
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 SMALLEST_SIDE_PX = 192  # a photo is looked at again at half its size while it stays above this
 
@@ -48,46 +51,70 @@ KIND_MARKS = (Mark.SCRATCH, Mark.MISSING, Mark.STAIN, Mark.DUST)  # in the netwo
 _LIKELY_BIT, _SURE_BIT, _CERTAIN_BIT = 32, 64, 128
 
 
-def see(network: Network, pixels: Pixels, tile_px: int, progress: Progress) -> Marks:
-    """Marks (H, W) of a whole photo, seen in detail and, halved again and again, whole.
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A photo as the recogniser sees it, before anything is believed."""
 
-    A stain too wide to be in view at one size is a blot at the next. The marks say how probable
-    they are in their upper bits, for `believed`; `keep` makes them plain `Mark`s.
+    marks: Marks  # (H, W): kinds, and how probable they are in the upper bits, for `believed`
+    faded: float  # probability that the photo has faded, ...
+    cast: float  # ... and that it has a colour cast
+
+
+def see(network: Network, pixels: Pixels, tile_px: int, progress: Progress) -> Sight:
+    """Looks at a whole photo (H, W, 3) in detail and, halved again and again, whole.
+
+    A stain too wide to be in view at one size is a blot at the next.
     """
     height, width = pixels.shape[:2]
-    marks = _see_at_scale(network, pixels, tile_px, lambda share: progress(0.75 * share))
+    marks, conditions = _see_at_scale(
+        network, pixels, tile_px, lambda share: progress(0.75 * share)
+    )
+    judged = [conditions]
     done = 0.75  # each size has a quarter of the pixels of the one before
     while min(pixels.shape[:2]) >= 2 * SMALLEST_SIDE_PX:
         half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
         pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), pixels.dtype)
-        seen = _see_at_scale(network, pixels, tile_px, lambda _share: None)
+        seen, conditions = _see_at_scale(network, pixels, tile_px, lambda _share: None)
+        judged.append(conditions)
         marks |= np.asarray(
             cv2.resize(seen, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8
         )
         done += 0.75 * (1.0 - done)
         progress(done)
     progress(1.0)
-    return marks
+    faded, cast = np.mean(judged, axis=0)
+    return Sight(marks, float(faded), float(cast))
 
 
-def _see_at_scale(network: Network, pixels: Pixels, tile_px: int, progress: Progress) -> Marks:
+def _see_at_scale(
+    network: Network, pixels: Pixels, tile_px: int, progress: Progress
+) -> tuple[Marks, NDArray[np.float64]]:
+    """Marks (H, W) and the mean conditions (2,) at one size."""
     size = (pixels.shape[0], pixels.shape[1])
     marks = np.zeros(size, np.uint8)
     total = tile_count(size, tile_px)
+    conditions = np.zeros(2)
     for index, area in enumerate(tile_areas(size, tile_px)):
         image = np.moveaxis(to_float(pixels[area.slices]), -1, 0)[None]
-        maps, _conditions = network.run(image)
+        maps, judged = network.run(image)
+        conditions += judged[0] / total
         top = (OVERLAP_PX // 2) if area.top else 0
         left = (OVERLAP_PX // 2) if area.left else 0
         inner = Area(area.top + top, area.bottom, area.left + left, area.right)
         marks[inner.slices] = marks_from_maps(maps[0])[top:, left:]
         progress((index + 1) / total)
-    return marks
+    return marks, conditions
+
+
+def look_for(pixels: Pixels, sight: Sight) -> Look:
+    """The look that suits a photo (H, W, 3) that was seen so."""
+    aged = sight.faded >= OLD_FADED or sight.cast >= OLD_CAST
+    return OPEN if aged or colour_left(pixels) < OLD_COLOUR_255 else STRICT
 
 
 def marks_from_maps(maps: NDArray[np.float32]) -> Marks:
     """Probability maps (5, h, w), the last one "any" -> marks (h, w); bits 5 to 7 say how sure."""
-    damaged = maps[4] >= OPEN.weak
+    damaged = maps[4] >= TOLD.weak
     likeliest = maps[:4].argmax(axis=0)
     marks = np.zeros(damaged.shape, np.uint8)
     for index, kind in enumerate(KIND_MARKS):
@@ -98,18 +125,11 @@ def marks_from_maps(maps: NDArray[np.float32]) -> Marks:
     return marks
 
 
-def believed(marks: Marks, *, told: bool = False) -> Mask:
-    """Which of the marks that `see` gave are damage, (H, W): few if the photo looks sound.
-
-    `told`: the photo is known to be damaged.
-    """
-    if told:
-        return _groups(marks, 0xFF, _SURE_BIT, TOLD.share)
-    kept = _groups(marks, 0xFF, _SURE_BIT, OPEN.share)
-    if kept.mean() >= EVIDENCE_SHARE:
-        return kept
-    del kept  # at 100 megapixels every mask counts
-    return _groups(marks, _LIKELY_BIT, _CERTAIN_BIT, STRICT.share)
+def believed(marks: Marks, look: Look) -> Mask:
+    """Which of the marks that `see` gave are damage by one of the looks of this file, (H, W)."""
+    weak = 0xFF if look == TOLD else _LIKELY_BIT
+    certain = _CERTAIN_BIT if look == STRICT else _SURE_BIT
+    return _groups(marks, weak, certain, look.share)
 
 
 def keep(marks: Marks, kept: Mask) -> None:

@@ -16,13 +16,22 @@ from resilver.models.session import Network
 from resilver.models.store import StoredModel
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
 from resilver.stages.fills import Fill
-from resilver.stages.recognition import KIND_MARKS, Marks, Mask, believed, keep, see
+from resilver.stages.recognition import (
+    KIND_MARKS,
+    TOLD,
+    Marks,
+    Mask,
+    believed,
+    keep,
+    look_for,
+    see,
+)
 from resilver.stages.wide_holes import find_depths, show_depths
 
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
 # Share of the photo from which marks that are not believed are worth a word.
-SUSPICION_SHARE = 1e-3
+SUSPICION_SHARE = 0.01
 GROW_PX = 2  # damage is filled this much wider than found: its rim is damaged too
 
 OPAQUE = Mark.SCRATCH | Mark.MISSING | Mark.DUST | Mark.PAINTED  # hide what is under them
@@ -63,13 +72,16 @@ class RepairStage:
 
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         suspected: dict[Mark, float] = {}
+        pixels = draft.photo.pixels
         if self.given is not None and self.given.mode == "replace":
             marks = np.zeros(draft.photo.size, np.uint8)
         else:
-            marks = see(self._recogniser, draft.photo.pixels, self.tile_px, progress)
+            sight = see(self._recogniser, pixels, self.tile_px, progress)
+            marks = sight.marks
             if self.given is None and not self.told:
-                suspected = kind_shares(marks, believed(marks, told=True))
-            keep(marks, believed(marks, told=self.told))
+                suspected = kind_shares(marks, believed(marks, TOLD))
+            look = TOLD if self.told else look_for(pixels, sight)
+            keep(marks, believed(marks, look))
         if self.given is not None:
             add_given(marks, self.given)
         finding = self.finding(marks, suspected)

@@ -1,0 +1,39 @@
+"""Whether a photo is in colour, told from pictures of known making."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from resilver.imaging.tone import colour_left
+from resilver.stages.recognition import OLD_COLOUR_255
+
+
+def toned(red: float, blue: float) -> NDArray[np.uint8]:
+    """A black and white picture (60, 80, 3), its red and blue bent by these exponents."""
+    grey = np.linspace(0, 1, 60 * 80).reshape(60, 80)
+    return np.rint(255 * np.stack((grey**red, grey, grey**blue), axis=-1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("red", "blue"), [(1.0, 1.0), (0.85, 1.3), (1.1, 0.9)])
+@pytest.mark.parametrize("scale", [np.uint8(1), np.uint16(257)])
+def test_a_tone_is_no_colour_and_neither_is_a_stain(
+    red: float, blue: float, scale: np.integer
+) -> None:
+    picture = toned(red, blue) * scale
+    assert colour_left(picture) < 0.8 * OLD_COLOUR_255
+    picture[20:32, :40] = np.array([150, 100, 20]) * int(scale)  # on a tenth of it
+    assert colour_left(picture) < OLD_COLOUR_255
+
+
+@pytest.mark.parametrize("scale", [np.uint8(1), np.uint16(257)])
+def test_colours_that_brightness_does_not_explain_are_colour(scale: np.integer) -> None:
+    rows, columns = np.mgrid[:60, :80]
+    picture = np.stack((rows * 4, columns * 3, 255 - rows * 4), axis=-1).astype(np.uint8)
+    assert colour_left(picture * scale) > 10.0
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_flat_picture_has_none(level: int) -> None:
+    assert colour_left(np.full((1, 300, 3), level, np.uint8)) == pytest.approx(0.0, abs=1e-3)
