@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from resilver.stages.draft import Mark
 from resilver.stages.recognition import (
+    EVIDENCE_SHARE,
     OLD_CAST,
     OLD_FADED,
     OPEN,
@@ -17,8 +18,9 @@ from resilver.stages.recognition import (
     Marks,
     Sight,
     believed,
+    found_in,
+    is_old,
     keep,
-    look_for,
     marks_from_maps,
 )
 
@@ -70,18 +72,32 @@ def toned(size: tuple[int, int] = (60, 80)) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize(
-    ("pixels", "faded", "cast", "look"),
+    ("pixels", "faded", "cast", "old"),
     [
-        (colourful(), 0.0, 0.0, STRICT),
-        (colourful(), OLD_FADED, 0.0, OPEN),
-        (colourful(), 0.0, OLD_CAST, OPEN),
-        (toned(), 0.0, 0.0, OPEN),
+        (colourful(), 0.0, 0.0, False),
+        (colourful(), OLD_FADED, 0.0, True),
+        (colourful(), 0.0, OLD_CAST, True),
+        (toned(), 0.0, 0.0, True),
     ],
 )
-def test_old_prints_are_looked_at_openly_and_photos_in_fresh_colours_strictly(
-    pixels: NDArray[np.uint8], faded: float, cast: float, look: Look
+@pytest.mark.parametrize("much", [0.9, 1.1])
+def test_the_open_look_is_for_old_prints_with_much_damage(
+    pixels: NDArray[np.uint8], faded: float, cast: float, old: bool, much: float
 ) -> None:
-    assert look_for(pixels, Sight(np.zeros((60, 80), np.uint8), faded, cast)) == look
+    line = maps_with((OPEN.weak + OPEN.certain) / 2, np.s_[5:6, 2:32], 0)
+    line[:, 5, 2:32] = (OPEN.certain + STRICT.certain) / 2
+    marks = np.zeros((20, round(30 / (much * EVIDENCE_SHARE) / 20)), np.uint8)
+    marks[:, :40] = marks_from_maps(line)[:20]
+    sight = Sight(marks, faded, cast)
+    assert is_old(pixels, sight) == old
+    assert np.count_nonzero(found_in(pixels, sight)) == (30 if old and much > 1 else 0)
+
+
+def test_what_is_beyond_doubt_is_found_on_every_photo() -> None:
+    marks = np.zeros((200, 200), np.uint8)
+    marks[:40, :40] = marks_from_maps(maps_with(1.0, np.s_[5:6, 2:32], 0))
+    for pixels in (colourful(), toned()):
+        assert np.count_nonzero(found_in(pixels, Sight(marks, 0.0, 0.0))) == 30
 
 
 @pytest.mark.parametrize("look", [STRICT, OPEN, TOLD])

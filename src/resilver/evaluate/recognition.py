@@ -14,7 +14,7 @@ from resilver.evaluate.suites import SuitePhoto
 from resilver.imaging.measures import Agreement, agreement, balanced_accuracy
 from resilver.models.store import bundled_model
 from resilver.pipeline import Options
-from resilver.stages.recognition import KIND_MARKS, TOLD, believed, look_for, see
+from resilver.stages.recognition import KIND_MARKS, TOLD, believed, found_in, see
 
 Mask = NDArray[np.bool_]
 
@@ -49,7 +49,7 @@ class Recogniser:
         """What is seen in (H, W, 3) uint8."""
         sight = see(self._network, pixels, Options.tile_px, lambda _share: None)
         kinds = np.stack([(sight.marks & np.uint8(kind)) != 0 for kind in KIND_MARKS], axis=-1)
-        kept = believed(sight.marks, look_for(pixels, sight))
+        kept = found_in(pixels, sight)
         suspected = believed(sight.marks, TOLD)
         return Seen(
             kinds & kept[..., None], kinds & suspected[..., None], (sight.faded, sight.cast)

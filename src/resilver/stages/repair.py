@@ -22,8 +22,8 @@ from resilver.stages.recognition import (
     Marks,
     Mask,
     believed,
+    found_in,
     keep,
-    look_for,
     see,
 )
 from resilver.stages.wide_holes import find_depths, show_depths
@@ -80,8 +80,7 @@ class RepairStage:
             marks = sight.marks
             if self.given is None and not self.told:
                 suspected = kind_shares(marks, believed(marks, TOLD))
-            look = TOLD if self.told else look_for(pixels, sight)
-            keep(marks, believed(marks, look))
+            keep(marks, believed(marks, TOLD) if self.told else found_in(pixels, sight))
         if self.given is not None:
             add_given(marks, self.given)
         finding = self.finding(marks, suspected)
