@@ -39,11 +39,13 @@ def main() -> None:
     mask = np.where(aged.masks.any(axis=2), 255, 0).astype(np.uint8)
     Photo.from_array(mask).save(folder / "portrait_mask.png", overwrite=True)
 
+    by_hand = Options(mask=mask, mask_mode="replace")
+
     console = Console()
     written = [folder / "portrait.png", folder / "portrait_mask.png"]
     for name, how, options in (
         ("portrait", "by itself", Options()),
-        ("portrait_by_mask", "with the damage marked by hand", Options(mask=mask)),
+        ("portrait_by_mask", "with the damage marked by hand", by_hand),
     ):
         console.rule(f"restored {how}")
         after, report = restore(folder / "portrait.png", options)
