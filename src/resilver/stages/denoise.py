@@ -22,7 +22,7 @@ from resilver.stages.draft import Draft, Finding, Measurement, Progress
 # The good photos of eval/clean, on which this was set, measure up to 6, part of it fine texture:
 # taking that off would harm them, so the stage waits for plainly more. A person may ask for less.
 THRESHOLD_255 = 6.5
-SAMPLE_PX = 128
+SAMPLE_PX = 256  # at 128 a photo of leaves showed no flat part and passed for noisy
 BLOCK_PX = 16
 DARKEST, BRIGHTEST = 0.06, 0.94  # mean brightness of blocks that can show their noise
 SAMPLES_PER_SIDE = 3
