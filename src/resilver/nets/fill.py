@@ -8,7 +8,9 @@ the coarsest make each pixel see more than 256 px around it.
 
 Damage comes in two sorts. A *hole* hides everything: the caller has replaced its pixels by the
 first guess before the network sees them. A *veil* (a stain) lets the photo shine through: its
-pixels are shown, to be cleared rather than invented.
+pixels are shown, to be cleared rather than invented. A veil of colour C and opacity a over a photo
+J shows I = (1 - a) J + a C, so J = I + a / (1 - a) (I - C): what clears it is a gain as much as a
+change, and the network gives both.
 """
 
 from __future__ import annotations
@@ -29,13 +31,14 @@ class FillConfig:
     unet: UNetConfig = field(
         default_factory=lambda: UNetConfig(
             in_channels=8,
-            out_channels=3,
+            out_channels=6,  # change, gain
             widths=(48, 96, 128, 160, 160),
             blocks=(1, 2, 2, 1),
             in_colours=(0, 3),
             centre=(0.5,) * 6 + (0.0, 0.0),
             level_gain=(4.0,) * 6 + (1.0, 1.0),
             detail_gain=(16.0,) * 6 + (1.0, 1.0),
+            out_colours=(0, 3),
         )
     )
     guess_levels: int = 6  # pull-push reaches 2^levels pixels into a hole
@@ -60,8 +63,8 @@ class FillNet(nn.Module):
         hole, veil = marks[:, 0:1], marks[:, 1:2]
         damaged = torch.maximum(hole, veil)
         guess = pull_push(image, 1.0 - damaged, self.config.guess_levels)
-        change = self.unet(torch.cat((image, guess, hole, veil), dim=1))
-        restored = image + change * damaged
+        change, gain = self.unet(torch.cat((image, guess, hole, veil), dim=1)).chunk(2, dim=1)
+        restored = image + (change + gain * (image - 0.5)) * damaged
         return restored[..., :height, :width]
 
 

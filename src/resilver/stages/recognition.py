@@ -59,43 +59,48 @@ class Sight:
 
     marks: Marks  # (H, W): kinds, and how probable they are in the upper bits, for `believed`
     faded: float  # probability that the photo has faded, ...
-    cast: float  # ... and that it has a colour cast
+    cast: float  # ... that it has a colour cast, ...
+    present: tuple[float, ...]  # ... and that it has any damage of each of `KIND_MARKS`
 
 
 def see(network: Network, pixels: Pixels, tile_px: int, progress: Progress) -> Sight:
     """Looks at a whole photo (H, W, 3) in detail and, halved again and again, whole.
 
-    A stain too wide to be in view at one size is a blot at the next.
+    A stain too wide to be in view at one size is a blot at the next. Whether there is any damage of
+    a kind is judged where the photo is seen whole.
     """
     height, width = pixels.shape[:2]
     marks, conditions = _see_at_scale(
         network, pixels, tile_px, lambda share: progress(0.75 * share)
     )
     judged = [conditions]
+    whole = [tile_count((height, width), tile_px) == 1]
     done = 0.75  # each size has a quarter of the pixels of the one before
-    while min(pixels.shape[:2]) >= 2 * SMALLEST_SIDE_PX:
-        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+    while min(pixels.shape[:2]) >= 2 * SMALLEST_SIDE_PX or not whole[-1]:
+        half = (max(pixels.shape[1] // 2, 1), max(pixels.shape[0] // 2, 1))
         pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), pixels.dtype)
         seen, conditions = _see_at_scale(network, pixels, tile_px, lambda _share: None)
         judged.append(conditions)
+        whole.append(tile_count((pixels.shape[0], pixels.shape[1]), tile_px) == 1)
         marks |= np.asarray(
             cv2.resize(seen, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8
         )
         done += 0.75 * (1.0 - done)
         progress(done)
     progress(1.0)
-    faded, cast = np.mean(judged, axis=0)
-    return Sight(marks, float(faded), float(cast))
+    faded, cast = np.mean(judged, axis=0)[:2]
+    present = np.max([found[2:] for found, one in zip(judged, whole, strict=True) if one], axis=0)
+    return Sight(marks, float(faded), float(cast), tuple(float(kind) for kind in present))
 
 
 def _see_at_scale(
     network: Network, pixels: Pixels, tile_px: int, progress: Progress
 ) -> tuple[Marks, NDArray[np.float64]]:
-    """Marks (H, W) and the mean conditions (2,) at one size."""
+    """Marks (H, W) and the mean conditions (6,) at one size."""
     size = (pixels.shape[0], pixels.shape[1])
     marks = np.zeros(size, np.uint8)
     total = tile_count(size, tile_px)
-    conditions = np.zeros(2)
+    conditions = np.zeros(2 + len(KIND_MARKS))
     for index, area in enumerate(tile_areas(size, tile_px)):
         image = np.moveaxis(to_float(pixels[area.slices]), -1, 0)[None]
         maps, judged = network.run(image)

@@ -38,7 +38,7 @@ class AgedCrop:
 
 @dataclass(frozen=True)
 class AgedStream:
-    """An endless stream of aged prints of `PRINT_PX` a side.
+    """An endless stream of square aged prints.
 
     Sources whose name contains "overlays" are alpha masks of real film damage (tar or folder with a
     sub-folder per kind, see `ageing.OVERLAY_KINDS`); all others are photos.
@@ -48,6 +48,7 @@ class AgedStream:
     seed: int
     untouched_share: float = 0.0  # prints given exactly as they are: nothing to find
     recipe: AgeingRecipe = field(default_factory=lambda: AgeingRecipe(size=SIZES))
+    print_px: int = PRINT_PX
     held_back: int = 36  # prints, so that a batch does not come from one photo
 
     def __iter__(self) -> Iterator[AgedCrop]:
@@ -58,7 +59,9 @@ class AgedStream:
         photos = find_shards(pictures)
         overlays = _OverlayPool(find_shards(boards) if boards else [], self.seed + 1)
         rng = np.random.default_rng(self.seed)
-        for clean in CropStream(photos, PRINT_PX, self.seed, smallest_scale=0.3, crops_per_photo=4):
+        for clean in CropStream(
+            photos, self.print_px, self.seed, smallest_scale=0.3, crops_per_photo=4
+        ):
             if rng.random() < self.untouched_share:
                 nothing = np.zeros((*clean.shape[:2], len(KINDS)), np.uint8)
                 aged = Aged(clean, clean, clean, nothing, faded=False, cast=False)
