@@ -6,10 +6,11 @@ first guess, which the network is given and corrects; Gortler et al., "The Lumig
 pull-push, a second guess that is smooth over the whole hole. Five scales and four convolutions at
 the coarsest make each pixel see more than 256 px around it.
 
-Damage comes in two sorts. A *hole* hides everything: the caller has replaced its pixels by the
-first guess before the network sees them. A *veil* (a stain) lets the photo shine through: its
-pixels are shown, to be cleared rather than invented. A veil of colour C and opacity a over a photo
-J shows I = (1 - a) J + a C, so J = I + a / (1 - a) (I - C): what clears it is a gain as much as a
+Damage comes in two sorts. A *hole* hides everything, a *veil* (a stain) lets the photo shine
+through. The caller has put a first guess in the place of both before the network sees them
+(`resilver.imaging.veils.first_guess`): diffusion from outside, and the veil cleared by the local
+line that fits along its border. A veil of colour C and opacity a over a photo J shows
+I = (1 - a) J + a C, so J = I + a / (1 - a) (I - C): what corrects the guess is a gain as much as a
 change, and the network gives both.
 """
 
@@ -47,8 +48,8 @@ class FillConfig:
 class FillNet(nn.Module):
     """(image (N, 3, H, W), marks (N, 2, H, W)) -> restored RGB (N, 3, H, W), all in [0, 1].
 
-    marks[:, 0] is the hole, marks[:, 1] the veil, 1 = damaged; under the hole the image holds a
-    first guess. Outside of both the output is a copy of the image.
+    marks[:, 0] is the hole, marks[:, 1] the veil, 1 = damaged; under both the image holds a first
+    guess. Outside of both the output is a copy of the image.
     """
 
     def __init__(self, config: FillConfig | None = None) -> None:

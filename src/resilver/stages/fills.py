@@ -14,6 +14,7 @@ from resilver.errors import OptionError
 from resilver.imaging.classical import fill_biharmonic, fill_navier_stokes, fill_telea
 from resilver.imaging.patchmatch import fill_patchmatch
 from resilver.imaging.tiles import Tile
+from resilver.imaging.veils import first_guess
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel, bundled_model
@@ -53,7 +54,7 @@ class LearnedFill:
 
     def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
         marks = np.stack((hole, veil)).astype(np.float32)[None]
-        guess = fill_telea(tile, hole > 0)
+        guess = first_guess(tile, hole > 0, veil > 0)
         (filled,) = self._network.run(np.moveaxis(guess, -1, 0)[None], marks)
         return np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
 

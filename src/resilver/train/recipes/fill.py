@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resilver.ageing import KINDS, AgeingRecipe
-from resilver.imaging.classical import fill_telea
+from resilver.imaging.veils import first_guess
 from resilver.nets.fill import FillConfig, FillNet
 from resilver.train.aged import SIZES, AgedCrop, AgedStream
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
@@ -68,7 +68,7 @@ class FillRecipe:
             if int(hole.sum()) + int(veil.sum()) < 30:
                 continue
             yield {
-                "image": channels_first(fill_telea(crop.photo, hole > 0)),
+                "image": channels_first(first_guess(crop.photo, hole > 0, veil > 0)),
                 "marks": np.stack((hole, veil)).astype(np.float32),
                 "target": channels_first(crop.intact),
             }
@@ -94,16 +94,16 @@ class FillRecipe:
 def draw_marks(crop: AgedCrop, rng: np.random.Generator) -> tuple[Mask, Mask]:
     """The hole and veil (H, W) in {0, 1} under which one crop is shown.
 
-    True masks, grown by a few pixels as a recogniser's are. Mostly all of it is a veil: how much it
-    hides the network sees better than a recogniser could tell it; now and then stains alone, or
-    nothing. Brush strokes over sound pixels are added, as a person paints them.
+    True masks, grown by a few pixels as a recogniser's are. Mostly stains are veils and all else is
+    a hole; now and then all is the one or the other, as a recogniser mistakes them. Brush strokes
+    over sound pixels are added, as a person paints them.
     """
     stain = crop.masks[..., _STAIN] > 0
     damaged = crop.masks.max(axis=2) > 0
     shown = rng.random()
-    if shown < 0.6:
+    if shown < 0.15:
         veil, hole = damaged, np.zeros_like(damaged)
-    elif shown < 0.8:
+    elif shown < 0.75:
         veil, hole = stain, np.delete(crop.masks, _STAIN, axis=2).max(axis=2) > 0
     else:
         veil, hole = np.zeros_like(damaged), damaged
