@@ -82,7 +82,8 @@ def clear_veil(image: Picture, guess: Picture, veil: Mask, damaged: Mask) -> Pic
 def _local(values: Picture) -> Picture:
     """Sum of (H, W) values near each pixel, with a little of those farther away and of all."""
     near, far = (_twice_blurred(values, side_px) for side_px in (NEAR_PX, FAR_PX))
-    return near + _FAR_WEIGHT * far + np.float32(_WHOLE_WEIGHT * values.mean())
+    whole = np.float32(_WHOLE_WEIGHT * float(values.mean()))
+    return (near + np.float32(_FAR_WEIGHT) * far + whole).astype(np.float32, copy=False)
 
 
 def _twice_blurred(values: Picture, side_px: int) -> Picture:

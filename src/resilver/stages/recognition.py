@@ -46,7 +46,10 @@ OLD_CAST = 0.25  # ... or has a cast with this one, ...
 OLD_COLOUR_255 = 2.5  # ... or less colour than this beyond its tone, see `colour_left`
 EVIDENCE_SHARE = 0.025  # of the photo, from which on the open look is believed
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
-SMALLEST_SIDE_PX = 192  # a photo is looked at again at half its size while it stays above this
+SMALLEST_SIDE_PX = 384  # a photo is looked at again at half its size while it stays above this
+# A larger photo (in pixels) is looked at from half its size on: marks of a print are many pixels
+# wide in such a scan, and the look at full size would take three quarters of the time.
+FINEST_PX = 8_000_000
 
 KIND_MARKS = (Mark.SCRATCH, Mark.MISSING, Mark.STAIN, Mark.DUST)  # in the network's order
 # Beside the kind, how probable: only between `see` and `keep`.
@@ -69,28 +72,42 @@ def see(network: Network, pixels: Pixels, tile_px: int, progress: Progress) -> S
     A stain too wide to be in view at one size is a blot at the next. Whether there is any damage of
     a kind is judged where the photo is seen whole.
     """
-    height, width = pixels.shape[:2]
-    marks, conditions = _see_at_scale(
-        network, pixels, tile_px, lambda share: progress(0.75 * share)
-    )
-    judged = [conditions]
-    whole = [tile_count((height, width), tile_px) == 1]
-    done = 0.75  # each size has a quarter of the pixels of the one before
-    while min(pixels.shape[:2]) >= 2 * SMALLEST_SIDE_PX or not whole[-1]:
-        half = (max(pixels.shape[1] // 2, 1), max(pixels.shape[0] // 2, 1))
-        pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), pixels.dtype)
-        seen, conditions = _see_at_scale(network, pixels, tile_px, lambda _share: None)
-        judged.append(conditions)
-        whole.append(tile_count((pixels.shape[0], pixels.shape[1]), tile_px) == 1)
-        marks |= np.asarray(
-            cv2.resize(seen, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8
+    size = (pixels.shape[0], pixels.shape[1])
+    marks = np.zeros(size, np.uint8)
+    judged: list[NDArray[np.float64]] = []
+    present = np.zeros(len(KIND_MARKS))
+    done = 0.0
+    if size[0] * size[1] > FINEST_PX:
+        pixels = _halved(pixels)
+    while True:
+        share = 0.75 * (1.0 - done)  # each size has a quarter of the pixels of the one before
+        before = done
+        seen, conditions = _see_at_scale(
+            network,
+            pixels,
+            tile_px,
+            lambda part, before=before, share=share: progress(before + share * part),
         )
-        done += 0.75 * (1.0 - done)
-        progress(done)
+        done += share
+        if seen.shape != size:
+            across = cv2.resize(seen, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+            seen = np.asarray(across, np.uint8)
+        marks |= seen
+        judged.append(conditions)
+        whole = tile_count((pixels.shape[0], pixels.shape[1]), tile_px) == 1
+        if whole:
+            present = np.maximum(present, conditions[2:])
+            if min(pixels.shape[:2]) < 2 * SMALLEST_SIDE_PX:
+                break
+        pixels = _halved(pixels)
     progress(1.0)
     faded, cast = np.mean(judged, axis=0)[:2]
-    present = np.max([found[2:] for found, one in zip(judged, whole, strict=True) if one], axis=0)
     return Sight(marks, float(faded), float(cast), tuple(float(kind) for kind in present))
+
+
+def _halved(pixels: Pixels) -> Pixels:
+    size = (max(pixels.shape[1] // 2, 1), max(pixels.shape[0] // 2, 1))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), pixels.dtype)
 
 
 def _see_at_scale(
