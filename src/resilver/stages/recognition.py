@@ -46,7 +46,7 @@ OLD_CAST = 0.25  # ... or has a cast with this one, ...
 OLD_COLOUR_255 = 2.5  # ... or less colour than this beyond its tone, see `colour_left`
 EVIDENCE_SHARE = 0.025  # of the photo, from which on the open look is believed
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
-SMALLEST_SIDE_PX = 384  # a photo is looked at again at half its size while it stays above this
+SMALLEST_SIDE_PX = 192  # a photo is looked at again at half its size while it stays above this
 # A larger photo (in pixels) is looked at from half its size on: marks of a print are many pixels
 # wide in such a scan, and the look at full size would take three quarters of the time.
 FINEST_PX = 8_000_000
@@ -62,47 +62,35 @@ class Sight:
 
     marks: Marks  # (H, W): kinds, and how probable they are in the upper bits, for `believed`
     faded: float  # probability that the photo has faded, ...
-    cast: float  # ... that it has a colour cast, ...
-    present: tuple[float, ...]  # ... and that it has any damage of each of `KIND_MARKS`
+    cast: float  # ... and that it has a colour cast
 
 
 def see(network: Network, pixels: Pixels, tile_px: int, progress: Progress) -> Sight:
     """Looks at a whole photo (H, W, 3) in detail and, halved again and again, whole.
 
-    A stain too wide to be in view at one size is a blot at the next. Whether there is any damage of
-    a kind is judged where the photo is seen whole.
+    A stain too wide to be in view at one size is a blot at the next.
     """
     size = (pixels.shape[0], pixels.shape[1])
     marks = np.zeros(size, np.uint8)
     judged: list[NDArray[np.float64]] = []
-    present = np.zeros(len(KIND_MARKS))
     done = 0.0
     if size[0] * size[1] > FINEST_PX:
         pixels = _halved(pixels)
     while True:
         share = 0.75 * (1.0 - done)  # each size has a quarter of the pixels of the one before
-        before = done
-        seen, conditions = _see_at_scale(
-            network,
-            pixels,
-            tile_px,
-            lambda part, before=before, share=share: progress(before + share * part),
-        )
+        seen, conditions = _see_at_scale(network, pixels, tile_px, _part(progress, done, share))
         done += share
         if seen.shape != size:
-            across = cv2.resize(seen, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
-            seen = np.asarray(across, np.uint8)
+            enlarged = cv2.resize(seen, (size[1], size[0]), interpolation=cv2.INTER_NEAREST)
+            seen = np.asarray(enlarged, np.uint8)
         marks |= seen
         judged.append(conditions)
-        whole = tile_count((pixels.shape[0], pixels.shape[1]), tile_px) == 1
-        if whole:
-            present = np.maximum(present, conditions[2:])
-            if min(pixels.shape[:2]) < 2 * SMALLEST_SIDE_PX:
-                break
+        if min(pixels.shape[:2]) < 2 * SMALLEST_SIDE_PX:
+            break
         pixels = _halved(pixels)
     progress(1.0)
-    faded, cast = np.mean(judged, axis=0)[:2]
-    return Sight(marks, float(faded), float(cast), tuple(float(kind) for kind in present))
+    faded, cast = np.mean(judged, axis=0)
+    return Sight(marks, float(faded), float(cast))
 
 
 def _halved(pixels: Pixels) -> Pixels:
@@ -110,14 +98,18 @@ def _halved(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), pixels.dtype)
 
 
+def _part(progress: Progress, start: float, share: float) -> Progress:
+    return lambda done: progress(start + share * done)
+
+
 def _see_at_scale(
     network: Network, pixels: Pixels, tile_px: int, progress: Progress
 ) -> tuple[Marks, NDArray[np.float64]]:
-    """Marks (H, W) and the mean conditions (6,) at one size."""
+    """Marks (H, W) and the mean conditions (2,) at one size."""
     size = (pixels.shape[0], pixels.shape[1])
     marks = np.zeros(size, np.uint8)
     total = tile_count(size, tile_px)
-    conditions = np.zeros(2 + len(KIND_MARKS))
+    conditions = np.zeros(2)
     for index, area in enumerate(tile_areas(size, tile_px)):
         image = np.moveaxis(to_float(pixels[area.slices]), -1, 0)[None]
         maps, judged = network.run(image)

@@ -57,7 +57,7 @@ def export(
             if values.ndim > 1:
                 values.copy_(values.half().float())
     partial = path.with_suffix(".partial.onnx")
-    model = with_fp16_weights(to_onnx(recipe, network))
+    model = with_short_names(with_fp16_weights(to_onnx(recipe, network)))
     onnx.checker.check_model(model)
     partial.write_bytes(model.SerializeToString())
     try:
@@ -127,6 +127,24 @@ def with_fp16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+    return model
+
+
+def with_short_names(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph whose inner values are numbered: their long names are most of its own size.
+
+    Weights keep their names, by which `load_onnx_weights` finds them.
+    """
+    graph = model.graph
+    kept = {value.name for value in (*graph.input, *graph.output, *graph.initializer)}
+    short: dict[str, str] = {}
+    for node in graph.node:
+        node.ClearField("name")
+        for values in (node.input, node.output):
+            for index, name in enumerate(values):
+                if name and name not in kept:
+                    values[index] = short.setdefault(name, f"v{len(short)}")
+    del graph.value_info[:]
     return model
 
 

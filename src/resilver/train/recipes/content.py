@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resilver.errors import OptionError
-from resilver.nets.damage import DamageConfig, DamageNet, told
+from resilver.nets.damage import DamageConfig, DamageNet
 from resilver.train.photos import CropStream, find_shards, part_overlays, shuffled
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.squeezenet import SqueezeNet, aligned_input
@@ -57,7 +57,7 @@ class Imitator(DamageNet):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         if not self.training:
             return super().forward(image)
-        features = self.unet.encode_scales(told(self.views(image)[-1], None))[-SCALES:]
+        features = self.unet.encode_scales(self.views(image))[-SCALES:]
         return tuple(match(x) for match, x in zip(self.match, features, strict=True))
 
 
