@@ -184,7 +184,8 @@ def test_odd_pictures_make_a_page_too(report: Report, shape: tuple[int, int]) ->
 
 def test_a_photo_left_alone_is_said_to_be(report: Report) -> None:
     still = tuple(
-        replace(r, strength=0.0, finding=replace(r.finding, act=False)) for r in report.stages
+        replace(r, strength=0.0, changed_share=0.0, finding=replace(r.finding, act=False))
+        for r in report.stages
     )
     page = to_html(replace(report, stages=still, invented_share=0.0, changed_share=0.0))
     assert "Nothing was found that needed mending" in page
