@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torch.utils.tensorboard import SummaryWriter
 
 from resilver.errors import RecipeError
-from resilver.train.optimise import Optimiser
+from resilver.train.optimise import GENTLE, Optimiser
 from resilver.train.recipe import Batch, Recipe, Sample
 
 
@@ -115,7 +115,7 @@ def fit(
         network,
         recipe.info.learning_rate,
         trained=recipe.info.trained,
-        trained_factor=1.0 if initial is None else recipe.info.trained_rate,
+        trained_factor=1.0 if initial is None else GENTLE,
     )
     state_path = config.out / "state.pt"
     step, elapsed = 0, 0.0

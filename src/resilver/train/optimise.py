@@ -15,6 +15,9 @@ from torch import nn
 
 # AdamW's share of the learning rate: the stem and the head see raw data and spike at the full one.
 _REST = 0.25
+# Parts that come trained: at the full rate Muon had unlearned them after a few hundred steps (the
+# recogniser was then no better than from fresh weights).
+GENTLE = 0.1
 
 
 class OptimiserState(TypedDict):
@@ -38,13 +41,9 @@ class Optimiser:
         learning_rate: float,
         *,
         trained: tuple[str, ...] = (),
-        trained_factor: float = 1.0,
+        trained_factor: float = GENTLE,
     ) -> None:
-        """Groups the weights; those whose names begin with one of `trained` move more slowly.
-
-        At the full rate Muon had unlearned what came trained after a few hundred steps (the
-        recogniser was then no better than from fresh weights).
-        """
+        """Groups the weights; those whose names begin with one of `trained` move more slowly."""
         self._rate = learning_rate
         self._hidden: list[tuple[nn.Parameter, nn.Parameter]] = []  # (weight, its view)
         matrices: list[list[nn.Parameter]] = [[], []]  # the rest, then the trained parts

@@ -26,10 +26,9 @@ class RecipeInfo:
     batch: int  # samples a step
     learning_rate: float  # peak of the cosine
     limits: str  # where it disappoints, for the card
-    # Names of weights begin with these where another recipe trains them first: `trained_rate` of
-    # the rate when the run starts from its weights.
+    # Names of weights begin with these where another recipe trains them first: a tenth of the rate
+    # when the run starts from its weights.
     trained: tuple[str, ...] = ()
-    trained_rate: float = 0.1
 
 
 class Recipe(Protocol):

@@ -31,7 +31,7 @@ INFO = RecipeInfo(
     name="denoise",
     summary="Blind removal of grain and sensor noise, learned from noisy pairs.",
     reference="Lehtinen et al. 2018 (Noise2Noise); U-Net after Zhang et al. 2021 (DRUNet)",
-    batch=24,
+    batch=16,
     learning_rate=4e-3,
     limits=(
         "Fine texture of the size of the grain is lost with it; grain coarser than 1.5 px stays."
