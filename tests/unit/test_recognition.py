@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage import data
 
+from resilver.ageing import AgeingRecipe, age
+from resilver.models.store import bundled_model
+from resilver.stages import recognition
 from resilver.stages.draft import Mark
 from resilver.stages.recognition import (
     EVIDENCE_SHARE,
@@ -117,3 +122,24 @@ def test_looks_share_what_the_marks_can_tell_apart() -> None:
     assert OPEN.weak == STRICT.weak
     assert OPEN.certain == TOLD.certain
     assert TOLD.weak <= OPEN.weak <= OPEN.certain <= STRICT.certain
+
+
+def test_a_large_scan_is_looked_at_from_half_its_size_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the half is seen, at the scan's own size; progress only rises."""
+    pixels = age(data.astronaut(), 12, AgeingRecipe.demo()).photo
+    scan = np.rint(pixels[:400, :500] * 255).astype(np.uint8)
+    half = np.asarray(cv2.resize(scan, (250, 200), interpolation=cv2.INTER_AREA), np.uint8)
+    network = bundled_model("damage").open(1)
+    expected = recognition.see(network, half, 768, lambda _share: None)
+    assert expected.marks.any()
+    monkeypatch.setattr(recognition, "FINEST_PX", scan.shape[0] * scan.shape[1] - 1)
+    shares: list[float] = []
+    seen = recognition.see(network, scan, 768, shares.append)
+    np.testing.assert_array_equal(seen.marks[::2, ::2], expected.marks)
+    np.testing.assert_array_equal(seen.marks[1::2, 1::2], expected.marks)
+    assert (seen.faded, seen.cast) == (expected.faded, expected.cast)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    monkeypatch.setattr(recognition, "FINEST_PX", scan.shape[0] * scan.shape[1])
+    closer = recognition.see(network, scan, 768, lambda _share: None)
+    assert (closer.marks != seen.marks).any()

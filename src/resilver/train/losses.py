@@ -30,8 +30,3 @@ def balanced_cross_entropy(logits: Tensor, truth: Tensor, most: float = 4.0) -> 
     share = truth.mean(dim=(0, 2, 3), keepdim=True)
     weight = ((1.0 - share) / share.clamp_min(1e-4)).clamp(1.0, most)
     return F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight)
-
-
-def masked_mean(error: Tensor, mask: Tensor) -> Tensor:
-    """Mean of (N, C, H, W) errors over the pixels of a (N, 1, H, W) mask."""
-    return (error * mask).sum() / (mask.sum() * error.shape[1]).clamp_min(1.0)

@@ -28,8 +28,8 @@ _STAIN = KINDS.index("stain")
 # look through. Stains are most of what is damaged, and where most is to be won.
 SEE_THROUGH = (1.0, 1.8)
 KIND_WEIGHTS = (0.7, 0.4, 0.9, 0.6)
-PRINT_PX = 192
-FLOOR_DB = 38.0
+PRINT_PX = 192  # wide stains have room for their border
+FLOOR_DB = 38.0  # errors below this are not worth learning from
 
 INFO = RecipeInfo(
     name="fill",
@@ -79,8 +79,7 @@ class FillRecipe:
         squared = (filled - batch["target"]).square() * damaged
         covered = 3.0 * damaged.sum(dim=(1, 2, 3)).clamp_min(1.0)
         # Of every print the logarithm: halving the error counts the same under a faint stain and
-        # under a hole in a face. It is what PSNR counts (Chen et al. 2021, HINet); below
-        # FLOOR_DB there is nothing left to see.
+        # under a hole in a face. It is what PSNR counts (Chen et al. 2021, HINet).
         mean = squared.sum(dim=(1, 2, 3)) / covered
         loss = torch.log10(mean + 10 ** (-FLOOR_DB / 10)).mean()
         return loss, {"psnr": float(-10 * torch.log10(mean.detach().clamp_min(1e-8)).mean())}
