@@ -62,16 +62,22 @@ def clear_veil(image: Picture, guess: Picture, veil: Mask, damaged: Mask) -> Pic
     border = (veil & (depth_px <= REACH_PX)).astype(np.float32)
     if not border.any():
         return guess
-    seen, true = image * border[..., None], guess * border[..., None]
-    moments = np.concatenate((seen, true, seen * image, seen * guess), axis=2)
-    moments = np.stack([_local(moment) for moment in np.moveaxis(moments, 2, 0)], axis=-1)
-    moments /= _local(border)[..., None]
-    mean_seen, mean_true = moments[..., 0:3], moments[..., 3:6]
+    weight = _local(border)
+    mean_seen, mean_true = np.empty_like(image), np.empty_like(image)
     # One gain for all colours: three would be fitted to noise.
-    variance = (moments[..., 6:9] - mean_seen**2).mean(axis=2, keepdims=True)
-    together = (moments[..., 9:12] - mean_seen * mean_true).mean(axis=2, keepdims=True)
+    variance, together = np.zeros_like(weight), np.zeros_like(weight)
+    for channel in range(3):
+        seen, true = image[..., channel], guess[..., channel]
+        mean_seen[..., channel] = _local(seen * border) / weight
+        mean_true[..., channel] = _local(true * border) / weight
+        variance += _local(seen * seen * border) / weight - mean_seen[..., channel] ** 2
+        together += (
+            _local(seen * true * border) / weight
+            - mean_seen[..., channel] * mean_true[..., channel]
+        )
+    variance, together = variance / 3.0, together / 3.0
     # Noise makes `variance` too large by about a tenth.
-    gain = np.clip((together + _NOISE) / (0.9 * variance + _NOISE), *_GAIN)
+    gain = np.clip((together + _NOISE) / (0.9 * variance + _NOISE), *_GAIN)[..., None]
     cleared = np.clip(mean_true + gain * (image - mean_seen), 0.0, 1.0)
     return np.where(veil[..., None], cleared, guess).astype(np.float32, copy=False)
 
