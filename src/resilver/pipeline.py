@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -167,14 +165,12 @@ class Pipeline:
     ) -> tuple[Draft, StageRecord]:
         started = time.perf_counter()
         finding, draft = stage.diagnose(draft, lambda share: progress(0.5 * share))
-        return_freed_memory()
         strength, why = decide(finding, self.options)
         changed, mean_change = 0.0, 0.0
         if strength > 0.0:
             old = draft.photo.pixels
             draft = stage.apply(draft, strength, lambda share: progress(0.5 + 0.5 * share))
             assert draft.marks is not None
-            return_freed_memory()
             changed, mean_change = changes.add(old, draft.photo.pixels, draft.marks)
         record = StageRecord(
             finding,
@@ -224,15 +220,6 @@ class Pipeline:
             raise OptionError(
                 f"the mask is {mask_width} x {mask_height} pixels, the photo {width} x {height}"
             )
-
-
-def return_freed_memory() -> None:
-    """Hands back what the tiles have left behind, where the C library is glibc.
-
-    Freed pieces of megabytes stay with the process otherwise, under every photo that follows.
-    """
-    with suppress(OSError, AttributeError):  # macOS and Windows hand memory back by themselves
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def build_stages(options: Options) -> tuple[Stage, ...]:
