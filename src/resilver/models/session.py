@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +23,25 @@ class Network(Protocol):
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         """Float32 arrays (N, C, H, W) in the order of the card's inputs; outputs likewise."""
         ...
+
+
+@contextmanager
+def _unbroken() -> Generator[None]:
+    """Holds Ctrl-C back until the end, where it counts.
+
+    Amid the import of a compiled module it is lost, and the half-loaded module fails every photo.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only there does Ctrl-C arrive
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        signal.raise_signal(signal.SIGINT)
 
 
 class OrtNetwork:
@@ -40,12 +63,13 @@ class OrtNetwork:
         providers: tuple[str, ...] = ("CPUExecutionProvider",),
     ) -> None:
         # Imported here: 0.2 s that neither `--version` nor a wrong option should cost.
-        import onnxruntime as ort  # noqa: PLC0415
-        from onnxruntime.capi.onnxruntime_pybind11_state import (  # noqa: PLC0415  # pyright: ignore[reportMissingModuleSource, reportMissingImports, reportAttributeAccessIssue]
-            Fail,
-            InvalidGraph,
-            InvalidProtobuf,
-        )
+        with _unbroken():
+            import onnxruntime as ort  # noqa: PLC0415
+            from onnxruntime.capi.onnxruntime_pybind11_state import (  # noqa: PLC0415  # pyright: ignore[reportMissingModuleSource, reportMissingImports, reportAttributeAccessIssue]
+                Fail,
+                InvalidGraph,
+                InvalidProtobuf,
+            )
 
         options = ort.SessionOptions()
         options.log_severity_level = 3
