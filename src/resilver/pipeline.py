@@ -48,7 +48,7 @@ class Options:
     mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
     mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
     denoise_model: Path | None = None  # weights from `resilver learn-noise`
-    tile_px: int = 768  # side of a tile
+    tile_px: int | None = None  # side of a tile; None = what suits the photo, see `tile_side`
     threads: int | None = None  # of a network; None = all cores
     licence: Literal["any", "clean"] = "any"  # "clean" leaves out networks of restricted use
 
@@ -67,7 +67,7 @@ class Options:
             )
         if self.mask is not None:
             object.__setattr__(self, "mask", as_mask(self.mask))
-        if self.tile_px < 192:
+        if self.tile_px is not None and self.tile_px < 192:
             raise OptionError(f"tiles are at least 192 px, not {self.tile_px}")
         if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
             raise OptionError(f"threads are from 1 to {MOST_THREADS}, not {self.threads}")

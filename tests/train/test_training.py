@@ -103,7 +103,7 @@ def test_two_processes_train_one_network(photos: Path, tmp_path: Path) -> None:
         command, capture_output=True, text=True, check=False, timeout=240, env=environment
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("samples per step 32") == 2
+    assert done.stdout.count("samples per step 48") == 2
     assert (tmp_path / "out" / "state.pt").is_file()
 
 

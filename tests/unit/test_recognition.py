@@ -93,7 +93,7 @@ def test_the_open_look_is_for_old_prints_with_much_damage(
     line[:, 5, 2:32] = (OPEN.certain + STRICT.certain) / 2
     marks = np.zeros((20, round(30 / (much * EVIDENCE_SHARE) / 20)), np.uint8)
     marks[:, :40] = marks_from_maps(line)[:20]
-    sight = Sight(marks, faded, cast)
+    sight = Sight(marks, faded, cast, (0.0,) * 4)
     assert is_old(pixels, sight) == old
     assert np.count_nonzero(found_in(pixels, sight)) == (30 if old and much > 1 else 0)
 
@@ -102,7 +102,7 @@ def test_what_is_beyond_doubt_is_found_on_every_photo() -> None:
     marks = np.zeros((200, 200), np.uint8)
     marks[:40, :40] = marks_from_maps(maps_with(1.0, np.s_[5:6, 2:32], 0))
     for pixels in (colourful(), toned()):
-        assert np.count_nonzero(found_in(pixels, Sight(marks, 0.0, 0.0))) == 30
+        assert np.count_nonzero(found_in(pixels, Sight(marks, 0.0, 0.0, (0.0,) * 4))) == 30
 
 
 @pytest.mark.parametrize("look", [STRICT, OPEN, TOLD])

@@ -112,6 +112,8 @@ def plan_grain(
     # Most prints have little grain, some have much.
     sigma = float(low + (high - low) * rng.beta(1.1, 2.2))
     size = float(rng.choice([0.0, 0.5, 0.8, 1.3], p=[0.3, 0.3, 0.25, 0.15])) * scale
+    if recipe.coarse_grain and rng.random() < recipe.coarse_grain:
+        size = float(rng.uniform(1.5, 3.0)) * scale
     noise = _grain_field(rng, shape, size)
     if rng.random() < 0.3:
         noise = noise + _grain_field(rng, shape, size * 2 + 0.8) * np.float32(0.6)

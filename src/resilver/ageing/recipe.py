@@ -36,6 +36,7 @@ class AgeingRecipe:
     low_resolution_factor: tuple[float, float] = (1.3, 3.0)
     grain: float = 0.75
     grain_sigma: tuple[float, float] = (0.01, 0.10)
+    coarse_grain: float = 0.0  # of grainy prints: with grains of 1.5 to 3 px
     paper: float = 0.25  # paper texture
     halftone: float = 0.05  # printed in dots
     fading: float = 0.55
@@ -132,8 +133,8 @@ class AgeingRecipe:
 
 _SHARES = (
     "no_damage", "single_kind", "overlays", "early_damage", "border", "monochrome", "tint",
-    "lens_blur", "motion_blur", "low_resolution", "grain", "paper", "halftone", "fading", "cast",
-    "uneven", "scan_blur", "scan_noise", "jpeg",
+    "lens_blur", "motion_blur", "low_resolution", "grain", "coarse_grain", "paper", "halftone",
+    "fading", "cast", "uneven", "scan_blur", "scan_noise", "jpeg",
 )  # fmt: skip
 _RANGES = (
     "lens_sigma_px", "low_resolution_factor", "grain_sigma", "fading_strength", "cast_strength",

@@ -49,7 +49,7 @@ def options(
         mask_mode=mask_mode,
         denoise_model=denoise_model,
         licence=licence,
-        tile_px=Options.tile_px if tile_px is None else tile_px,
+        tile_px=tile_px,
         threads=threads,
     )
 

@@ -146,7 +146,10 @@ Licence = Annotated[
 Tile = Annotated[
     int | None,
     typer.Option(
-        metavar="PX", help="Side of a tile.", show_default="768", rich_help_panel=_MACHINE
+        metavar="PX",
+        help="Side of a tile.",
+        show_default="by the photo, 512 to 1024",
+        rich_help_panel=_MACHINE,
     ),
 ]
 Threads = Annotated[

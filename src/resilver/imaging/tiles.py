@@ -14,6 +14,10 @@ Tile = NDArray[np.float32]
 OVERLAP_PX = 64  # two neighbouring tiles share this many pixels
 DISCARD_PX = 16  # of those, the outermost are never used: a network sees no context beyond them
 ALIGN_PX = 64  # tiles start on multiples of this, so that every scale of a U-Net keeps one grid
+# Photos up to so many pixels -> side of their tiles. Large tiles overlap less; beside a large photo
+# there is less memory for them.
+_SIDES_PX = ((4_000_000, 1024), (32_000_000, 768))
+_SMALL_PX = 512
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,14 @@ class Area:
     def slices(self) -> tuple[slice, slice]:
         """(rows, columns) for indexing an array (H, W, ...)."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+def tile_side(size: tuple[int, int], asked_px: int | None) -> int:
+    """The side of the tiles of a photo of `size` (height, width): as asked, or what suits it."""
+    if asked_px is not None:
+        return asked_px
+    pixels = size[0] * size[1]
+    return next((side for most, side in _SIDES_PX if pixels <= most), _SMALL_PX)
 
 
 def tile_areas(size: tuple[int, int], tile_px: int) -> Iterator[Area]:

@@ -16,7 +16,9 @@ from resilver.nets.texture import texture_views
 from resilver.nets.unet import UNet, UNetConfig, pad_to_multiple
 
 MAPS = ("scratch", "missing", "stain", "dust", "any")  # order of the maps returned
-CONDITIONS = ("faded", "cast")  # order of the image-level figures returned
+# Order of the image-level figures returned: has the print faded, has it a cast, and is there any
+# damage of a kind on it.
+CONDITIONS = ("faded", "cast", *MAPS[:-1])
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class DamageConfig:
 
 
 class DamageNet(nn.Module):
-    """RGB (N, 3, H, W) in [0, 1] -> probabilities: maps (N, 5, H, W), conditions (N, 2).
+    """RGB (N, 3, H, W) in [0, 1] -> probabilities: maps (N, 5, H, W), conditions (N, 6).
 
     In training mode the same before the sigmoid, and third the change that the damage made to each
     colour (N, 3, H, W), times 8, which is learned alongside and never exported.
@@ -57,20 +59,38 @@ class DamageNet(nn.Module):
         with torch.no_grad():
             head_bias[: 4 * len(MAPS) : 4] = -2.0 * 1.5
         self.judge = nn.Sequential(
-            nn.Linear(2 * self.config.unet.widths[-1], 64), nn.ReLU(), nn.Linear(64, 2)
+            nn.Linear(2 * self.config.unet.widths[-1] + 2 * len(MAPS), 64),
+            nn.ReLU(),
+            nn.Linear(64, len(CONDITIONS)),
         )
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         height, width = image.shape[-2], image.shape[-1]
-        maps, features = self.unet.forward_features(self.views(image))
+        channels = None if self.training else len(MAPS)
+        maps, features = self.unet.forward_features(self.views(image), channels)
         maps = maps[..., :height, :width]
-        mean = features.mean(dim=(2, 3))
-        spread = (features - mean[..., None, None]).abs().mean(dim=(2, 3))
-        conditions = self.judge(torch.cat((mean, spread), dim=1))  # (N, 2 * width) -> (N, 2)
         maps, change = maps[:, : len(MAPS)], maps[:, len(MAPS) :]
+        # The maps have losses of their own and are not bent by the judge's. Shares of a few pixels
+        # are small: bfloat16 would round them away.
+        with torch.autocast(image.device.type, enabled=False):
+            seen = torch.sigmoid(maps.detach().float())
+            shares = torch.cat(
+                (
+                    torch.log(seen.mean(dim=(2, 3)) + 1e-5),
+                    torch.log(seen.square().square().mean(dim=(2, 3)) + 1e-6),  # seen for sure
+                ),
+                dim=1,
+            )
+        conditions = self._judged(features, shares)
         if self.training:
             return maps, conditions, change
-        return torch.sigmoid(maps), torch.sigmoid(conditions)
+        return seen, torch.sigmoid(conditions)
+
+    def _judged(self, features: Tensor, shares: Tensor) -> Tensor:
+        """Conditions (N, 6) of the whole image from its coarsest features and the maps' shares."""
+        mean = features.mean(dim=(2, 3))
+        spread = (features - mean[..., None, None]).abs().mean(dim=(2, 3))
+        return self.judge(torch.cat((mean, spread, 0.2 * shares), dim=1))
 
     def views(self, image: Tensor) -> Tensor:
         """What the U-Net is given: (N, 16, H, W), both sides padded to its multiple."""

@@ -110,14 +110,19 @@ class UNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_features(x)[0]
 
-    def forward_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_features(self, x: Tensor, channels: int | None = None) -> tuple[Tensor, Tensor]:
+        """`channels`: only so many of the map's, the first ones; None = all."""
         height, width = x.shape[-2], x.shape[-1]
         *skips, features = self.encode_scales(x)
         x = features
         for grow, decode in zip(reversed(self.grow), reversed(self.decode), strict=True):
             # Skips are added, not concatenated: half the cost of the first block, the same quality.
             x = decode(grow(x) + skips.pop())
-        x = F.conv2d(self.head(x), self.synthesis)
+        x, synthesis = self.head(x), self.synthesis
+        if channels is not None:
+            # Four coefficients to a channel; channels do not mix unless they are a colour.
+            x, synthesis = x[:, : 4 * channels], synthesis[: 4 * channels, : 4 * channels]
+        x = F.conv2d(x, synthesis)
         x = F.pixel_shuffle(x, 2)  # (N, 4*out, H/2, W/2) -> (N, out, H, W)
         return x[..., :height, :width], features
 

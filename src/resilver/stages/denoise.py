@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.tiles import Area, Pixels, Tile, map_tiles, to_float
+from resilver.imaging.tiles import Area, Pixels, Tile, map_tiles, tile_side, to_float
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
@@ -33,7 +33,7 @@ class DenoiseStage:
     """Blind denoising in tiles."""
 
     model: StoredModel
-    tile_px: int
+    tile_px: int | None  # None = what suits the photo
     threads: int | None = None
     name: str = "denoise"
 
@@ -63,7 +63,7 @@ class DenoiseStage:
                 clean[:] = clean.mean(axis=2, keepdims=True)
             return (tile + np.float32(strength) * (clean - tile)).astype(np.float32, copy=False)
 
-        pixels = map_tiles(photo.pixels, restore, self.tile_px, progress)
+        pixels = map_tiles(photo.pixels, restore, tile_side(photo.size, self.tile_px), progress)
         return draft.evolve(photo=photo.evolve(pixels=pixels))
 
     def measure_sigma_255(self, pixels: Pixels) -> float:
@@ -117,11 +117,11 @@ def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _samples(pixels: Pixels) -> Iterator[Tile]:
-    """Up to nine squares spread evenly over the photo; the whole of a small one."""
-    rows = _starts(pixels.shape[0])
-    for top in rows:
-        for left in _starts(pixels.shape[1]):
-            yield to_float(pixels[top : top + SAMPLE_PX, left : left + SAMPLE_PX])
+    """Up to five squares spread evenly over the photo, like a die's; the whole of a small one."""
+    for row, top in enumerate(_starts(pixels.shape[0])):
+        for column, left in enumerate(_starts(pixels.shape[1])):
+            if (row + column) % 2 == 0:
+                yield to_float(pixels[top : top + SAMPLE_PX, left : left + SAMPLE_PX])
 
 
 def _starts(length: int) -> list[int]:

@@ -12,7 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.tiles import OVERLAP_PX, Area, Pixels, tile_areas, tile_count, to_float
+from resilver.imaging.tiles import (
+    OVERLAP_PX,
+    Area,
+    Pixels,
+    tile_areas,
+    tile_count,
+    tile_side,
+    to_float,
+)
 from resilver.imaging.tone import colour_left
 from resilver.models.session import Network
 from resilver.stages.draft import Mark, Progress
@@ -62,17 +70,21 @@ class Sight:
 
     marks: Marks  # (H, W): kinds, and how probable they are in the upper bits, for `believed`
     faded: float  # probability that the photo has faded, ...
-    cast: float  # ... and that it has a colour cast
+    cast: float  # ... that it has a colour cast, ...
+    present: tuple[float, ...]  # ... and that it has any damage of each of `KIND_MARKS`
 
 
-def see(network: Network, pixels: Pixels, tile_px: int, progress: Progress) -> Sight:
+def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progress) -> Sight:
     """Looks at a whole photo (H, W, 3) in detail and, halved again and again, whole.
 
-    A stain too wide to be in view at one size is a blot at the next.
+    A stain too wide to be in view at one size is a blot at the next. Whether there is any damage of
+    a kind is judged where the photo is seen whole.
     """
     size = (pixels.shape[0], pixels.shape[1])
+    tile_px = tile_side(size, tile_px)
     marks = np.zeros(size, np.uint8)
     judged: list[NDArray[np.float64]] = []
+    present = np.zeros(len(KIND_MARKS))
     done = 0.0
     if size[0] * size[1] > FINEST_PX:
         pixels = _halved(pixels)
@@ -85,12 +97,15 @@ def see(network: Network, pixels: Pixels, tile_px: int, progress: Progress) -> S
             seen = np.asarray(enlarged, np.uint8)
         marks |= seen
         judged.append(conditions)
-        if min(pixels.shape[:2]) < 2 * SMALLEST_SIDE_PX:
+        whole = tile_count((pixels.shape[0], pixels.shape[1]), tile_px) == 1
+        if whole:
+            present = np.maximum(present, conditions[2:])
+        if whole and min(pixels.shape[:2]) < 2 * SMALLEST_SIDE_PX:
             break
         pixels = _halved(pixels)
     progress(1.0)
-    faded, cast = np.mean(judged, axis=0)
-    return Sight(marks, float(faded), float(cast))
+    faded, cast = np.mean(judged, axis=0)[:2]
+    return Sight(marks, float(faded), float(cast), tuple(float(kind) for kind in present))
 
 
 def _halved(pixels: Pixels) -> Pixels:
@@ -105,11 +120,11 @@ def _part(progress: Progress, start: float, share: float) -> Progress:
 def _see_at_scale(
     network: Network, pixels: Pixels, tile_px: int, progress: Progress
 ) -> tuple[Marks, NDArray[np.float64]]:
-    """Marks (H, W) and the mean conditions (2,) at one size."""
+    """Marks (H, W) and the mean conditions (6,) at one size."""
     size = (pixels.shape[0], pixels.shape[1])
     marks = np.zeros(size, np.uint8)
     total = tile_count(size, tile_px)
-    conditions = np.zeros(2)
+    conditions = np.zeros(2 + len(KIND_MARKS))
     for index, area in enumerate(tile_areas(size, tile_px)):
         image = np.moveaxis(to_float(pixels[area.slices]), -1, 0)[None]
         maps, judged = network.run(image)

@@ -60,7 +60,12 @@ class AgedStream:
         overlays = _OverlayPool(find_shards(boards) if boards else [], self.seed + 1)
         rng = np.random.default_rng(self.seed)
         for clean in CropStream(
-            photos, self.print_px, self.seed, smallest_scale=0.3, crops_per_photo=4
+            photos,
+            self.print_px,
+            self.seed,
+            smallest_scale=0.3,
+            largest_scale=1.4,
+            crops_per_photo=4,
         ):
             if rng.random() < self.untouched_share:
                 nothing = np.zeros((*clean.shape[:2], len(KINDS)), np.uint8)

@@ -39,7 +39,7 @@ class FitConfig:
     threads: int | None = None  # torch threads; None leaves torch's own choice
     ema_decay: float = 0.999
     warmup_steps: int = 100
-    clip_norm: float = 1.0
+    clip_factor: float = 3.0  # a gradient longer than this many usual ones is shortened to it
     save_every_s: float = 120.0
     log_every: int = 50
     resume: bool = True  # go on from `state.pt` where it exists
@@ -136,6 +136,7 @@ def fit(
     writer = SummaryWriter(str(config.out / "events")) if rank == 0 else None
     started, saved = time.monotonic() - elapsed, time.monotonic()
     budget_s = config.minutes * 60.0
+    usual_norm = math.inf  # of the gradient, over the last fifty steps or so
     for batch in loader:
         elapsed = time.monotonic() - started
         if not _all_agree(elapsed < budget_s, world, device):
@@ -146,12 +147,16 @@ def fit(
             raise RecipeError(f"{recipe.info.name}: the loss is not finite at step {step}")
         network.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+        # Against the usual length, not a fixed one: Muon forgets lengths but not what a single wild
+        # batch leaves in its momentum, and a loss of small numbers never reaches a fixed limit.
+        limit = config.clip_factor * usual_norm
+        norm = float(nn.utils.clip_grad_norm_(network.parameters(), limit))
+        usual_norm = _usual(usual_norm, min(norm, limit))
         optimiser.step(learning_rate_factor(elapsed / budget_s, step, config.warmup_steps))
         step += 1
         _follow(average, network, min(config.ema_decay, (1 + step) / (10 + step)))
         if writer is not None and step % config.log_every == 0:
-            figures = {"loss": float(loss.detach()), "grad_norm": float(norm), **figures}
+            figures = {"loss": float(loss.detach()), "grad_norm": norm, **figures}
             for name, value in figures.items():
                 writer.add_scalar(name, value, step)
             shown = "  ".join(f"{name} {value:.5g}" for name, value in figures.items())
@@ -166,6 +171,11 @@ def fit(
     if world > 1:
         dist.destroy_process_group()
     return FitResult(average.cpu().float().eval(), step, elapsed, step * recipe.info.batch * world)
+
+
+def _usual(usual: float, latest: float) -> float:
+    """The running mean of a length; the first one where there is none yet."""
+    return latest if math.isinf(usual) else usual + 0.02 * (latest - usual)
 
 
 def _keep_freed_memory() -> None:

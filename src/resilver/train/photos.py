@@ -106,6 +106,9 @@ def _tar_shards(path: Path) -> Iterator[Shard]:
                 yield Shard(path, member.name, member.offset_data, member.size)
 
 
+_AS_IT_IS = 0.15  # width of the range of factors that stand for "neither shrunk nor enlarged"
+
+
 class CropStream:
     """An endless stream of float32 RGB crops (crop_px, crop_px, 3) in [0, 1] from a pool of photos.
 
@@ -117,7 +120,8 @@ class CropStream:
         shards: where the photos are.
         crop_px: side of the square crops.
         seed: the stream repeats for the same seed.
-        smallest_scale: photos are shrunk by a factor drawn from [smallest_scale, 1].
+        smallest_scale: photos are shrunk by a factor drawn from [smallest_scale, 1], ...
+        largest_scale: ... or enlarged by one up to this: a large scan shows a face without detail.
         pool: how many decoded photos are held.
     """
 
@@ -128,12 +132,13 @@ class CropStream:
         seed: int,
         *,
         smallest_scale: float = 0.35,
+        largest_scale: float = 1.0,
         pool: int = 48,
         crops_per_photo: int = 12,
     ) -> None:
         self._shards = shards
         self._crop_px = crop_px
-        self._smallest_scale = smallest_scale
+        self._smallest_scale, self._largest_scale = smallest_scale, largest_scale
         self._pool_size = min(pool, len(shards))
         self._crops_per_photo = crops_per_photo
         self._random = random.Random(seed)
@@ -158,8 +163,10 @@ class CropStream:
     def _shrink(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = photo.shape[:2]
         smallest = (self._crop_px + 8) / min(height, width)
-        scale = max(self._random.uniform(self._smallest_scale, 1.15), smallest)
-        if scale >= 1.0 and smallest < 1.0:
+        # A share of the photos is left at its own sharpness.
+        drawn = self._random.uniform(self._smallest_scale, self._largest_scale + _AS_IT_IS)
+        scale = max(1.0 if 1.0 <= drawn < 1.0 + _AS_IT_IS else drawn, smallest)
+        if scale == 1.0:
             return photo
         size = (max(round(width * scale), self._crop_px), max(round(height * scale), self._crop_px))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

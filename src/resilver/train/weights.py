@@ -22,7 +22,8 @@ def load_onnx_weights(network: nn.Module, path: Path) -> nn.Module:
     for initializer in onnx.load(str(path)).graph.initializer:
         values = numpy_helper.to_array(initializer).astype("float32")
         stored[initializer.name.removesuffix("_fp16")] = torch.from_numpy(values.copy())
-    for name, weight in network.state_dict().items():
+    # What is fixed by the shape (buffers) may have been folded away.
+    for name, weight in network.named_parameters():
         if name not in stored or stored[name].shape != weight.shape:
             raise RecipeError(f"{path}: has no weight {name} of shape {tuple(weight.shape)}")
         with torch.no_grad():

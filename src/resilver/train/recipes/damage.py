@@ -19,16 +19,21 @@ from resilver.train.aged import SIZES, AgedStream
 from resilver.train.losses import balanced_cross_entropy, dice_loss
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
-BOLDNESS = (1.2, 6.0)  # from stains that let most of the print through to ink
+# From marks that let most of the print through to ink, under grain up to what hides faint marks.
+AGEING = AgeingRecipe(
+    size=SIZES, no_damage=0.2, boldness=(0.9, 6.0), grain_sigma=(0.01, 0.14), coarse_grain=0.15
+)
 # With few good photos of today among the prints, their lettering, twigs and glints were called
 # damage far more often than those of aged prints.
 UNTOUCHED = 0.2
+PRINT_PX = 192
+PRESENT_PX = 12  # fewer pixels of a kind than this, and nobody could say it is there
 
 INFO = RecipeInfo(
     name="damage",
     summary="Finds scratches, missing areas, stains and dust, and judges fading and cast.",
     reference="After Tencent Youtu (several colour spaces); Ronneberger et al. 2015 (U-Net)",
-    batch=8,
+    batch=6,
     learning_rate=2e-3,
     trained=("unet.stem", "unet.encode", "unet.shrink", "unet.middle"),  # by the recipe content
     limits=(
@@ -40,7 +45,7 @@ INFO = RecipeInfo(
 
 @dataclass
 class DamageRecipe:
-    """Recogniser on RGB + HSV + Lab: four kinds, their union, and two image-level conditions."""
+    """Recogniser on RGB + HSV + Lab: four kinds, their union, and six image-level conditions."""
 
     net: DamageConfig = field(default_factory=DamageConfig)
     info: RecipeInfo = INFO
@@ -55,15 +60,17 @@ class DamageRecipe:
             sources,
             seed,
             untouched_share=UNTOUCHED,
-            recipe=AgeingRecipe(size=SIZES, no_damage=0.2, boldness=BOLDNESS),
+            print_px=PRINT_PX,
+            recipe=AGEING,
         )
         for crop in stream:
             union = crop.masks.max(axis=2, keepdims=True)
+            present = crop.masks.sum(axis=(0, 1)) >= PRESENT_PX
             yield {
                 "image": channels_first(crop.photo),
                 "truth": channels_first(np.concatenate((crop.masks, union), axis=2)),
                 "change": channels_first(crop.photo - crop.intact),
-                "conditions": np.array([crop.faded, crop.cast], np.float32),
+                "conditions": np.array([crop.faded, crop.cast, *present], np.float32),
             }
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -78,7 +85,7 @@ class DamageRecipe:
         found = (maps[:, 4] > 0).float()
         hits = (found * truth[:, 4]).sum()
         f1 = 2 * hits / (found.sum() + truth[:, 4].sum()).clamp_min(1)
-        loss = cross + 0.5 * dice + 0.5 * covered + 0.05 * judged
+        loss = cross + 0.5 * dice + 0.5 * covered + 0.1 * judged
         return loss, {
             "cross": float(cross.detach()),
             "dice": float(dice.detach()),
