@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from resilver.ageing import KINDS
 from resilver.evaluate.recognition import (
-    CONDITIONS,
-    PRESENT_SHARE,
+    PRESENT_PX,
     Case,
     ImageCalls,
     Recogniser,
@@ -21,7 +20,7 @@ from resilver.evaluate.recognition import (
     age_held_out,
     condition_calls,
     judge,
-    present,
+    kind_calls,
 )
 from resilver.evaluate.suites import SuitePhoto, read_photos
 from resilver.imaging.measures import Agreement
@@ -29,10 +28,11 @@ from resilver.imaging.measures import Agreement
 NOTHING = Agreement(0, 0, 0, 0)
 
 
-def case(faded: bool | None, probability: float) -> Case:
-    """A photo that has faded or not, and how probable that seemed; nothing else is known of it."""
-    unknown = ((None, 0.0),) * (len(CONDITIONS) - 1)
-    return Case(NOTHING, NOTHING, (NOTHING,) * 4, ((faded, probability), *unknown))
+def case(true_px: int, found_px: int, faded: float = 0.0) -> Case:
+    """1000 pixels with so much true and found scratch; not faded in truth."""
+    scratch = Agreement(found_px, found_px, true_px, true_px)
+    kinds = (scratch, NOTHING, NOTHING, NOTHING)
+    return Case(scratch, scratch, kinds, (found_px / 1000, 0.0, 0.0, 0.0), ((False, faded),))
 
 
 def calls(truth: list[bool], seen: list[float]) -> ImageCalls:
@@ -47,33 +47,31 @@ def test_judge_keeps_kinds_apart_and_joins_them() -> None:
     kinds[2, 2:12, 3] = True  # the scratch, taken for dust
     suspected = kinds.copy()
     suspected[2:4, 2:12, 0] = True
-    judged = judge(Seen(kinds, suspected, (0.9, 0.2, 0.5, 0.1, 0.3, 0.8)), truth, (True, None))
+    judged = judge(Seen(kinds, suspected, (0.9, 0.2)), truth, (True,))
     assert judged.union == Agreement(10, 10, 20, 10)
     assert judged.told == Agreement(20, 20, 20, 10)
+    assert judged.suspected == (0.05, 0.0, 0.0, 0.025)
     assert judged.kinds[0] == Agreement(0, 0, 10, 0)
     assert judged.kinds[3] == Agreement(10, 0, 10, 0)
-    truths = (True, None, True, False, False, True)
-    assert judged.conditions == tuple(zip(truths, (0.9, 0.2, 0.5, 0.1, 0.3, 0.8), strict=True))
+    assert judged.conditions == ((True, 0.9),)
 
 
 def test_a_trace_of_damage_counts_neither_way() -> None:
-    truth = np.zeros((100, 100, 4), np.bool_)
-    enough = round(PRESENT_SHARE * 10_000)
-    truth[0, :enough, 0] = True
-    truth[0, : enough - 1, 1] = True
-    assert present(truth) == (True, None, False, False)
+    cases = [case(0, 0), case(PRESENT_PX - 1, 0), case(PRESENT_PX, 30)]
+    scratches = kind_calls(cases, "scratch")
+    assert scratches.truth.tolist() == [False, True]
+    assert scratches.seen.tolist() == [0.0, 0.03]
+    assert scratches.accuracy(0.01) == 1.0
+    assert scratches.accuracy(0.5) == 0.5
 
 
 def test_conditions_count_where_they_are_known() -> None:
-    cases = [case(False, 0.4), case(False, 0.6), case(None, 0.9)]
+    cases = [case(0, 0, faded=0.4), case(0, 0, faded=0.6)]
     faded, cast = condition_calls(cases, "faded"), condition_calls(cases, "cast")
     assert faded.seen.tolist() == [0.4, 0.6]
     assert cast.truth.size == 0
     assert math.isnan(faded.accuracy(0.5))  # no faded photo among them
     assert math.isnan(cast.accuracy(0.5))
-    known = condition_calls([*cases, case(True, 0.5)], "faded")
-    assert known.accuracy(0.5) == 0.75
-    assert known.accuracy(0.7) == 0.5
 
 
 def test_best_threshold_parts_present_from_absent() -> None:

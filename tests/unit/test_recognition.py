@@ -14,11 +14,13 @@ from resilver.stages import recognition
 from resilver.stages.draft import Mark
 from resilver.stages.recognition import (
     EVIDENCE_SHARE,
+    FLOOD_SHARE,
     OLD_CAST,
     OLD_FADED,
     OPEN,
     STRICT,
     TOLD,
+    WARY,
     Look,
     Marks,
     Sight,
@@ -70,6 +72,10 @@ def colourful(size: tuple[int, int] = (60, 80)) -> NDArray[np.uint8]:
     return np.stack((rows * 4, columns * 3, 255 - rows * 4), axis=-1).astype(np.uint8)
 
 
+def pale() -> NDArray[np.uint8]:
+    return (110 + colourful() // 8).astype(np.uint8)
+
+
 def toned(size: tuple[int, int] = (60, 80)) -> NDArray[np.uint8]:
     grey = np.linspace(0, 1, size[0] * size[1]).reshape(size)
     sepia = np.stack((grey**0.85, grey, grey**1.3), axis=-1)
@@ -80,8 +86,10 @@ def toned(size: tuple[int, int] = (60, 80)) -> NDArray[np.uint8]:
     ("pixels", "faded", "cast", "old"),
     [
         (colourful(), 0.0, 0.0, False),
-        (colourful(), OLD_FADED, 0.0, True),
-        (colourful(), 0.0, OLD_CAST, True),
+        (pale(), 0.0, 0.0, False),
+        (pale(), OLD_FADED, 0.0, True),
+        (pale(), 0.0, OLD_CAST, True),
+        (colourful(), OLD_FADED, OLD_CAST, False),
         (toned(), 0.0, 0.0, True),
     ],
 )
@@ -93,19 +101,30 @@ def test_the_open_look_is_for_old_prints_with_much_damage(
     line[:, 5, 2:32] = (OPEN.certain + STRICT.certain) / 2
     marks = np.zeros((20, round(30 / (much * EVIDENCE_SHARE) / 20)), np.uint8)
     marks[:, :40] = marks_from_maps(line)[:20]
-    sight = Sight(marks, faded, cast, (0.0,) * 4)
+    sight = Sight(marks, faded, cast)
     assert is_old(pixels, sight) == old
     assert np.count_nonzero(found_in(pixels, sight)) == (30 if old and much > 1 else 0)
+
+
+@pytest.mark.parametrize("witnesses", [0.9, 1.1])
+def test_an_old_print_flooded_with_doubtful_marks_is_looked_at_warily(witnesses: float) -> None:
+    maps = maps_with((OPEN.certain + STRICT.certain) / 2, np.s_[2:38, 2:38], 0)
+    sure = round(witnesses * WARY.share * 36)
+    maps[:, 2 : 2 + sure, 2:38] = 1.0
+    marks = marks_from_maps(maps)
+    assert believed(marks, OPEN).mean() > FLOOD_SHARE
+    found = found_in(toned(), Sight(marks, 0.0, 0.0))
+    assert np.count_nonzero(found) == (36 * 36 if witnesses > 1 else 0)
 
 
 def test_what_is_beyond_doubt_is_found_on_every_photo() -> None:
     marks = np.zeros((200, 200), np.uint8)
     marks[:40, :40] = marks_from_maps(maps_with(1.0, np.s_[5:6, 2:32], 0))
     for pixels in (colourful(), toned()):
-        assert np.count_nonzero(found_in(pixels, Sight(marks, 0.0, 0.0, (0.0,) * 4))) == 30
+        assert np.count_nonzero(found_in(pixels, Sight(marks, 0.0, 0.0))) == 30
 
 
-@pytest.mark.parametrize("look", [STRICT, OPEN, TOLD])
+@pytest.mark.parametrize("look", [STRICT, WARY, OPEN, TOLD])
 def test_single_pixels_are_grain_not_dust(look: Look) -> None:
     maps = np.maximum(maps_with(1.0, np.s_[30:36, 30:36], 2), maps_with(1.0, np.s_[5:6, 5:7], 3))
     assert not kept(marks_from_maps(maps), look)[:20].any()
@@ -119,7 +138,8 @@ def test_the_kind_is_the_networks(kind: int) -> None:
 
 
 def test_looks_share_what_the_marks_can_tell_apart() -> None:
-    assert OPEN.weak == STRICT.weak
+    assert OPEN.weak == WARY.weak == STRICT.weak
+    assert WARY.certain == STRICT.certain
     assert OPEN.certain == TOLD.certain
     assert TOLD.weak <= OPEN.weak <= OPEN.certain <= STRICT.certain
 

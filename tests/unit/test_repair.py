@@ -154,7 +154,7 @@ def test_a_photo_that_seems_all_damage_is_left_alone_and_says_why() -> None:
 
 def test_what_may_be_damage_is_said_and_left_alone() -> None:
     marks = np.zeros((50, 50), np.uint8)
-    finding = stage(None).finding(marks, {Mark.SCRATCH: 0.6, Mark.DUST: 0.4})
+    finding = stage(None).finding(marks, {Mark.SCRATCH: 0.02, Mark.DUST: 1e-6})
     assert not finding.act
     assert "may be scratches or creases: left alone unless" in finding.words
     assert "dust" not in finding.words
@@ -166,7 +166,7 @@ def test_what_may_be_damage_is_said_and_left_alone() -> None:
 def test_a_kind_that_is_filled_is_not_called_doubtful_too() -> None:
     marks = np.zeros((50, 50), np.uint8)
     marks[:2] = Mark.STAIN
-    finding = stage(None).finding(marks, {Mark.STAIN: 0.9, Mark.SCRATCH: 0.6})
+    finding = stage(None).finding(marks, {Mark.STAIN: 0.1, Mark.SCRATCH: 0.02})
     assert finding.act
     assert finding.words == (
         "4.0 % of the photo is damaged: stains. There may be scratches or creases as well: "

@@ -18,8 +18,8 @@ from resilver.stages.recognition import KIND_MARKS, TOLD, believed, found_in, se
 
 Mask = NDArray[np.bool_]
 
-CONDITIONS = ("faded", "cast", *KINDS)
-PRESENT_SHARE = 1e-3  # of the photo: less of a kind than this, and nobody could say it is there
+CONDITIONS = ("faded", "cast")
+PRESENT_PX = 12  # fewer true pixels of a kind than this, and nobody could say it is there
 HELD_OUT_SEED = 900_000_000  # training counts its seeds from 0
 
 
@@ -29,7 +29,7 @@ class Seen:
 
     kinds: Mask  # (H, W, 4) in the order of `resilver.ageing.KINDS`
     suspected: Mask  # the same, when told that the photo is damaged
-    conditions: tuple[float, ...]  # probabilities of `CONDITIONS`
+    conditions: tuple[float, float]  # probabilities of `CONDITIONS`
 
 
 class Recogniser:
@@ -52,9 +52,7 @@ class Recogniser:
         kept = found_in(pixels, sight)
         suspected = believed(sight.marks, TOLD)
         return Seen(
-            kinds & kept[..., None],
-            kinds & suspected[..., None],
-            (sight.faded, sight.cast, *sight.present),
+            kinds & kept[..., None], kinds & suspected[..., None], (sight.faded, sight.cast)
         )
 
 
@@ -65,20 +63,20 @@ class Case:
     union: Agreement
     told: Agreement  # the union, when told that the photo is damaged
     kinds: tuple[Agreement, ...]  # in the order of KINDS
-    # (truth, probability) of each of CONDITIONS; None where the truth is not known or in doubt
-    conditions: tuple[tuple[bool | None, float], ...]
+    suspected: tuple[float, ...]  # share of the photo that could be damage, likewise
+    # (truth, probability) of CONDITIONS, as far as known
+    conditions: tuple[tuple[bool, float], ...]
 
 
-def judge(seen: Seen, truth: Mask, conditions: Sequence[bool | None]) -> Case:
-    """Compares what is seen in a photo with its true masks (H, W, 4), and whether it has faded and
-    has a cast (None = not known).
-    """
+def judge(seen: Seen, truth: Mask, conditions: Sequence[bool]) -> Case:
+    """Compares what is seen in a photo with its true masks (H, W, 4) and conditions."""
     damaged = _union(truth)
     return Case(
         agreement(_union(seen.kinds), damaged),
         agreement(_union(seen.suspected), damaged),
         tuple(agreement(seen.kinds[..., i], truth[..., i]) for i in range(len(KINDS))),
-        tuple(zip((*conditions, *present(truth)), seen.conditions, strict=True)),
+        tuple(float(share) for share in seen.suspected.mean(axis=(0, 1))),
+        tuple(zip(conditions, seen.conditions, strict=False)),
     )
 
 
@@ -88,10 +86,10 @@ def _union(kinds: Mask) -> Mask:
 
 @dataclass(frozen=True)
 class ImageCalls:
-    """Over a set of photos, for one condition: what is, and how probable it seems."""
+    """Over a set of photos, for one kind of damage or condition: what is, and how strongly seen."""
 
     truth: Mask  # (N,): present or not
-    seen: NDArray[np.float64]  # (N,): the probability
+    seen: NDArray[np.float64]  # (N,): share of pixels that could be it, or the probability
 
     def accuracy(self, threshold: float) -> float:
         """Balanced accuracy of calling present what reaches the threshold; NaN if not judgeable."""
@@ -107,20 +105,22 @@ class ImageCalls:
         return max(candidates, key=self.accuracy)
 
 
-def present(truth: Mask) -> tuple[bool | None, ...]:
-    """Whether a photo with these masks (H, W, 4) has damage of each kind.
+def kind_calls(cases: Sequence[Case], kind: str) -> ImageCalls:
+    """Calls of one kind of damage; photos with only a trace of it are left out.
 
-    From `PRESENT_SHARE` of its pixels on it has, without a single one it has not; a trace in
-    between counts neither way (None): nobody could say.
+    A kind is present from `PRESENT_PX` true pixels on and absent at 0.
     """
-    shares = truth.mean(axis=(0, 1))
-    return tuple(None if 0 < share < PRESENT_SHARE else bool(share > 0) for share in shares)
+    index = KINDS.index(kind)
+    judged = [case for case in cases if not 0 < case.kinds[index].true < PRESENT_PX]
+    truth = np.array([case.kinds[index].true > 0 for case in judged], np.bool_)
+    seen = np.array([case.suspected[index] for case in judged], np.float64)
+    return ImageCalls(truth, seen)
 
 
 def condition_calls(cases: Sequence[Case], condition: str) -> ImageCalls:
-    """Calls of one condition, over the photos whose truth is known."""
+    """Calls of fading or cast, over the photos whose truth is known."""
     index = CONDITIONS.index(condition)
-    known = [case.conditions[index] for case in cases if case.conditions[index][0] is not None]
+    known = [case.conditions[index] for case in cases if len(case.conditions) > index]
     truth = np.array([truth for truth, _seen in known], np.bool_)
     return ImageCalls(truth, np.array([seen for _truth, seen in known], np.float64))
 

@@ -16,9 +16,7 @@ from resilver.nets.texture import texture_views
 from resilver.nets.unet import UNet, UNetConfig, pad_to_multiple
 
 MAPS = ("scratch", "missing", "stain", "dust", "any")  # order of the maps returned
-# Order of the image-level figures returned: has the print faded, has it a cast, and is there any
-# damage of a kind on it.
-CONDITIONS = ("faded", "cast", *MAPS[:-1])
+CONDITIONS = ("faded", "cast")  # order of the image-level figures returned
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class DamageConfig:
 
 
 class DamageNet(nn.Module):
-    """RGB (N, 3, H, W) in [0, 1] -> probabilities: maps (N, 5, H, W), conditions (N, 6).
+    """RGB (N, 3, H, W) in [0, 1] -> probabilities: maps (N, 5, H, W), conditions (N, 2).
 
     In training mode the same before the sigmoid, and third the change that the damage made to each
     colour (N, 3, H, W), times 8, which is learned alongside and never exported.
@@ -87,7 +85,7 @@ class DamageNet(nn.Module):
         return seen, torch.sigmoid(conditions)
 
     def _judged(self, features: Tensor, shares: Tensor) -> Tensor:
-        """Conditions (N, 6) of the whole image from its coarsest features and the maps' shares."""
+        """Conditions (N, 2) of the whole image from its coarsest features and the maps' shares."""
         mean = features.mean(dim=(2, 3))
         spread = (features - mean[..., None, None]).abs().mean(dim=(2, 3))
         return self.judge(torch.cat((mean, spread, 0.2 * shares), dim=1))

@@ -43,16 +43,18 @@ class Look:
 
 # What the recogniser is unsure of is damage on a ruined print, and a twig, a rope or a caption on a
 # sound one. Old prints have faded, or are black and white; where an open look finds much on one, it
-# is believed. Elsewhere only what a strict look finds is. Chosen on photos-varied, people-street
-# and a fifth of the larger photos-clean, aged and as they are; EVIDENCE_SHARE raised from 0.01
-# after looking at eval/old, where captions and flowers were taken for damage.
-STRICT = Look(0.75, 0.98, 0.5)
+# is believed, unless it floods the print: then a wary look is. Elsewhere only what a strict look
+# finds is. Chosen on half of photos-varied, aged and as it is, on eval/clean and on eval/aged.
+STRICT = Look(0.75, 0.98, 0.7)
+WARY = Look(STRICT.weak, STRICT.certain, 0.2)
 OPEN = Look(STRICT.weak, 0.9, 0.1)
 TOLD = Look(0.6, OPEN.certain, 0.0)  # where the person says that the photo is damaged
-OLD_FADED = 0.12  # a photo is old if it has faded with this probability, ...
-OLD_CAST = 0.25  # ... or has a cast with this one, ...
-OLD_COLOUR_255 = 2.5  # ... or less colour than this beyond its tone, see `colour_left`
-EVIDENCE_SHARE = 0.025  # of the photo, from which on the open look is believed
+OLD_FADED = 0.1  # a photo is old if it has faded with this probability, ...
+OLD_CAST = 0.2  # ... or has a cast with this one, ...
+LIVELY_COLOUR_255 = 21.0  # ... unless it has more colour than this beyond its tone, ...
+OLD_COLOUR_255 = 2.5  # ... and surely if it has less than this, see `colour_left`
+EVIDENCE_SHARE = 0.01  # of the photo, from which on the open look is believed, ...
+FLOOD_SHARE = 0.3  # ... and up to which
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 SMALLEST_SIDE_PX = 192  # a photo is looked at again at half its size while it stays above this
 # A larger photo (in pixels) is looked at from half its size on: marks of a print are many pixels
@@ -70,21 +72,18 @@ class Sight:
 
     marks: Marks  # (H, W): kinds, and how probable they are in the upper bits, for `believed`
     faded: float  # probability that the photo has faded, ...
-    cast: float  # ... that it has a colour cast, ...
-    present: tuple[float, ...]  # ... and that it has any damage of each of `KIND_MARKS`
+    cast: float  # ... and that it has a colour cast
 
 
 def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progress) -> Sight:
     """Looks at a whole photo (H, W, 3) in detail and, halved again and again, whole.
 
-    A stain too wide to be in view at one size is a blot at the next. Whether there is any damage of
-    a kind is judged where the photo is seen whole.
+    A stain too wide to be in view at one size is a blot at the next.
     """
     size = (pixels.shape[0], pixels.shape[1])
     tile_px = tile_side(size, tile_px)
     marks = np.zeros(size, np.uint8)
     judged: list[NDArray[np.float64]] = []
-    present = np.zeros(len(KIND_MARKS))
     done = 0.0
     if size[0] * size[1] > FINEST_PX:
         pixels = _halved(pixels)
@@ -97,15 +96,12 @@ def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progres
             seen = np.asarray(enlarged, np.uint8)
         marks |= seen
         judged.append(conditions)
-        whole = tile_count((pixels.shape[0], pixels.shape[1]), tile_px) == 1
-        if whole:
-            present = np.maximum(present, conditions[2:])
-        if whole and min(pixels.shape[:2]) < 2 * SMALLEST_SIDE_PX:
+        if min(pixels.shape[:2]) < 2 * SMALLEST_SIDE_PX:
             break
         pixels = _halved(pixels)
     progress(1.0)
-    faded, cast = np.mean(judged, axis=0)[:2]
-    return Sight(marks, float(faded), float(cast), tuple(float(kind) for kind in present))
+    faded, cast = np.mean(judged, axis=0)
+    return Sight(marks, float(faded), float(cast))
 
 
 def _halved(pixels: Pixels) -> Pixels:
@@ -120,11 +116,11 @@ def _part(progress: Progress, start: float, share: float) -> Progress:
 def _see_at_scale(
     network: Network, pixels: Pixels, tile_px: int, progress: Progress
 ) -> tuple[Marks, NDArray[np.float64]]:
-    """Marks (H, W) and the mean conditions (6,) at one size."""
+    """Marks (H, W) and the mean conditions (2,) at one size."""
     size = (pixels.shape[0], pixels.shape[1])
     marks = np.zeros(size, np.uint8)
     total = tile_count(size, tile_px)
-    conditions = np.zeros(2 + len(KIND_MARKS))
+    conditions = np.zeros(2)
     for index, area in enumerate(tile_areas(size, tile_px)):
         image = np.moveaxis(to_float(pixels[area.slices]), -1, 0)[None]
         maps, judged = network.run(image)
@@ -154,22 +150,26 @@ def found_in(pixels: Pixels, sight: Sight) -> Mask:
     """Which of the marks of a photo (H, W, 3) are damage, (H, W), when nobody says so."""
     if is_old(pixels, sight):
         found = believed(sight.marks, OPEN)
-        if found.mean() >= EVIDENCE_SHARE:
+        share = found.mean()
+        if EVIDENCE_SHARE <= share <= FLOOD_SHARE:
             return found
         del found  # at 100 megapixels every mask counts
+        if share > FLOOD_SHARE:
+            return believed(sight.marks, WARY)
     return believed(sight.marks, STRICT)
 
 
 def is_old(pixels: Pixels, sight: Sight) -> bool:
     """Whether a photo (H, W, 3) looks like an old print."""
+    colour = colour_left(pixels)
     aged = sight.faded >= OLD_FADED or sight.cast >= OLD_CAST
-    return aged or colour_left(pixels) < OLD_COLOUR_255
+    return colour < OLD_COLOUR_255 or (aged and colour < LIVELY_COLOUR_255)
 
 
 def believed(marks: Marks, look: Look) -> Mask:
     """Which of the marks that `see` gave are damage by one of the looks of this file, (H, W)."""
     weak = 0xFF if look == TOLD else _LIKELY_BIT
-    certain = _CERTAIN_BIT if look == STRICT else _SURE_BIT
+    certain = _CERTAIN_BIT if look.certain == STRICT.certain else _SURE_BIT
     return _groups(marks, weak, certain, look.share)
 
 

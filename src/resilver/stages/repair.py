@@ -30,8 +30,8 @@ from resilver.stages.wide_holes import find_depths, show_depths
 
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
-# Probability from which damage of a kind that is not believed anywhere is worth a word.
-SUSPICION = 0.5
+# Share of the photo from which marks that are not believed are worth a word.
+SUSPICION_SHARE = 0.01
 GROW_PX = 2  # damage is filled this much wider than found: its rim is damaged too
 
 OPAQUE = Mark.SCRATCH | Mark.MISSING | Mark.DUST | Mark.PAINTED  # hide what is under them
@@ -79,7 +79,7 @@ class RepairStage:
             sight = see(self._recogniser, pixels, self.tile_px, progress)
             marks = sight.marks
             if self.given is None and not self.told:
-                suspected = dict(zip(KIND_MARKS, sight.present, strict=True))
+                suspected = kind_shares(marks, believed(marks, TOLD))
             keep(marks, believed(marks, TOLD) if self.told else found_in(pixels, sight))
         if self.given is not None:
             add_given(marks, self.given)
@@ -125,7 +125,7 @@ class RepairStage:
     def finding(self, marks: Marks, suspected: Mapping[Mark, float]) -> Finding:
         """What damage marks (H, W) amount to, and whether to act on them.
 
-        `suspected`: the probability that there is damage of each kind, believed or not.
+        `suspected`: the share of the photo that could be damage of each kind, believed or not.
         """
         shares = {kind: share_of(marks, kind) for kind in KIND_WORDS}
         damaged = share_of(marks, DAMAGE)
@@ -134,8 +134,8 @@ class RepairStage:
         named = [kind for kind, share in shares.items() if share >= THRESHOLD_SHARE / 2]
         doubtful = [
             kind
-            for kind, probability in suspected.items()
-            if probability >= SUSPICION and not (act and kind in named)
+            for kind, share in suspected.items()
+            if share >= SUSPICION_SHARE and not (act and kind in named)
         ]
         if not credible:
             words = (
@@ -162,9 +162,7 @@ class RepairStage:
             if kind is not Mark.PAINTED or share
         ]
         measured += [
-            Measurement(
-                f"perhaps {KIND_WORDS[kind]}", 100 * suspected[kind], "% sure", 100 * SUSPICION
-            )
+            Measurement(f"perhaps {KIND_WORDS[kind]}", 100 * suspected[kind], "% of the photo")
             for kind in doubtful
         ]
         return Finding(self.name, act, words, tuple(measured))
@@ -197,6 +195,14 @@ def feather(mask: Marks, damaged: Mask) -> NDArray[np.float32]:
 def share_of(marks: Marks, flags: Mark) -> float:
     """Share of pixels, 0..1, that carry one of the flags."""
     return float(np.count_nonzero(marks & np.uint8(flags))) / max(marks.size, 1)
+
+
+def kind_shares(marks: Marks, kept: Mask) -> dict[Mark, float]:
+    """Share of the photo, 0..1, that carries each kind's mark where it is kept."""
+    return {
+        kind: float(np.count_nonzero(kept & ((marks & np.uint8(kind)) != 0))) / max(marks.size, 1)
+        for kind in KIND_MARKS
+    }
 
 
 def add_given(marks: Marks, given: GivenMask) -> None:

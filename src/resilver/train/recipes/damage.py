@@ -27,7 +27,6 @@ AGEING = AgeingRecipe(
 # damage far more often than those of aged prints.
 UNTOUCHED = 0.2
 PRINT_PX = 192
-PRESENT_PX = 12  # fewer pixels of a kind than this, and nobody could say it is there
 
 INFO = RecipeInfo(
     name="damage",
@@ -45,7 +44,7 @@ INFO = RecipeInfo(
 
 @dataclass
 class DamageRecipe:
-    """Recogniser on RGB + HSV + Lab: four kinds, their union, and six image-level conditions."""
+    """Recogniser on RGB + HSV + Lab: four kinds, their union, and two image-level conditions."""
 
     net: DamageConfig = field(default_factory=DamageConfig)
     info: RecipeInfo = INFO
@@ -65,12 +64,11 @@ class DamageRecipe:
         )
         for crop in stream:
             union = crop.masks.max(axis=2, keepdims=True)
-            present = crop.masks.sum(axis=(0, 1)) >= PRESENT_PX
             yield {
                 "image": channels_first(crop.photo),
                 "truth": channels_first(np.concatenate((crop.masks, union), axis=2)),
                 "change": channels_first(crop.photo - crop.intact),
-                "conditions": np.array([crop.faded, crop.cast, *present], np.float32),
+                "conditions": np.array([crop.faded, crop.cast], np.float32),
             }
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -85,7 +83,7 @@ class DamageRecipe:
         found = (maps[:, 4] > 0).float()
         hits = (found * truth[:, 4]).sum()
         f1 = 2 * hits / (found.sum() + truth[:, 4].sum()).clamp_min(1)
-        loss = cross + 0.5 * dice + 0.5 * covered + 0.1 * judged
+        loss = cross + 0.5 * dice + 0.5 * covered + 0.05 * judged
         return loss, {
             "cross": float(cross.detach()),
             "dice": float(dice.detach()),
