@@ -22,7 +22,7 @@ def as_float(photo: Photo) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def damaged_portrait() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(aged photo uint8, the same without structural damage, its mask): damage right across the face."""
+    """(aged photo uint8, the same without structural damage, its mask): damage across the face."""
     aged = age(astronaut(), 12, AgeingRecipe.demo())
     return np.rint(aged.photo * 255).astype(np.uint8), aged.intact, aged.masks.any(axis=2)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.data import astronaut
 
+from resilver.ageing import AgeingRecipe, age
 from resilver.errors import OptionError
 from resilver.models.store import bundled_model
 from resilver.photo import Photo
@@ -176,9 +177,8 @@ def test_a_kind_that_is_filled_is_not_called_doubtful_too() -> None:
 
 @pytest.mark.parametrize("told", [False, True])
 def test_nothing_is_left_doubtful_where_the_person_says_it_is_damaged(told: bool) -> None:
-    rng = np.random.default_rng(4)
-    pixels = rng.integers(0, 255, (192, 192, 3)).astype(np.uint8)
-    cv2.line(pixels, (20, 10), (150, 180), (250, 250, 245), 3)
+    aged = age(astronaut()[:256, :256], 1, AgeingRecipe.pristine())  # damage in fresh colours
+    pixels = np.rint(aged.photo * 255).astype(np.uint8)
     force = ("repair",) if told else ()
     plan = Pipeline(Options(only=("repair",), force=force, threads=1)).plan(
         Photo.from_array(pixels)

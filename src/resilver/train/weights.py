@@ -22,8 +22,10 @@ def load_onnx_weights(network: nn.Module, path: Path) -> nn.Module:
     for initializer in onnx.load(str(path)).graph.initializer:
         values = numpy_helper.to_array(initializer).astype("float32")
         stored[initializer.name.removesuffix("_fp16")] = torch.from_numpy(values.copy())
-    # What is fixed by the shape (buffers) may have been folded away.
-    for name, weight in network.named_parameters():
+    trained = dict(network.named_parameters())
+    for name, weight in network.state_dict().items():
+        if name not in trained and name not in stored:
+            continue  # fixed by the shape: the export may have folded it away
         if name not in stored or stored[name].shape != weight.shape:
             raise RecipeError(f"{path}: has no weight {name} of shape {tuple(weight.shape)}")
         with torch.no_grad():
