@@ -113,7 +113,7 @@ class CropStream:
     """An endless stream of float32 RGB crops (crop_px, crop_px, 3) in [0, 1] from a pool of photos.
 
     A pool of decoded photos is held; each photo gives `crops_per_photo` crops and is then replaced,
-    so memory stays bounded whatever the size of the collection. Photos are shrunk by a random
+    so memory stays bounded whatever the size of the collection. Photos are resized by a random
     factor first: a big scan and a small print then look alike at pixel scale.
 
     Args:
@@ -150,7 +150,7 @@ class CropStream:
             while len(pool) < self._pool_size:
                 if not pending:
                     pending = self._random.sample(self._shards, len(self._shards))
-                pool.append((self._shrink(pending.pop().read()), self._crops_per_photo))
+                pool.append((self._resized(pending.pop().read()), self._crops_per_photo))
             index = self._random.randrange(len(pool))
             photo, left = pool[index]
             yield self._cut(photo)
@@ -160,7 +160,7 @@ class CropStream:
             else:
                 pool[index] = (photo, left - 1)
 
-    def _shrink(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _resized(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = photo.shape[:2]
         smallest = (self._crop_px + 8) / min(height, width)
         # A share of the photos is left at its own sharpness.

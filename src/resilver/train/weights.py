@@ -22,10 +22,10 @@ def load_onnx_weights(network: nn.Module, path: Path) -> nn.Module:
     for initializer in onnx.load(str(path)).graph.initializer:
         values = numpy_helper.to_array(initializer).astype("float32")
         stored[initializer.name.removesuffix("_fp16")] = torch.from_numpy(values.copy())
-    trained = dict(network.named_parameters())
+    fixed = {name for name, _buffer in network.named_buffers()}  # by the network's shape
     for name, weight in network.state_dict().items():
-        if name not in trained and name not in stored:
-            continue  # fixed by the shape: the export may have folded it away
+        if name in fixed and name not in stored:
+            continue  # the export may have folded it away
         if name not in stored or stored[name].shape != weight.shape:
             raise RecipeError(f"{path}: has no weight {name} of shape {tuple(weight.shape)}")
         with torch.no_grad():
