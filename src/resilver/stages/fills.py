@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from resilver.errors import OptionError
 from resilver.imaging.classical import fill_biharmonic, fill_navier_stokes, fill_telea
-from resilver.imaging.patchmatch import fill_patchmatch
+from resilver.imaging.patchmatch import PROPAGATED, fill_patchmatch
 from resilver.imaging.tiles import Tile
 from resilver.imaging.veils import first_guess
 from resilver.models.card import ModelCard
@@ -20,6 +20,8 @@ from resilver.models.session import Network
 from resilver.models.store import StoredModel, bundled_model
 
 Mask = NDArray[np.uint8]
+
+COPIED = np.float32(0.85)  # share of a hole's pixels that is copied texture; the rest is learned
 
 
 class Fill(Protocol):
@@ -42,7 +44,11 @@ class Fill(Protocol):
 
 @dataclass(frozen=True)
 class LearnedFill:
-    """The network of `resilver.nets.fill`: holes are invented, veils are cleared."""
+    """The network of `resilver.nets.fill` clears veils and invents holes; texture is then copied.
+
+    What a network invents is smooth. In holes it is blended with texture copied from the cleared
+    picture (`resilver.imaging.patchmatch`): the two err differently, so the blend errs less.
+    """
 
     model: StoredModel
     threads: int | None = None
@@ -56,7 +62,11 @@ class LearnedFill:
         marks = np.stack((hole, veil)).astype(np.float32)[None]
         guess = first_guess(tile, hole > 0, veil > 0)
         (filled,) = self._network.run(np.moveaxis(guess, -1, 0)[None], marks)
-        return np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
+        learned = np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
+        if not hole.any():
+            return learned
+        copied = fill_patchmatch(learned, hole > 0, effort=PROPAGATED)
+        return learned + COPIED * (copied - learned)
 
     @cached_property
     def _network(self) -> Network:
