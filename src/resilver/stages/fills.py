@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +22,10 @@ from resilver.models.store import StoredModel, bundled_model
 
 Mask = NDArray[np.uint8]
 
-COPIED = np.float32(0.85)  # share of a hole's pixels that is copied texture; the rest is learned
+# The share of copied texture in a hole, at its rim, and the depth at which it has halved: what is
+# copied into the depth of a wide hole comes from far away, and has the tone of there.
+COPIED = 0.75
+HALVED_PX = 24.0
 
 
 class Fill(Protocol):
@@ -66,7 +70,9 @@ class LearnedFill:
         if not hole.any():
             return learned
         copied = fill_patchmatch(learned, hole > 0, effort=PROPAGATED)
-        return learned + COPIED * (copied - learned)
+        depth_px = cv2.distanceTransform(hole, cv2.DIST_L2, 5)
+        share = np.float32(COPIED) * np.exp2(np.asarray(depth_px, np.float32) / -HALVED_PX)
+        return learned + share[..., None] * (copied - learned)
 
     @cached_property
     def _network(self) -> Network:
