@@ -22,26 +22,15 @@ from resilver.imaging.classical import Mask, Picture, check_fill, fill_navier_st
 
 PATCH_PX = 7
 _SMALLEST_PX = 24  # no level of the pyramid is smaller than this
+# Search-and-vote rounds a level, from the finest on; the last repeats. Longer searches find patches
+# that resemble the very grain of the border, and copy grain that does not belong: 4 to 12 rounds
+# with 3 tries were 0.3 dB worse, and four times slower.
+_ROUNDS = (1, 1, 2, 3, 5)
+_RANDOM_TRIES = 1  # places tried at random a round
 _JUMPS_PX = (1, 4)  # how far away the neighbours are whose matches a patch tries
 _CHUNK = 4096  # patches compared at a time: their pixels stay in the processor's cache
 _TRUST_FALLOFF = 1.3  # a pixel d px inside the hole counts 1.3 ** -d (Wexler et al.)
 _DEEPEST_PX = 40.0  # no pixel counts less than one this deep
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long matches are sought."""
-
-    rounds: tuple[int, ...]  # search-and-vote rounds a level, from the finest on; the last repeats
-    random_tries: int  # places tried at random a round
-
-
-# More rounds and tries find patches that resemble the very grain of the border, and copy grain that
-# does not belong: 4 to 12 rounds with 3 tries were 0.3 dB worse, and four times slower.
-SEARCHED = Effort(rounds=(1, 1, 2, 3, 5), random_tries=1)
-# Without random tries the places copied stay near and run on: better yet to be blended with another
-# fill than alone.
-PROPAGATED = Effort(rounds=(1, 2, 3, 5, 8), random_tries=0)
 
 # Windows of a level by index, row by row; a window is named by its top left pixel.
 _Windows = NDArray[np.intp]
@@ -60,9 +49,7 @@ class _Level:
         return self.image.shape[0] - PATCH_PX + 1, self.image.shape[1] - PATCH_PX + 1
 
 
-def fill_patchmatch(
-    image: Picture, mask: Mask, *, effort: Effort = SEARCHED, seed: int = 0
-) -> Picture:
+def fill_patchmatch(image: Picture, mask: Mask, *, seed: int = 0) -> Picture:
     """Fills the masked pixels with texture found elsewhere in the picture.
 
     Where no sound patch of 7x7 px is left to copy from, the hole is filled by diffusion
@@ -71,7 +58,6 @@ def fill_patchmatch(
     Args:
         image: (H, W, 3) float32 in [0, 1].
         mask: (H, W), True = damaged.
-        effort: how long matches are sought.
         seed: of the random search.
 
     Returns:
@@ -94,8 +80,8 @@ def fill_patchmatch(
         filled = keep_sound(level.image, level.mask, np.asarray(larger, np.float32))
         search = _Search.of(level, coarser, rng)
         if search is not None:
-            for _ in range(effort.rounds[min(depth, len(effort.rounds) - 1)]):
-                search.improve(filled, effort.random_tries, rng)
+            for _ in range(_ROUNDS[min(depth, len(_ROUNDS) - 1)]):
+                search.improve(filled, rng)
                 filled = search.vote(filled)
         coarser = search
     return keep_sound(image, mask, filled)
@@ -150,7 +136,7 @@ class _Search:
         unknown = np.full(targets.size, np.inf, np.float32)
         return cls(level, targets, nearest, matches, unknown, trust.astype(np.float32))
 
-    def improve(self, filled: Picture, random_tries: int, rng: np.random.Generator) -> None:
+    def improve(self, filled: Picture, rng: np.random.Generator) -> None:
         """One round of propagation and random search, against the picture as filled so far."""
         down, across = self.level.windows
         compare = _Comparison.of(filled, self.trust)
@@ -162,7 +148,7 @@ class _Search:
                 near_x = np.clip(columns + step_x, 0, across - 1)
                 found_y, found_x = np.divmod(self.matches[near_y * across + near_x], across)
                 self._try(compare, found_y - (near_y - rows), found_x - (near_x - columns))
-        for _ in range(random_tries):
+        for _ in range(_RANDOM_TRIES):
             # Radii from the whole picture down to a pixel, evenly on a logarithmic scale.
             reach = max(down, across) ** rng.random(self.targets.size)
             found_y, found_x = np.divmod(self.matches[self.targets], across)

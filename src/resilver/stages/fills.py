@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from resilver.errors import OptionError
 from resilver.imaging.classical import fill_biharmonic, fill_navier_stokes, fill_telea
-from resilver.imaging.patchmatch import PROPAGATED, fill_patchmatch
+from resilver.imaging.patchmatch import fill_patchmatch
 from resilver.imaging.tiles import Tile
 from resilver.imaging.veils import first_guess
 from resilver.models.card import ModelCard
@@ -69,7 +69,7 @@ class LearnedFill:
         learned = np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
         if not hole.any():
             return learned
-        copied = fill_patchmatch(learned, hole > 0, effort=PROPAGATED)
+        copied = fill_patchmatch(learned, hole > 0)
         depth_px = cv2.distanceTransform(hole, cv2.DIST_L2, 5)
         share = np.float32(COPIED) * np.exp2(np.asarray(depth_px, np.float32) / -HALVED_PX)
         return learned + share[..., None] * (copied - learned)
