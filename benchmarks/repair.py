@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,12 +72,12 @@ def measure(arguments: argparse.Namespace) -> str:
         return picture
 
     def all_holes(_print: AgedPrint, picture: Picture, masks: Mask) -> Picture:
-        hole = with_rim(masks.any(axis=-1))
+        hole = as_u8(masks.any(axis=-1))
         return patched(picture, learned.run(picture, hole, np.zeros_like(hole)), masks)
 
     def stains_as_veils(_print: AgedPrint, picture: Picture, masks: Mask) -> Picture:
-        hole = with_rim(np.delete(masks, STAIN, axis=-1).any(axis=-1))
-        veil = with_rim(masks[..., STAIN]) & (1 - hole)
+        hole = as_u8(np.delete(masks, STAIN, axis=-1).any(axis=-1))
+        veil = as_u8(masks[..., STAIN]) & (1 - hole)
         return patched(picture, learned.run(picture, hole, veil), masks)
 
     def own_mask(made: AgedPrint, _picture: Picture, _masks: Mask) -> Picture:
@@ -119,9 +118,9 @@ def measure(arguments: argparse.Namespace) -> str:
 
 `aged`, {len(chosen)} prints: PSNR inside the true mask of all kinds against the same print without
 damage. *Mean* is the mean of every photo's PSNR (the figure we quote); *pooled* counts all damaged
-pixels of the suite together. All fills are given the true mask, one pixel wider because JPEG has
-smeared the damage over its rim, and what they put inside the true mask is taken.
-*Outside* is the mean PSNR over undamaged pixels, where the input differs by JPEG compression only.
+pixels of the suite together. All fills are given the true mask, and what they put inside of it is
+taken. *Outside* is the mean PSNR over undamaged pixels, where the input differs by JPEG compression
+only.
 
 {table}
 
@@ -130,14 +129,11 @@ The learned fill is {ours - best:+.2f} dB from the best classical one given the 
 
 def classical(name: str) -> Repair:
     fill = CLASSICAL[name]
-    return lambda _print, picture, masks: patched(
-        picture, fill(picture, with_rim(masks.any(axis=-1)) > 0), masks
-    )
+    return lambda _print, picture, masks: fill(picture, masks.any(axis=-1))
 
 
-def with_rim(mask: Mask) -> NDArray[np.uint8]:
-    """The mask and the pixels beside it: JPEG has smeared the damage over them."""
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)), np.uint8)
+def as_u8(mask: Mask) -> NDArray[np.uint8]:
+    return mask.astype(np.uint8)
 
 
 def patched(picture: Picture, filled: Picture, masks: Mask) -> Picture:

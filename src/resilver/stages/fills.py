@@ -26,6 +26,8 @@ Mask = NDArray[np.uint8]
 # copied into the depth of a wide hole comes from far away, and has the tone of there.
 COPIED = 0.75
 HALVED_PX = 24.0
+# Blur and JPEG smear damage over the pixels beside it: nothing is continued or copied from those.
+_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 class Fill(Protocol):
@@ -63,16 +65,21 @@ class LearnedFill:
         return (self.model.card,)
 
     def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
+        wide_hole = np.asarray(cv2.dilate(hole, _CROSS), np.uint8)
+        wide_veil = np.asarray(cv2.dilate(veil, _CROSS), np.uint8) & (1 - wide_hole)
+        filled = self._learned(tile, wide_hole, wide_veil)
+        if hole.any():
+            copied = fill_patchmatch(filled, wide_hole > 0)
+            depth_px = cv2.distanceTransform(wide_hole, cv2.DIST_L2, 5)
+            share = np.float32(COPIED) * np.exp2(np.asarray(depth_px, np.float32) / -HALVED_PX)
+            filled += share[..., None] * (copied - filled)
+        return np.where((hole | veil)[..., None] > 0, filled, tile)
+
+    def _learned(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
         marks = np.stack((hole, veil)).astype(np.float32)[None]
         guess = first_guess(tile, hole > 0, veil > 0)
         (filled,) = self._network.run(np.moveaxis(guess, -1, 0)[None], marks)
-        learned = np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
-        if not hole.any():
-            return learned
-        copied = fill_patchmatch(learned, hole > 0)
-        depth_px = cv2.distanceTransform(hole, cv2.DIST_L2, 5)
-        share = np.float32(COPIED) * np.exp2(np.asarray(depth_px, np.float32) / -HALVED_PX)
-        return learned + share[..., None] * (copied - learned)
+        return np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
 
     @cached_property
     def _network(self) -> Network:
