@@ -11,6 +11,8 @@ matches then spread a few pixels a sweep, which the pyramid makes up for.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -49,7 +51,9 @@ class _Level:
         return self.image.shape[0] - PATCH_PX + 1, self.image.shape[1] - PATCH_PX + 1
 
 
-def fill_patchmatch(image: Picture, mask: Mask, *, seed: int = 0) -> Picture:
+def fill_patchmatch(
+    image: Picture, mask: Mask, *, seed: int = 0, threads: int | None = None
+) -> Picture:
     """Fills the masked pixels with texture found elsewhere in the picture.
 
     Where no sound patch of 7x7 px is left to copy from, the hole is filled by diffusion
@@ -59,6 +63,7 @@ def fill_patchmatch(image: Picture, mask: Mask, *, seed: int = 0) -> Picture:
         image: (H, W, 3) float32 in [0, 1].
         mask: (H, W), True = damaged.
         seed: of the random search.
+        threads: that compare patches; None = one for each processor.
 
     Returns:
         (H, W, 3) float32 in [0, 1]; pixels outside the mask are bit-equal.
@@ -80,9 +85,10 @@ def fill_patchmatch(image: Picture, mask: Mask, *, seed: int = 0) -> Picture:
         filled = keep_sound(level.image, level.mask, np.asarray(larger, np.float32))
         search = _Search.of(level, coarser, rng)
         if search is not None:
-            for _ in range(_ROUNDS[min(depth, len(_ROUNDS) - 1)]):
-                search.improve(filled, rng)
-                filled = search.vote(filled)
+            with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+                for _ in range(_ROUNDS[min(depth, len(_ROUNDS) - 1)]):
+                    search.improve(filled, rng, pool)
+                    filled = search.vote(filled)
         coarser = search
     return keep_sound(image, mask, filled)
 
@@ -136,10 +142,10 @@ class _Search:
         unknown = np.full(targets.size, np.inf, np.float32)
         return cls(level, targets, nearest, matches, unknown, trust.astype(np.float32))
 
-    def improve(self, filled: Picture, rng: np.random.Generator) -> None:
+    def improve(self, filled: Picture, rng: np.random.Generator, pool: Executor) -> None:
         """One round of propagation and random search, against the picture as filled so far."""
         down, across = self.level.windows
-        compare = _Comparison.of(filled, self.trust)
+        compare = _Comparison.of(filled, self.trust, pool)
         self.distances = compare.distances(self.targets, self.matches[self.targets])
         rows, columns = np.divmod(self.targets, across)
         for jump in _JUMPS_PX:
@@ -203,16 +209,18 @@ class _Comparison:
 
     patches: NDArray[np.float32]  # view (down, across, 7, 21) of the picture
     trusts: NDArray[np.float32]  # view (down, across, 7, 21) of the trust
+    pool: Executor  # runs the comparisons
 
     @classmethod
-    def of(cls, filled: Picture, trust: NDArray[np.float32]) -> _Comparison:
-        return cls(_windows_of(filled), _windows_of(np.repeat(trust[..., None], 3, axis=2)))
+    def of(cls, filled: Picture, trust: NDArray[np.float32], pool: Executor) -> _Comparison:
+        return cls(_windows_of(filled), _windows_of(np.repeat(trust[..., None], 3, axis=2)), pool)
 
     def distances(self, targets: _Windows, places: _Windows) -> NDArray[np.float32]:
         """Weighted mean square difference (n,) of two lists of n windows."""
         across = self.patches.shape[1]
         result = np.empty(targets.size, np.float32)
-        for start in range(0, targets.size, _CHUNK):
+
+        def compare(start: int) -> None:
             part = slice(start, start + _CHUNK)
             target_y, target_x = np.divmod(targets[part], across)
             place_y, place_x = np.divmod(places[part], across)
@@ -222,6 +230,10 @@ class _Comparison:
             difference *= difference
             difference *= weight
             result[part] = difference.sum(axis=(1, 2)) / weight.sum(axis=(1, 2))
+
+        # Copying pixels takes the time, and numpy lets other threads run while it does.
+        for _ in self.pool.map(compare, range(0, targets.size, _CHUNK)):
+            pass
         return result
 
 

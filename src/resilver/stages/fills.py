@@ -69,7 +69,7 @@ class LearnedFill:
         wide_veil = np.asarray(cv2.dilate(veil, _CROSS), np.uint8) & (1 - wide_hole)
         filled = self._learned(tile, wide_hole, wide_veil)
         if hole.any():
-            copied = fill_patchmatch(filled, wide_hole > 0)
+            copied = fill_patchmatch(filled, wide_hole > 0, threads=self.threads)
             depth_px = cv2.distanceTransform(wide_hole, cv2.DIST_L2, 5)
             share = np.float32(COPIED) * np.exp2(np.asarray(depth_px, np.float32) / -HALVED_PX)
             filled += share[..., None] * (copied - filled)
