@@ -178,7 +178,7 @@ class _Search:
         (down, across), width = self.level.windows, self.level.image.shape[1]
         # Wexler et al.: a typical distance counts e ** -0.5, whatever the picture's contrast.
         typical = max(float(np.percentile(self.distances, 75)), 1e-9)
-        weights = np.zeros(down * across, np.float32)
+        weights = np.zeros(down * across)
         weights[self.targets] = np.exp(self.distances / (-2.0 * typical))
         # A match with no resemblance at all must still vote where it votes alone.
         weights[self.targets] += 1e-9
@@ -186,8 +186,8 @@ class _Search:
         weights *= middle.ravel()
         pixels = self.level.image.reshape(-1, 3)
         rows, columns = np.nonzero(self.level.mask)
-        total = np.zeros((rows.size, 1), np.float32)
-        colour = np.zeros((rows.size, 3), np.float32)
+        total = np.zeros((rows.size, 1))
+        colour = np.zeros((rows.size, 3))
         found_y, found_x = np.divmod(self.matches, across)
         first = found_y * width + found_x  # the pixel in the corner of each window's match
         for y in range(PATCH_PX):
@@ -195,7 +195,7 @@ class _Search:
                 top, left = rows - y, columns - x
                 inside = (top >= 0) & (top < down) & (left >= 0) & (left < across)
                 windows = np.where(inside, top * across + left, 0)
-                weight = np.where(inside, weights[windows], np.float32(0.0))[:, None]
+                weight = np.where(inside, weights[windows], 0.0)[:, None]
                 colour += weight * pixels[first[windows] + (y * width + x)]
                 total += weight
         voted = filled.copy()
