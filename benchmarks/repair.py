@@ -73,12 +73,12 @@ def measure(arguments: argparse.Namespace) -> str:
 
     def all_holes(_print: AgedPrint, picture: Picture, masks: Mask) -> Picture:
         hole = as_u8(masks.any(axis=-1))
-        return patched(picture, learned.run(picture, hole, np.zeros_like(hole)), masks)
+        return learned.run(picture, hole, np.zeros_like(hole))
 
     def stains_as_veils(_print: AgedPrint, picture: Picture, masks: Mask) -> Picture:
         hole = as_u8(np.delete(masks, STAIN, axis=-1).any(axis=-1))
         veil = as_u8(masks[..., STAIN]) & (1 - hole)
-        return patched(picture, learned.run(picture, hole, veil), masks)
+        return learned.run(picture, hole, veil)
 
     def own_mask(made: AgedPrint, _picture: Picture, _masks: Mask) -> Picture:
         return to_float(product.restore(Photo.open(made.aged.path))[0].pixels)
@@ -118,9 +118,8 @@ def measure(arguments: argparse.Namespace) -> str:
 
 `aged`, {len(chosen)} prints: PSNR inside the true mask of all kinds against the same print without
 damage. *Mean* is the mean of every photo's PSNR (the figure we quote); *pooled* counts all damaged
-pixels of the suite together. All fills are given the true mask, and what they put inside of it is
-taken. *Outside* is the mean PSNR over undamaged pixels, where the input differs by JPEG compression
-only.
+pixels of the suite together. Fills are given the true mask and change nothing outside of it.
+*Outside* is the mean PSNR over undamaged pixels, where the input differs by JPEG compression only.
 
 {table}
 
@@ -134,11 +133,6 @@ def classical(name: str) -> Repair:
 
 def as_u8(mask: Mask) -> NDArray[np.uint8]:
     return mask.astype(np.uint8)
-
-
-def patched(picture: Picture, filled: Picture, masks: Mask) -> Picture:
-    """The picture, filled where any of the true masks (H, W, 4) is."""
-    return np.where(masks.any(axis=-1, keepdims=True), filled, picture)
 
 
 if __name__ == "__main__":

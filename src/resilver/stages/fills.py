@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import cv2
@@ -117,4 +117,6 @@ def fill_named(name: str, threads: int | None = None) -> Fill:
         return LearnedFill(bundled_model("fill"), threads)
     if name not in CLASSICAL:
         raise OptionError(f"unknown fill {name!r}; there are: {', '.join(FILLS)}")
+    if name == "patchmatch":
+        return ClassicalFill(partial(fill_patchmatch, threads=threads))
     return ClassicalFill(CLASSICAL[name])
