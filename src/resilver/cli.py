@@ -216,7 +216,7 @@ def age(
 @app.command()
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="content, damage, fill or denoise.")
+        str, typer.Argument(metavar="RECIPE", help="content, damage, fill, denoise or detect.")
     ],
     *,
     minutes: flags.Minutes,
@@ -233,7 +233,10 @@ def train(
     ] = False,
     teacher: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.safetensors", help="content: the weights of SqueezeNet v1.0."),
+        typer.Option(
+            metavar="PATH",
+            help="content: the weights of SqueezeNet v1.0; detect: a folder of face detectors.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on where an earlier run stopped.")

@@ -99,7 +99,8 @@ def to_onnx(recipe: Recipe, network: nn.Module) -> onnx.ModelProto:
         axes[name] = {0: "batch", 2: "height", 3: "width"}
     for name in recipe.output_names:
         # Image-level outputs (N, C) have no height or width to leave free.
-        axes[name] = {0: "batch"} if name == "conditions" else axes[recipe.input_names[0]]
+        sides = {2: f"{name}_height", 3: f"{name}_width"}
+        axes[name] = {0: "batch"} if name == "conditions" else {0: "batch", **sides}
     torch.onnx.export(
         network,
         recipe.example(96, 96, seed=0),

@@ -19,7 +19,11 @@ from resilver.train.recipe import Recipe
 from resilver.train.recipes import recipe_named
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
+from resilver.train.recipes.detect import DetectRecipe
 from resilver.train.weights import load_onnx_weights
+
+# Recipes whose first argument is their teacher: SqueezeNet's weights, and a folder of detectors.
+TAUGHT: dict[str, Callable[[Path], Recipe]] = {"content": ContentRecipe, "detect": DetectRecipe}
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class TrainRequest:
     out: Path  # folder: `<recipe>.onnx`, its card, `state.pt`, TensorBoard events
     minutes: float
     clean_targets: bool = False  # recipe `denoise` only: for comparison with Noise2Noise
-    teacher: Path | None = None  # recipe `content` only: the weights of SqueezeNet v1.0
+    teacher: Path | None = None  # recipes of `TAUGHT` only: published networks to learn from
     licence: Licence = "research"  # say "clean" only where the data's terms allow any use
     data_note: str = ""  # what the data is and its terms, for the card
     seed: int = 0
@@ -50,7 +54,7 @@ def train(
 
     Raises:
         OptionError: an unknown recipe, `clean_targets` for another one than `denoise`,
-            or a teacher for another one than `content`.
+            a teacher for a recipe that takes none, or none for one that needs it.
         RecipeError: no photos, a loss that is not finite, or an export that is not equal.
     """
     recipe = _recipe(request)
@@ -125,10 +129,11 @@ def hardware() -> str:
 def _recipe(request: TrainRequest) -> Recipe:
     if request.clean_targets and request.recipe != "denoise":
         raise OptionError("clean targets are a choice of the recipe denoise only")
-    if (request.teacher is not None) != (request.recipe == "content"):
-        raise OptionError("the recipe content, and no other, needs its teacher's weights")
+    if (request.teacher is not None) != (request.recipe in TAUGHT):
+        taught = " and ".join(TAUGHT)
+        raise OptionError(f"the recipes {taught}, and no others, need a teacher's weights")
     if request.clean_targets:
         return DenoiseRecipe(clean_targets=True)
     if request.teacher is not None:
-        return ContentRecipe(request.teacher)
+        return TAUGHT[request.recipe](request.teacher)
     return recipe_named(request.recipe)

@@ -9,6 +9,7 @@ from resilver.train.recipe import Recipe
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.damage import DamageRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
+from resilver.train.recipes.detect import DetectRecipe
 from resilver.train.recipes.fill import FillRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
@@ -16,6 +17,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "damage": DamageRecipe,
     "fill": FillRecipe,
     "denoise": DenoiseRecipe,
+    "detect": DetectRecipe,
 }
 
 

@@ -1,0 +1,126 @@
+"""Faces as a detector gives them: boxes, five points, and how both are read from its answers.
+
+The points are, as seen: the left eye, the right eye, the tip of the nose, the left and the right
+corner of the mouth; `x` to the right, `y` down, in pixels of the photo.
+
+A detector answers for every cell of a grid (Wu et al., "YuNet", 2023). Of a cell whose middle is
+(x, y), at a stride of s pixels, the fifteen numbers are: a logit; the box's middle, off the cell's
+in strides; the logarithms of the box's width and height in strides; and each point, off the cell's
+middle in units of four strides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float32]
+
+_POINT_STRIDES = 4.0  # unit of the points: their offsets are then of about unit size
+_MIRRORED = (1, 0, 2, 4, 3)
+_LARGEST_LOG = 4.0  # a face is at most e ** 4 strides wide
+SAME_IOU = 0.35  # two boxes that overlap more than this are the same face
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """The faces of a photo, the surest first."""
+
+    boxes: Values  # (n, 4): left, top, right, bottom, px
+    points: Values  # (n, 5, 2): x, y, px
+    scores: Values  # (n,), 0..1
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def sides_px(self) -> Values:
+        """(n,): the side of a square as large as each box."""
+        sizes = self.boxes[:, 2:] - self.boxes[:, :2]
+        return np.sqrt(np.maximum(sizes.prod(axis=1), 0.0))
+
+    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Faces:
+        """Some of them, by mask or by index."""
+        return Faces(self.boxes[which], self.points[which], self.scores[which])
+
+    def moved(self, matrix: NDArray[np.float64]) -> Faces:
+        """The same faces after an affine map (2, 3) of the photo.
+
+        Boxes stay upright and keep their area times the map's: a turned box would grow.
+        """
+        linear, shift = matrix[:, :2], matrix[:, 2]
+        scale = np.sqrt(abs(np.linalg.det(linear)))
+        middles = (self.boxes[:, :2] + self.boxes[:, 2:]) / 2 @ linear.T + shift
+        halves = (self.boxes[:, 2:] - self.boxes[:, :2]) / 2 * scale
+        boxes = np.concatenate((middles - halves, middles + halves), axis=1)
+        points = self.points @ linear.T + shift
+        if np.linalg.det(linear) < 0:  # mirrored: the left eye is the right one now
+            points = points[:, _MIRRORED]
+        return Faces(boxes.astype(np.float32), points.astype(np.float32), self.scores)
+
+
+NO_FACES = Faces(
+    np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32), np.empty(0, np.float32)
+)
+
+
+def joined(groups: Sequence[Faces]) -> Faces:
+    """The faces of several groups together, the surest first."""
+    groups = (*groups, NO_FACES)
+    together = Faces(
+        np.concatenate([faces.boxes for faces in groups]),
+        np.concatenate([faces.points for faces in groups]),
+        np.concatenate([faces.scores for faces in groups]),
+    )
+    return together.chosen(np.argsort(-together.scores, kind="stable"))
+
+
+def decode(answers: Values, stride_px: int, least_score: float) -> Faces:
+    """Reads the faces out of a detector's answers (15, h, w) at one stride."""
+    scores = 1.0 / (1.0 + np.exp(-answers[0]))
+    rows, columns = np.nonzero(scores >= least_score)
+    found = answers[1:, rows, columns].T  # (n, 14)
+    cells = np.stack((columns, rows), axis=1) + 0.5
+    middles = (cells + found[:, :2]) * stride_px
+    halves = np.exp(np.minimum(found[:, 2:4], _LARGEST_LOG)) * (stride_px / 2)
+    boxes = np.concatenate((middles - halves, middles + halves), axis=1)
+    offsets = found[:, 4:].reshape(-1, 5, 2) * _POINT_STRIDES
+    points = (cells[:, None] + offsets) * stride_px
+    return Faces(
+        boxes.astype(np.float32),
+        points.astype(np.float32),
+        scores[rows, columns].astype(np.float32),
+    )
+
+
+def encode(
+    faces: Faces, rows: NDArray[np.intp], columns: NDArray[np.intp], stride_px: int
+) -> Values:
+    """What the cells (n,) should answer for their faces (n,): (n, 14), all but the logit."""
+    cells = np.stack((columns, rows), axis=1) + 0.5
+    middles = (faces.boxes[:, :2] + faces.boxes[:, 2:]) / (2 * stride_px) - cells
+    sizes = np.log(np.maximum((faces.boxes[:, 2:] - faces.boxes[:, :2]) / stride_px, 1e-3))
+    points = (faces.points / stride_px - cells[:, None]) / _POINT_STRIDES
+    return np.concatenate((middles, sizes, points.reshape(-1, 10)), axis=1).astype(np.float32)
+
+
+def without_doubles(faces: Faces, same_iou: float = SAME_IOU) -> Faces:
+    """Of faces that overlap, the surest alone (non-maximum suppression)."""
+    order = np.argsort(-faces.scores, kind="stable")
+    kept: list[int] = []
+    while order.size:
+        best, order = order[0], order[1:]
+        kept.append(int(best))
+        order = order[overlaps(faces.boxes[best], faces.boxes[order]) <= same_iou]
+    return faces.chosen(np.array(kept, np.intp))
+
+
+def overlaps(box: Values, boxes: Values) -> Values:
+    """Intersection over union (n,) of one box (4,) with others (n, 4)."""
+    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    common = np.maximum(inner, 0.0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - common
+    return (common / np.maximum(areas, 1e-9)).astype(np.float32)
