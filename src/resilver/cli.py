@@ -29,7 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="The networks that come with resilver.", no_args_is_help=True)
+models_app = typer.Typer(
+    help="The networks: those that come with resilver, and published ones.", no_args_is_help=True
+)
 app.add_typer(models_app, name="models")
 
 
@@ -184,6 +186,54 @@ def models_verify() -> None:
         from resilver.commands import weights
 
         raise typer.Exit(weights.verify_models())
+
+
+@models_app.command("import")
+def models_import(
+    file: Annotated[Path, typer.Argument(help="A .pth, .pt or .safetensors checkpoint.")],
+    *,
+    as_name: flags.AsName = None,
+    licence: Annotated[
+        Literal["clean", "research"] | None,
+        typer.Option(help="What its owners allow; asked for where it is not known."),
+    ] = None,
+    replace: flags.Replace = False,
+) -> None:
+    """Take in a published checkpoint: GFPGAN, StyleGAN2, RRDBNet, SRVGGNetCompact.
+
+    It is read as weights only, rebuilt, checked and exported (needs the extra 'train').
+    """
+    with plain_errors():
+        from resilver.commands import importing
+
+        raise typer.Exit(importing.import_file(file, as_name, licence, replace=replace))
+
+
+@models_app.command("pull")
+def models_pull(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Without one: what there is.")
+    ] = None,
+    *,
+    as_name: flags.AsName = None,
+    replace: flags.Replace = False,
+) -> None:
+    """Download published weights from their official page, check them, and import them."""
+    with plain_errors():
+        from resilver.commands import importing
+
+        raise typer.Exit(importing.pull(name, as_name, replace=replace))
+
+
+@models_app.command("remove")
+def models_remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `models list` shows it.")],
+) -> None:
+    """Delete an imported network."""
+    with plain_errors():
+        from resilver.commands import importing
+
+        raise typer.Exit(importing.remove(name))
 
 
 @app.command()

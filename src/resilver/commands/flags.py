@@ -166,3 +166,9 @@ Threads = Annotated[
 
 Minutes = Annotated[float, typer.Option(min=0.01, metavar="M", help="How long to train.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed does the same again.")]
+
+AsName = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="What to call it.", show_default="its own name"),
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace a network of the same name.")]

@@ -7,42 +7,41 @@ from rich.table import Table
 
 from resilver.commands.screen import Screen
 from resilver.errors import ModelError
-from resilver.models.store import bundled_models
+from resilver.models.store import bundled_models, imported_models
 
 
 def list_models() -> int:
-    """Shows the bundled networks; returns the exit code."""
+    """Shows the bundled and the imported networks; returns the exit code."""
     screen = Screen()
-    models = bundled_models()
+    bundled = bundled_models()
+    models = (*bundled, *imported_models())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Network", style="bold", no_wrap=True)
     table.add_column("Licence", no_wrap=True)
     table.add_column("Size", justify="right", no_wrap=True)
-    table.add_column("Parameters", justify="right", no_wrap=True)
     table.add_column("What it does")
     for model in models:
         size = model.path.stat().st_size / 1e6 if model.path.is_file() else 0.0
         table.add_row(
-            model.card.name,
+            model.card.name if model in bundled else f"{model.card.name} *",
             model.card.licence,
             f"{size:.1f} MB" if size else "missing",
-            f"{model.card.parameters / 1e6:.2f} M",
             model.card.summary,
         )
     screen.show(table)
     screen.line(
         "clean: free for any use. research: learned from data with limits on its use, "
-        "left out by --licence clean."
+        "left out by --licence clean." + (" *: imported." if len(models) > len(bundled) else "")
     )
     return 0
 
 
 def verify_models() -> int:
-    """Checks every bundled network against its card; returns the exit code: 0 or 1."""
+    """Checks every network against its card; returns the exit code: 0 or 1."""
     screen = Screen()
     failed = 0
     models = bundled_models()
-    for model in models:
+    for model in (*models, *imported_models()):
         try:
             model.verify()
         except ModelError as error:

@@ -24,6 +24,9 @@ class ModelCard:
     sha256: str  # of the weight file, lower-case hex
     summary: str  # what it does, one sentence
     reference: str  # paper or standard
+    task: str  # what it can stand in for: "denoise", "face", "upscale", "prior", ...
+    size_px: int  # side of the square pictures it takes; 0 = any size
+    scale: int  # its pictures are this many times as large as what it is given
     licence: Licence  # clean: any use; research: trained on data with other terms
     inputs: tuple[str, ...]  # names of the network's inputs
     outputs: tuple[str, ...]  # names of the network's outputs
@@ -58,8 +61,9 @@ class ModelCard:
             raise ModelError(f"{path}: missing or unknown on the card: {', '.join(wrong)}")
         if fields["licence"] not in ("clean", "research"):
             raise ModelError(f"{path}: licence is 'clean' or 'research', not {fields['licence']!r}")
-        if not isinstance(fields["parameters"], int):
-            raise ModelError(f"{path}: parameters is a whole number")
+        for name in ("parameters", "size_px", "scale"):
+            if not isinstance(fields[name], int):
+                raise ModelError(f"{path}: {name} is a whole number")
         scores = cast("dict[str, float]", fields["scores"])
         typed: dict[str, Any] = {
             **fields,

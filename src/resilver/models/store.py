@@ -1,16 +1,24 @@
-"""Where weights lie: bundled with the package, one card beside each; verified before they run."""
+"""Where weights lie: bundled with the package, or imported; one card beside each.
+
+Every file is verified against its card before it runs.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+import platformdirs
 
 from resilver.errors import ModelError
 from resilver.models.card import ModelCard
 from resilver.models.session import Network, OrtNetwork
 
 BUNDLED = Path(__file__).parent / "weights"
+FOLDER_VARIABLE = "RESILVER_MODELS"
+"""Environment variable: the folder of imported networks, where it is not the system's own."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,33 @@ class StoredModel:
         """The network, verified and ready to run."""
         self.verify()
         return OrtNetwork(self.path, threads)
+
+
+def user_folder() -> Path:
+    """Where imported networks lie: what the environment says, or the person's own data folder."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    return Path(chosen) if chosen else platformdirs.user_data_path("resilver") / "models"
+
+
+def imported_models() -> tuple[StoredModel, ...]:
+    """Every model that the person has imported, by name."""
+    return bundled_models(user_folder())
+
+
+def model_named(name: str, task: str) -> StoredModel:
+    """An imported or bundled model for one task, by name.
+
+    Raises:
+        ModelError: there is none, or it is for another task.
+    """
+    known = {model.card.name: model for model in (*bundled_models(), *imported_models())}
+    if name not in known:
+        fitting = ", ".join(name for name, model in known.items() if model.card.task == task)
+        raise ModelError(f"no network is called {name!r}; for this there are: {fitting or 'none'}")
+    model = known[name]
+    if model.card.task != task:
+        raise ModelError(f"{name!r} is a network for {model.card.task}, not for {task}")
+    return model
 
 
 def bundled_models(folder: Path = BUNDLED) -> tuple[StoredModel, ...]:

@@ -38,9 +38,9 @@ class _ResBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Sequential(EqualConv(inputs, inputs, 3), BiasedLeakyReLU(inputs))
         self.conv2 = nn.Sequential(
-            Blur(pad=2), EqualConv(inputs, outputs, 3, halve=True), BiasedLeakyReLU(outputs)
+            Blur(inputs, pad=2), EqualConv(inputs, outputs, 3, halve=True), BiasedLeakyReLU(outputs)
         )
-        self.skip = nn.Sequential(Blur(pad=1), EqualConv(inputs, outputs, 1, halve=True))
+        self.skip = nn.Sequential(Blur(inputs, pad=1), EqualConv(inputs, outputs, 1, halve=True))
 
     def forward(self, x: Tensor) -> Tensor:
         return (self.conv2(self.conv1(x)) + self.skip(x)) / math.sqrt(2.0)

@@ -155,13 +155,13 @@ class Decoder(nn.Module):
         noise: list[Tensor] = [
             getattr(self.noises, f"noise{layer}") for layer in range(styles.shape[1] - 1)
         ]
-        x = self.constant_input.weight.expand(len(styles), -1, -1, -1)
+        x = self.constant_input.weight.expand(styles.shape[0], -1, -1, -1)
         x = self.style_conv1(x, styles[:, 0], noise[0])
         colours = self.to_rgb1(x, styles[:, 1], None)
         for step, to_rgb in enumerate(self.to_rgbs):
             layer = 2 * step + 1
             x = self.style_convs[2 * step](x, styles[:, layer], noise[layer])
-            kept, steered = x.split(x.shape[1] // 2, dim=1)
+            kept, steered = x.chunk(2, dim=1)
             x = torch.cat((kept, steered * scales[step] + shifts[step]), dim=1)
             x = self.style_convs[2 * step + 1](x, styles[:, layer + 1], noise[layer + 1])
             colours = to_rgb(x, styles[:, layer + 2], colours)

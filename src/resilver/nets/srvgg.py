@@ -8,12 +8,9 @@ named and shaped as in the official checkpoints, which load as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-Activation = Literal["prelu", "relu", "leakyrelu"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,6 @@ class SRVGGConfig:
     scale: int = 4
     features: int = 64
     convolutions: int = 32  # between the first and the last
-    activation: Activation = "prelu"
 
 
 class SRVGGNet(nn.Module):
@@ -33,16 +29,11 @@ class SRVGGNet(nn.Module):
         super().__init__()
         self.config = config or SRVGGConfig()
         features, scale = self.config.features, self.config.scale
-        layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), self._activation()]
+        layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1), nn.PReLU(features)]
         for _ in range(self.config.convolutions):
-            layers += [nn.Conv2d(features, features, 3, padding=1), self._activation()]
+            layers += [nn.Conv2d(features, features, 3, padding=1), nn.PReLU(features)]
         layers.append(nn.Conv2d(features, 3 * scale**2, 3, padding=1))
         self.body = nn.Sequential(*layers)
-
-    def _activation(self) -> nn.Module:
-        if self.config.activation == "prelu":
-            return nn.PReLU(self.config.features)
-        return nn.ReLU() if self.config.activation == "relu" else nn.LeakyReLU(0.1)
 
     def forward(self, image: Tensor) -> Tensor:
         scale = self.config.scale

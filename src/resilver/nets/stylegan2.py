@@ -96,15 +96,17 @@ class Blur(nn.Module):
 
     kernel: Tensor  # (4, 4); its sum is the gain
 
-    def __init__(self, gain: float = 1.0, *, pad: int = 1, double: bool = False) -> None:
+    def __init__(
+        self, channels: int, gain: float = 1.0, *, pad: int = 1, double: bool = False
+    ) -> None:
         super().__init__()
         taps = torch.tensor(_BLUR)
         self.register_buffer("kernel", torch.outer(taps, taps) / taps.sum() ** 2 * gain)
-        self._pad, self._double = pad, double
+        self._channels, self._pad, self._double = channels, pad, double
 
     def forward(self, x: Tensor) -> Tensor:
-        channels = x.shape[1]
-        kernel = self.kernel.flip(0, 1).expand(channels, 1, 4, 4)
+        channels = self._channels
+        kernel = self.kernel.expand(channels, 1, 4, 4)
         if self._double:  # (N, C, H, W) -> (N, C, 2H, 2W): zeros between the pixels, then filtered
             return F.conv_transpose2d(x, kernel, stride=2, padding=self._pad, groups=channels)
         return F.conv2d(x, kernel, padding=self._pad, groups=channels)
@@ -133,7 +135,7 @@ class ModulatedConv(nn.Module):
         self.scale = (inputs * kernel_px**2) ** -0.5  # of the weight when it is used
         self._demodulate, self.doubles = demodulate, double
         if double:
-            self.blur = Blur(gain=4.0)
+            self.blur = Blur(outputs, gain=4.0)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """(N, in, H, W), (N, style_dim) -> (N, out, H, W), or (N, out, 2H, 2W)."""
@@ -182,7 +184,7 @@ class ToRGB(nn.Module):
         self.conv = ModulatedConv(inputs, 3, 1, style_dim, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
         if not first:
-            self.upsample = Blur(gain=4.0, double=True)
+            self.upsample = Blur(3, gain=4.0, double=True)
 
     def forward(self, x: Tensor, style: Tensor, before: Tensor | None) -> Tensor:
         colours = self.conv(x, style) + self.bias
@@ -258,7 +260,7 @@ class Generator(nn.Module):
         `noise`: a map for each convolution; None = the stored ones.
         """
         maps = self.stored_noise() if noise is None else noise
-        x = self.input.input.expand(len(styles), -1, -1, -1)
+        x = self.input.input.expand(styles.shape[0], -1, -1, -1)
         x = self.conv1(x, styles[:, 0], maps[0])
         colours = self.to_rgb1(x, styles[:, 1], None)
         for scale, to_rgb in enumerate(self.to_rgbs):

@@ -9,22 +9,39 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
 from resilver.errors import RecipeError
 from resilver.models.card import Licence, ModelCard
 from resilver.models.session import OrtNetwork
 from resilver.nets.unet import parameter_count
-from resilver.train.recipe import Recipe
+from resilver.train.recipe import RecipeInfo
 
 OPSET = 18
 PARITY_SIZES = ((96, 96), (97, 131), (65, 41), (128, 75))  # odd ones among them
+
+
+class Exportable(Protocol):
+    """What an export needs to know of a network: a recipe does, and so does an import."""
+
+    @property
+    def info(self) -> RecipeInfo: ...
+
+    @property
+    def input_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def output_names(self) -> tuple[str, ...]: ...
+
+    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
+        """Inputs of the network, batch 1."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,12 +57,20 @@ class CardText:
 
 
 def export(
-    recipe: Recipe, network: nn.Module, path: Path, text: CardText, *, tolerance: float = 2e-3
+    recipe: Exportable,
+    network: nn.Module,
+    path: Path,
+    text: CardText,
+    *,
+    size_px: int = 0,
+    scale: int = 1,
+    tolerance: float = 2e-3,
 ) -> ModelCard:
     """Writes `path` (.onnx) and the card beside it (.toml).
 
     The network is first rounded to fp16, so that what is compared, measured and shipped is one and
-    the same function.
+    the same function. `size_px`: side of the squares that it takes, 0 = any size; `scale`: its
+    pictures are so many times as large as what it is given.
 
     Raises:
         RecipeError: ONNX Runtime and torch differ by more than `tolerance` on one of the sizes;
@@ -57,11 +82,11 @@ def export(
             if values.ndim > 1:
                 values.copy_(values.half().float())
     partial = path.with_suffix(".partial.onnx")
-    model = with_short_names(with_fp16_weights(to_onnx(recipe, network)))
+    model = with_short_names(with_fp16_weights(to_onnx(recipe, network, size_px)))
     onnx.checker.check_model(model)
     partial.write_bytes(model.SerializeToString())
     try:
-        worst = parity(recipe, network, partial)
+        worst = parity(recipe, network, partial, size_px)
         if worst > tolerance:
             raise RecipeError(
                 f"{path.name}: ONNX Runtime and torch differ by {worst:.2g}, "
@@ -76,6 +101,9 @@ def export(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         summary=recipe.info.summary,
         reference=recipe.info.reference,
+        task=recipe.info.name,
+        size_px=size_px,
+        scale=scale,
         licence=text.licence,
         inputs=recipe.input_names,
         outputs=recipe.output_names,
@@ -91,19 +119,22 @@ def export(
     return card
 
 
-def to_onnx(recipe: Recipe, network: nn.Module) -> onnx.ModelProto:
-    """The network as ONNX with float32 weights; batch, height and width free."""
+def to_onnx(recipe: Exportable, network: nn.Module, size_px: int = 0) -> onnx.ModelProto:
+    """The network as ONNX with float32 weights; batch free, and height and width where any do."""
     buffer = io.BytesIO()
+    given = recipe.example(size_px or 96, size_px or 96, 0)
+    with torch.no_grad():
+        answered: Any = network(*given)
+    answered = answered if isinstance(answered, tuple) else (answered,)
+    values = zip((*recipe.input_names, *recipe.output_names), (*given, *answered), strict=True)
     axes: dict[str, dict[int, str]] = {}
-    for name in recipe.input_names:
-        axes[name] = {0: "batch", 2: "height", 3: "width"}
-    for name in recipe.output_names:
-        # Image-level outputs (N, C) have no height or width to leave free.
-        sides = {2: f"{name}_height", 3: f"{name}_width"}
-        axes[name] = {0: "batch"} if name == "conditions" else {0: "batch", **sides}
+    for name, value in values:
+        axes[name] = {0: "batch"}
+        if value.ndim == 4 and not size_px:
+            axes[name] |= {2: f"{name}_height", 3: f"{name}_width"}
     torch.onnx.export(
         network,
-        recipe.example(96, 96, seed=0),
+        given,
         buffer,  # pyright: ignore[reportArgumentType] (torch takes it; its annotation does not)
         input_names=list(recipe.input_names),
         output_names=list(recipe.output_names),
@@ -149,11 +180,12 @@ def with_short_names(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def parity(recipe: Recipe, network: nn.Module, path: Path) -> float:
+def parity(recipe: Exportable, network: nn.Module, path: Path, size_px: int = 0) -> float:
     """The largest |ONNX Runtime - torch| over `PARITY_SIZES` and all outputs."""
+    sizes = ((size_px, size_px),) * 2 if size_px else PARITY_SIZES
     session = OrtNetwork(path, threads=1)
     worst = 0.0
-    for seed, (height, width) in enumerate(PARITY_SIZES):
+    for seed, (height, width) in enumerate(sizes):
         inputs = recipe.example(height, width, seed)
         with torch.no_grad():
             expected: Any = network(*inputs)

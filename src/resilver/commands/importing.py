@@ -1,0 +1,126 @@
+"""`resilver models import`, `pull` and `remove`: published weights come in, and go."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from resilver.commands.screen import Screen
+from resilver.errors import ModelError, OptionError
+from resilver.models.card import Licence
+from resilver.models.published import (
+    PUBLISHED,
+    Published,
+    fetch,
+    file_sha256,
+    published_named,
+    published_with,
+)
+from resilver.models.store import bundled_models, imported_models, user_folder
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def import_file(
+    path: Path, name: str | None, licence: Licence | None, *, replace: bool = False
+) -> int:
+    """Imports a checkpoint; returns the exit code."""
+    _need_torch()
+    screen = Screen()
+    known = published_with(file_sha256(path)) if path.is_file() else None
+    own = known.name if known is not None else path.stem
+    chosen = _free_name(own if name is None else name, replace=replace)
+    if known is not None:
+        _imported(screen, path, chosen, known.licence, _origin(known))
+        return 0
+    if licence is None:
+        licence = _asked_licence(path)
+        if licence is None:
+            screen.line(
+                "what these weights may be used for is not known: the card says research. "
+                "Say --licence clean if any use is allowed."
+            )
+            licence = "research"
+    _imported(screen, path, chosen, licence, f"unknown; the person who imported says: {licence}")
+    return 0
+
+
+def pull(name: str | None, as_name: str | None, *, replace: bool = False) -> int:
+    """Downloads published weights and imports them; returns the exit code."""
+    screen = Screen()
+    if name is None:
+        for known in PUBLISHED:
+            size = f"{known.size / 1e6:.0f} MB" if known.size else "size unknown"
+            screen.line(f"{known.name}  {size}  {known.licence}  {known.terms}")
+        return 0
+    _need_torch()
+    wanted = published_named(name)
+    chosen = _free_name(wanted.name if as_name is None else as_name, replace=replace)
+    downloads = user_folder() / "downloads"
+    with screen.progress() as advance:
+        path = fetch(
+            wanted,
+            downloads,
+            lambda there, total: advance(there / total if total else 0.0, wanted.file),
+        )
+    _imported(screen, path, chosen, wanted.licence, _origin(wanted))
+    path.unlink()  # all that is in it is in the import
+    return 0
+
+
+def remove(name: str) -> int:
+    """Deletes an imported network; returns the exit code."""
+    for model in imported_models():
+        if model.card.name == name:
+            for suffix in (".onnx", ".safetensors", ".toml"):
+                model.path.with_suffix(suffix).unlink(missing_ok=True)
+            Screen().line(name, "removed")
+            return 0
+    raise ModelError(f"no imported network is called {name!r}")
+
+
+def _imported(screen: Screen, path: Path, name: str, licence: Licence, origin: str) -> None:
+    from resilver.train.importing import Terms, import_checkpoint  # noqa: PLC0415
+
+    card = import_checkpoint(path, name, user_folder(), Terms(licence, origin))
+    screen.line(f"{name}: {card.summary} Licence class: {card.licence}.", "imported", "green")
+
+
+def _origin(known: Published) -> str:
+    return f"{known.url}; {known.terms}"
+
+
+def _free_name(name: str, *, replace: bool) -> str:
+    """The name, if a network may be called so.
+
+    Raises:
+        OptionError: it may not, or is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise OptionError(f"{name!r} is no name for a network: letters, digits, '.', '_' and '-'")
+    if any(model.card.name == name for model in bundled_models()):
+        raise OptionError(f"{name!r} is the name of a bundled network: choose another with --as")
+    if not replace and any(model.card.name == name for model in imported_models()):
+        raise OptionError(f"{name!r} is there already: choose another with --as, or --replace it")
+    return name
+
+
+def _asked_licence(path: Path) -> Licence | None:
+    """What the person says of the weights' licence; None where nobody can be asked."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    import typer  # noqa: PLC0415
+
+    clean = typer.confirm(f"{path.name}: do its owners allow any use?", default=False, err=True)
+    return "clean" if clean else "research"
+
+
+def _need_torch() -> None:
+    missing = [name for name in ("torch", "onnx", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise ModelError(
+            f"rebuilding a published network needs {', '.join(missing)}: "
+            'install it with  pip install "resilver[train]"'
+        )

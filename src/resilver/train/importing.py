@@ -1,0 +1,185 @@
+"""Published checkpoints come in: read safely, recognised, rebuilt, exported, with a card.
+
+A checkpoint is read as weights only: one that carries code is refused, not run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from resilver.errors import ModelError
+from resilver.models.card import Licence, ModelCard
+from resilver.nets.gfpgan import GFPGAN
+from resilver.nets.rrdbnet import RRDBNet
+from resilver.nets.srvgg import SRVGGNet
+from resilver.nets.stylegan2 import Generator
+from resilver.train.export import CardText, export
+from resilver.train.layouts import rebuild
+from resilver.train.recipe import RecipeInfo, example_image
+
+# Where checkpoints keep their weights, the best first: a running average, then the raw ones.
+_HOLDERS = ("params_ema", "g_ema", "params", "state_dict", "model")
+_TOLERANCE = 1e-2  # of a deep network with weights in half precision, colours in [0, 1]
+_PRIOR_TOLERANCE = 5e-2  # colours in about [-1, 1], and not clipped
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a person knows of weights that come from elsewhere."""
+
+    licence: Licence
+    origin: str  # where they are from, and under which licence, for the card
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The weights in a .pth, .pt or .safetensors file, by name.
+
+    Raises:
+        ModelError: no such file, not a checkpoint, damaged, or one that would run code.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    try:
+        if path.suffix.lower() == ".safetensors":
+            return load_file(path)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{path}: not a checkpoint of weights alone; what would run code is not opened"
+        ) from error
+    except (
+        SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
+        raise ModelError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
+    for holder in _HOLDERS:
+        if isinstance(content, Mapping) and isinstance(content.get(holder), Mapping):
+            content = content[holder]
+            break
+    weights = (
+        {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+        if isinstance(content, Mapping)
+        else {}
+    )
+    if not weights:
+        raise ModelError(f"{path}: there are no weights in it")
+    return weights
+
+
+def import_checkpoint(path: Path, name: str, folder: Path, terms: Terms) -> ModelCard:
+    """Rebuilds a published checkpoint and writes `<name>.onnx` with its card into a folder.
+
+    A prior is written as `<name>.safetensors` as well: searching it needs gradients.
+
+    Raises:
+        ModelError: it cannot be read, or is of an unknown architecture.
+        RecipeError: ONNX Runtime and torch do not agree on it.
+    """
+    try:
+        layout, network = rebuild(read_checkpoint(path))
+    except ModelError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise ModelError(f"{path}: {reason}") from error
+    info = RecipeInfo(
+        name=layout.task,
+        summary=layout.summary,
+        reference=layout.reference,
+        batch=0,
+        learning_rate=0.0,
+        limits="As its authors describe; not measured by resilver.",
+    )
+    exported, scale = _exported(network, info)
+    text = CardText(
+        licence=terms.licence,
+        training_data=terms.origin,
+        training=f"published weights, imported from {path.name} (SHA-256 {_sha256(path)})",
+        scores={},
+        intended_use=layout.summary,
+        limits=info.limits,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    tolerance = _PRIOR_TOLERANCE if layout.task == "prior" else _TOLERANCE
+    card = export(
+        exported,
+        exported.network,
+        folder / f"{name}.onnx",
+        text,
+        size_px=exported.size_px,
+        scale=scale,
+        tolerance=tolerance,
+    )
+    if layout.task == "prior":
+        state = {key: value.contiguous() for key, value in network.state_dict().items()}
+        save_file(state, folder / f"{name}.safetensors")
+    return card
+
+
+@dataclass(frozen=True, eq=False)
+class _Exported:
+    """A rebuilt network as an export takes it."""
+
+    network: nn.Module
+    info: RecipeInfo
+    size_px: int  # 0 = any
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    latent: int = 0  # a prior's input is a code of this length, not a picture
+
+    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
+        if self.latent:
+            generator = torch.Generator().manual_seed(seed)
+            return (torch.randn(1, self.latent, generator=generator),)
+        return (example_image(height, width, seed),)
+
+
+class _FaceInUnits(nn.Module):
+    """A face restorer that takes and gives colours in [0, 1]."""
+
+    def __init__(self, network: GFPGAN) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, face: Tensor) -> Tensor:
+        return ((self.network(2.0 * face - 1.0) + 1.0) / 2.0).clamp(0.0, 1.0)
+
+
+class _Drawing(nn.Module):
+    """A prior that draws the face of a code z, with the noise it has stored."""
+
+    def __init__(self, network: Generator) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.network.synthesis(self.network.broadcast(self.network.mapping(z)))
+
+
+def _exported(network: nn.Module, info: RecipeInfo) -> tuple[_Exported, int]:
+    """The network as it is exported, and how many times it enlarges."""
+    if isinstance(network, GFPGAN):
+        size = network.config.prior.size
+        return _Exported(_FaceInUnits(network), info, size, ("face",), ("restored",)), 1
+    if isinstance(network, Generator):
+        size, latent = network.config.size, network.config.style_dim
+        return _Exported(_Drawing(network), info, size, ("z",), ("face",), latent), 1
+    assert isinstance(network, RRDBNet | SRVGGNet)
+    return _Exported(network, info, 0, ("image",), ("enlarged",)), network.config.scale
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
