@@ -266,7 +266,8 @@ def age(
 @app.command()
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="content, damage, fill, denoise or detect.")
+        str,
+        typer.Argument(metavar="RECIPE", help="content, damage, fill, denoise, detect or prior."),
     ],
     *,
     minutes: flags.Minutes,
@@ -303,7 +304,12 @@ def train(
     threads: flags.Threads = None,
     start_from: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.onnx", help="Begin with the weights of an exported network."),
+        typer.Option(
+            metavar="FILE", help="Begin with an exported network; prior: with a run's state.pt."
+        ),
+    ] = None,
+    side: Annotated[
+        int | None, typer.Option(metavar="PX", help="prior: the side of the faces, 16 to 256.")
     ] = None,
 ) -> None:
     """Train a network by its recipe and export it (needs the extra 'train')."""
@@ -325,6 +331,7 @@ def train(
                 workers=workers,
                 threads=threads,
                 start_from=start_from,
+                side_px=side,
             )
         )
 

@@ -201,7 +201,8 @@ def test_every_recipe_exports_equal_on_odd_sizes(name: str, tmp_path: Path) -> N
     assert (tmp_path / f"{name}.onnx").stat().st_size < 2.2 * card.parameters + 200_000
     inputs = [value.numpy() for value in recipe.example(77, 131, 5)]
     outputs = OrtNetwork(model.path, 1).run(*inputs)
-    assert outputs[0].shape[-2:] == ((12, 20) if name == "detect" else (77, 131))
+    sizes = {"detect": (12, 20), "prior": (recipe.size_px, recipe.size_px)}
+    assert outputs[0].shape[-2:] == sizes.get(name, (77, 131))
 
 
 def test_an_export_that_differs_is_refused(tmp_path: Path) -> None:

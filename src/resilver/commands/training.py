@@ -29,6 +29,7 @@ def train_recipe(
     workers: int,
     threads: int | None,
     start_from: Path | None,
+    side_px: int | None,
 ) -> int:
     """Trains a network and exports it with its card; returns the exit code."""
     _need_torch()
@@ -52,6 +53,7 @@ def train_recipe(
         threads=threads,
         resume=resume,
         start_from=start_from,
+        side_px=side_px,
     )
     try:
         card = train(request, screen.line)

@@ -24,6 +24,8 @@ from resilver.nets.unet import parameter_count
 from resilver.train.recipe import RecipeInfo
 
 OPSET = 18
+TOLERANCE = 2e-3  # |ONNX Runtime - torch|, colours in [0, 1]
+PRIOR_TOLERANCE = 5e-2  # colours in about [-1, 1] that nothing bounds
 PARITY_SIZES = ((96, 96), (97, 131), (65, 41), (128, 75))  # odd ones among them
 
 
@@ -32,6 +34,9 @@ class Exportable(Protocol):
 
     @property
     def info(self) -> RecipeInfo: ...
+
+    @property
+    def size_px(self) -> int: ...
 
     @property
     def input_names(self) -> tuple[str, ...]: ...
@@ -62,15 +67,13 @@ def export(
     path: Path,
     text: CardText,
     *,
-    size_px: int = 0,
     scale: int = 1,
-    tolerance: float = 2e-3,
+    tolerance: float = TOLERANCE,
 ) -> ModelCard:
     """Writes `path` (.onnx) and the card beside it (.toml).
 
     The network is first rounded to fp16, so that what is compared, measured and shipped is one and
-    the same function. `size_px`: side of the squares that it takes, 0 = any size; `scale`: its
-    pictures are so many times as large as what it is given.
+    the same function. `scale`: its pictures are so many times as large as what it is given.
 
     Raises:
         RecipeError: ONNX Runtime and torch differ by more than `tolerance` on one of the sizes;
@@ -82,11 +85,11 @@ def export(
             if values.ndim > 1:
                 values.copy_(values.half().float())
     partial = path.with_suffix(".partial.onnx")
-    model = with_short_names(with_fp16_weights(to_onnx(recipe, network, size_px)))
+    model = with_short_names(with_fp16_weights(to_onnx(recipe, network)))
     onnx.checker.check_model(model)
     partial.write_bytes(model.SerializeToString())
     try:
-        worst = parity(recipe, network, partial, size_px)
+        worst = parity(recipe, network, partial)
         if worst > tolerance:
             raise RecipeError(
                 f"{path.name}: ONNX Runtime and torch differ by {worst:.2g}, "
@@ -102,7 +105,7 @@ def export(
         summary=recipe.info.summary,
         reference=recipe.info.reference,
         task=recipe.info.name,
-        size_px=size_px,
+        size_px=recipe.size_px,
         scale=scale,
         licence=text.licence,
         inputs=recipe.input_names,
@@ -119,10 +122,10 @@ def export(
     return card
 
 
-def to_onnx(recipe: Exportable, network: nn.Module, size_px: int = 0) -> onnx.ModelProto:
+def to_onnx(recipe: Exportable, network: nn.Module) -> onnx.ModelProto:
     """The network as ONNX with float32 weights; batch free, and height and width where any do."""
     buffer = io.BytesIO()
-    given = recipe.example(size_px or 96, size_px or 96, 0)
+    given = recipe.example(recipe.size_px or 96, recipe.size_px or 96, 0)
     with torch.no_grad():
         answered: Any = network(*given)
     answered = answered if isinstance(answered, tuple) else (answered,)
@@ -130,7 +133,7 @@ def to_onnx(recipe: Exportable, network: nn.Module, size_px: int = 0) -> onnx.Mo
     axes: dict[str, dict[int, str]] = {}
     for name, value in values:
         axes[name] = {0: "batch"}
-        if value.ndim == 4 and not size_px:
+        if value.ndim == 4 and not recipe.size_px:
             axes[name] |= {2: f"{name}_height", 3: f"{name}_width"}
     torch.onnx.export(
         network,
@@ -180,9 +183,9 @@ def with_short_names(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def parity(recipe: Exportable, network: nn.Module, path: Path, size_px: int = 0) -> float:
+def parity(recipe: Exportable, network: nn.Module, path: Path) -> float:
     """The largest |ONNX Runtime - torch| over `PARITY_SIZES` and all outputs."""
-    sizes = ((size_px, size_px),) * 2 if size_px else PARITY_SIZES
+    sizes = ((recipe.size_px, recipe.size_px),) * 2 if recipe.size_px else PARITY_SIZES
     session = OrtNetwork(path, threads=1)
     worst = 0.0
     for seed, (height, width) in enumerate(sizes):

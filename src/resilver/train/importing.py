@@ -24,14 +24,13 @@ from resilver.nets.gfpgan import GFPGAN
 from resilver.nets.rrdbnet import RRDBNet
 from resilver.nets.srvgg import SRVGGNet
 from resilver.nets.stylegan2 import Generator
-from resilver.train.export import CardText, export
+from resilver.train.export import PRIOR_TOLERANCE, CardText, export
 from resilver.train.layouts import rebuild
 from resilver.train.recipe import RecipeInfo, example_image
 
 # Where checkpoints keep their weights, the best first: a running average, then the raw ones.
 _HOLDERS = ("params_ema", "g_ema", "params", "state_dict", "model")
-_TOLERANCE = 1e-2  # of a deep network with weights in half precision, colours in [0, 1]
-_PRIOR_TOLERANCE = 5e-2  # colours in about [-1, 1], and not clipped
+_TOLERANCE = 1e-2  # of networks that are deeper than ours
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,12 @@ def import_checkpoint(path: Path, name: str, folder: Path, terms: Terms) -> Mode
         limits=info.limits,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    tolerance = _PRIOR_TOLERANCE if layout.task == "prior" else _TOLERANCE
+    tolerance = PRIOR_TOLERANCE if layout.task == "prior" else _TOLERANCE
     card = export(
         exported,
         exported.network,
         folder / f"{name}.onnx",
         text,
-        size_px=exported.size_px,
         scale=scale,
         tolerance=tolerance,
     )

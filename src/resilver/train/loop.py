@@ -110,13 +110,16 @@ def fit(
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
     network = (initial or recipe.network()).to(device)
-    network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if not any(weight.ndim == 5 for weight in network.parameters()):  # those cannot be moved
+        network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+    adversarial = recipe.info.optimiser == "adam"
     optimiser = Optimiser(
         network,
         recipe.info.learning_rate,
         trained=recipe.info.trained,
         trained_factor=1.0 if initial is None else GENTLE,
+        adversarial=adversarial,
     )
     state_path = config.out / "state.pt"
     step, elapsed = 0, 0.0
@@ -154,7 +157,7 @@ def fit(
         loss.backward()
         # Against the usual length, not a fixed one: Muon forgets lengths but not what a single wild
         # batch leaves in its momentum, and a loss of small numbers never reaches a fixed limit.
-        limit = config.clip_factor * usual_norm
+        limit = math.inf if adversarial else config.clip_factor * usual_norm
         norm = float(nn.utils.clip_grad_norm_(network.parameters(), limit))
         usual_norm = _usual(usual_norm, min(norm, limit))
         optimiser.step(learning_rate_factor(elapsed / budget_s, step, config.warmup_steps))

@@ -42,15 +42,20 @@ class Optimiser:
         *,
         trained: tuple[str, ...] = (),
         trained_factor: float = GENTLE,
+        adversarial: bool = False,
     ) -> None:
-        """Groups the weights; those whose names begin with one of `trained` move more slowly."""
+        """Groups the weights; those whose names begin with one of `trained` move more slowly.
+
+        `adversarial`: Adam alone, without momentum and decay, as two networks that learn against
+        each other need it (Karras et al., 2018).
+        """
         self._rate = learning_rate
         self._hidden: list[tuple[nn.Parameter, nn.Parameter]] = []  # (weight, its view)
         matrices: list[list[nn.Parameter]] = [[], []]  # the rest, then the trained parts
         others: list[list[nn.Parameter]] = [[], []]
         for name, weight in network.named_parameters():
             group = int(name.startswith(trained)) if trained else 0
-            if weight.ndim == 4 and not {"stem", "head"} & set(name.split(".")):
+            if weight.ndim == 4 and not adversarial and not {"stem", "head"} & set(name.split(".")):
                 # `view`, not `flatten`: a copy would be trained in the network's stead, unsaid.
                 flat = weight.detach().permute(0, 2, 3, 1).view(len(weight), -1)
                 view = nn.Parameter(flat)
@@ -68,8 +73,11 @@ class Optimiser:
             else None
         )
         self._adamw = torch.optim.AdamW(
-            _groups(others, trained_factor), betas=(0.9, 0.99), weight_decay=1e-4
+            _groups(others, trained_factor),
+            betas=(0.0, 0.99) if adversarial else (0.9, 0.99),
+            weight_decay=0.0 if adversarial else 1e-4,
         )
+        self._rest = 1.0 if adversarial else _REST
 
     def step(self, factor: float) -> None:
         """One update from the gradients in place, at `factor` times the learning rate."""
@@ -81,7 +89,7 @@ class Optimiser:
                 group["lr"] = self._rate * factor * group["factor"]
             self._muon.step()
         for group in self._adamw.param_groups:
-            group["lr"] = self._rate * _REST * factor * group["factor"]
+            group["lr"] = self._rate * self._rest * factor * group["factor"]
         self._adamw.step()
 
     def state_dict(self) -> OptimiserState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ class RecipeInfo:
     # Names of weights begin with these where another recipe trains them first: a tenth of the rate
     # when the run starts from its weights.
     trained: tuple[str, ...] = ()
+    # Muon for most networks; plain Adam, unclipped, where two networks learn against each other.
+    optimiser: Literal["muon", "adam"] = "muon"
 
 
 class Recipe(Protocol):
@@ -50,6 +52,11 @@ class Recipe(Protocol):
 
     def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
         """Inputs of the exported network, batch 1, for the parity check."""
+        ...
+
+    @property
+    def size_px(self) -> int:
+        """Side of the square pictures that the exported network takes; 0 = any size."""
         ...
 
     @property

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence, ModelCard
-from resilver.train.export import CardText, export
+from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
 from resilver.train.loop import FitConfig, FitResult, fit, is_first_process, load_average
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Recipe
@@ -20,6 +21,7 @@ from resilver.train.recipes import recipe_named
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.detect import DetectRecipe
+from resilver.train.recipes.prior import PriorRecipe, PriorTraining, config_for, started_from
 from resilver.train.weights import load_onnx_weights
 
 # Recipes whose first argument is their teacher: SqueezeNet's weights, and a folder of detectors.
@@ -42,7 +44,9 @@ class TrainRequest:
     workers: int = 1
     threads: int | None = None
     resume: bool = True
-    start_from: Path | None = None  # an exported .onnx of the same network to go on from
+    # An exported .onnx of the same network to go on from; of a prior, its state.pt.
+    start_from: Path | None = None
+    side_px: int | None = None  # recipe `prior` only: of the faces it learns to draw
 
 
 def train(
@@ -54,7 +58,8 @@ def train(
 
     Raises:
         OptionError: an unknown recipe, `clean_targets` for another one than `denoise`,
-            a teacher for a recipe that takes none, or none for one that needs it.
+            a side for another one than `prior`, a teacher for a recipe that takes none, or none
+            for one that needs it.
         RecipeError: no photos, a loss that is not finite, or an export that is not equal.
     """
     recipe = _recipe(request)
@@ -71,7 +76,11 @@ def train(
     )
     initial = None
     if request.start_from is not None:
-        initial = load_onnx_weights(recipe.network(), request.start_from)
+        initial = (
+            started_from(request.start_from, recipe.net)
+            if isinstance(recipe, PriorRecipe)
+            else load_onnx_weights(recipe.network(), request.start_from)
+        )
     result = fit(recipe, list(request.sources), config, initial=initial, log=log)
     return export_result(recipe, result, request) if is_first_process() else None
 
@@ -108,7 +117,15 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
         intended_use=recipe.info.summary,
         limits=recipe.info.limits,
     )
-    return export(recipe, result.network, request.out / f"{recipe.info.name}.onnx", text)
+    path = request.out / f"{recipe.info.name}.onnx"
+    prior = isinstance(recipe, PriorRecipe)
+    tolerance = PRIOR_TOLERANCE if prior else TOLERANCE
+    card = export(recipe, result.network, path, text, tolerance=tolerance)
+    if isinstance(result.network, PriorTraining):  # searched and built upon with gradients
+        weights = result.network.generator.state_dict()
+        half = {name: value.half().contiguous() for name, value in weights.items()}
+        save_file(half, path.with_suffix(".safetensors"))
+    return card
 
 
 def with_scores(card_path: Path, scores: dict[str, float]) -> ModelCard:
@@ -132,6 +149,10 @@ def _recipe(request: TrainRequest) -> Recipe:
     if (request.teacher is not None) != (request.recipe in TAUGHT):
         taught = " and ".join(TAUGHT)
         raise OptionError(f"the recipes {taught}, and no others, need a teacher's weights")
+    if request.side_px is not None:
+        if request.recipe != "prior":
+            raise OptionError("the faces' side is a choice of the recipe prior only")
+        return PriorRecipe(net=config_for(request.side_px))
     if request.clean_targets:
         return DenoiseRecipe(clean_targets=True)
     if request.teacher is not None:

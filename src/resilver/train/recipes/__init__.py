@@ -11,6 +11,7 @@ from resilver.train.recipes.damage import DamageRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.detect import DetectRecipe
 from resilver.train.recipes.fill import FillRecipe
+from resilver.train.recipes.prior import PriorRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "content": ContentRecipe,
@@ -18,6 +19,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "fill": FillRecipe,
     "denoise": DenoiseRecipe,
     "detect": DetectRecipe,
+    "prior": PriorRecipe,
 }
 
 

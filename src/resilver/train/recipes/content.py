@@ -71,6 +71,7 @@ class ContentRecipe:
     teacher: Path | None = None
     net: DamageConfig = field(default_factory=DamageConfig)
     info: RecipeInfo = INFO
+    size_px: int = 0
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("maps", "conditions")
     _loaded: SqueezeNet | None = field(default=None, init=False, repr=False)

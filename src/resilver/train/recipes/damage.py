@@ -48,6 +48,7 @@ class DamageRecipe:
 
     net: DamageConfig = field(default_factory=DamageConfig)
     info: RecipeInfo = INFO
+    size_px: int = 0
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("maps", "conditions")
 

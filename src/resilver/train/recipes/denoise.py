@@ -48,6 +48,7 @@ class DenoiseRecipe:
     crop_px: int = 96
     net: UNetConfig = field(default_factory=UNetConfig)
     info: RecipeInfo = INFO
+    size_px: int = 0
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("denoised",)
 

@@ -56,6 +56,7 @@ class DetectRecipe:
     teacher: Path | None = None
     net: DetectorConfig = field(default_factory=DetectorConfig)
     info: RecipeInfo = INFO
+    size_px: int = 0
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("answers8", "answers16", "answers32")
 

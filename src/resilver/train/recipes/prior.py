@@ -1,0 +1,272 @@
+"""Recipe `prior`: StyleGAN2 learns to draw faces, for restoration and exploration to lean on.
+
+Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020):
+non-saturating loss, lazy R1 (Mescheder et al., 2018), path-length regularisation, style mixing;
+adaptive augmentation after Karras et al. (2020, limited data), see `resilver.train.augment`.
+
+Generator and discriminator learn in one step, each from its own loss: what the generator's loss
+says of the discriminator is not listened to.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from resilver.errors import ModelError, OptionError, RecipeError
+from resilver.nets.discriminator import Discriminator
+from resilver.nets.stylegan2 import Generator, StyleGAN2Config, ToRGB
+from resilver.train.augment import adapted, augment
+from resilver.train.layouts import rebuild
+from resilver.train.photos import find_shards, part_overlays, shuffled
+from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first
+
+R1_EVERY, PATH_EVERY = 16, 8  # steps; each is then weighted by as much
+R1_WEIGHT, PATH_WEIGHT = 1.0, 2.0
+PATH_SHARE = 2  # path lengths are measured on a part of the batch
+CHANNELS = (256, 256, 256, 192, 128, 64, 32)  # at 4, 8, ... 256 px
+MIXING = 0.9  # share of images drawn from two codes
+_PATH_DECAY = 0.99
+
+INFO = RecipeInfo(
+    name="prior",
+    summary="Draws faces from a latent code: what restoration and exploration lean on.",
+    reference="Karras et al. 2020 (StyleGAN2; adaptive augmentation)",
+    batch=32,
+    learning_rate=2e-3,
+    limits="Faces it has seen few of (children, hats, dark skin, profiles) it draws badly.",
+    optimiser="adam",
+)
+
+
+class PriorTraining(nn.Module):
+    """Generator and discriminator; in training mode their losses, in eval mode faces.
+
+    Training: real faces (N, 3, S, S) in [-1, 1] -> the loss, and figures. Eval: z (N, style_dim)
+    -> faces (N, 3, S, S), about [-1, 1], with the stored noise.
+    """
+
+    step: Tensor  # how many steps there were
+    path_length: Tensor  # running mean
+    augmented: Tensor  # probability of each augmentation
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.generator = Generator(config)
+        self.discriminator = Discriminator(config)
+        self.register_buffer("step", torch.zeros((), dtype=torch.long))
+        self.register_buffer("path_length", torch.zeros(()))
+        self.register_buffer("augmented", torch.zeros(()))
+
+    def forward(self, given: Tensor) -> Tensor | tuple[Tensor, dict[str, float]]:
+        if not self.training:
+            generator = self.generator
+            return generator.synthesis(generator.broadcast(generator.mapping(given)))
+        loss, figures = self._adversarial(given)
+        step = int(self.step)
+        if step % R1_EVERY == 0:
+            penalty = self._r1(given)
+            loss = loss + R1_EVERY * R1_WEIGHT / 2 * penalty
+            figures["r1"] = float(penalty.detach())
+        if step % PATH_EVERY == 0:
+            penalty = self._path(max(len(given) // PATH_SHARE, 1))
+            loss = loss + PATH_EVERY * PATH_WEIGHT * penalty
+            figures["path"] = float(self.path_length)
+        self.step += 1
+        return loss, figures
+
+    def _adversarial(self, real: Tensor) -> tuple[Tensor, dict[str, float]]:
+        count, p = len(real), float(self.augmented)
+        drawn = self.generator.synthesis(
+            self._styles(count, real), self.generator.fresh_noise(count)
+        )
+        judged_real = self.discriminator(augment(real, p)).float()
+        judged_drawn = self.discriminator(augment(drawn.detach(), p)).float()
+        # The same judgement, by weights that do not learn from it.
+        fixed = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
+        fixed |= dict(self.discriminator.named_buffers())
+        fooled = functional_call(self.discriminator, fixed, (augment(drawn, p),)).float()
+        judging = F.softplus(judged_drawn).mean() + F.softplus(-judged_real).mean()
+        drawing = F.softplus(-fooled).mean()
+        signs = float(judged_real.detach().sign().mean())
+        self.augmented.fill_(adapted(p, signs, count))
+        figures = {
+            "drawing": float(drawing.detach()),
+            "judging": float(judging.detach()),
+            "signs": signs,
+            "augmented": p,
+        }
+        return judging + drawing, figures
+
+    def _styles(self, count: int, like: Tensor) -> Tensor:
+        """Styles (count, layers, style_dim), most of two codes: coarse of one, fine of another."""
+        config = self.generator.config
+        z = torch.randn(2, count, config.style_dim, device=like.device)
+        one, other = (self.generator.broadcast(self.generator.mapping(part)) for part in z)
+        layers = torch.arange(config.layers, device=like.device)
+        crossing = torch.randint(1, config.layers, (count, 1), device=like.device)
+        mixed = torch.rand(count, 1, device=like.device) < MIXING
+        return torch.where(((layers >= crossing) & mixed)[..., None], other, one)
+
+    def _r1(self, real: Tensor) -> Tensor:
+        """Squared gradient of the discriminator at real images, mean over them."""
+        with torch.autocast(real.device.type, enabled=False):
+            images = augment(real, float(self.augmented)).detach().float().requires_grad_()
+            judged = self.discriminator(images).sum()
+            (gradient,) = torch.autograd.grad(judged, images, create_graph=True)
+            return gradient.square().sum(dim=(1, 2, 3)).mean()
+
+    def _path(self, count: int) -> Tensor:
+        """How unevenly a step in w moves the image: squared deviation from the mean length."""
+        generator = self.generator
+        with torch.autocast(self.path_length.device.type, enabled=False):
+            z = torch.randn(count, generator.config.style_dim, device=self.path_length.device)
+            styles = generator.broadcast(generator.mapping(z)) + 0.0
+            faces = generator.synthesis(styles, generator.fresh_noise(count))
+            side = faces.shape[-1]
+            (gradient,) = torch.autograd.grad(
+                (faces * torch.randn_like(faces) / side).sum(), styles, create_graph=True
+            )
+            lengths = gradient.square().sum(dim=2).mean(dim=1).sqrt()
+            mean = torch.lerp(lengths.detach().mean(), self.path_length, _PATH_DECAY)
+            self.path_length.copy_(mean if int(self.step) else lengths.detach().mean())
+            return (lengths - self.path_length).square().mean()
+
+
+@dataclass
+class PriorRecipe:
+    """Faces, aligned as in FFHQ, of any size; mirrored half of the time."""
+
+    net: StyleGAN2Config = field(default_factory=StyleGAN2Config)
+    info: RecipeInfo = INFO
+    input_names: tuple[str, ...] = ("z",)
+    output_names: tuple[str, ...] = ("face",)
+
+    @property
+    def size_px(self) -> int:
+        return self.net.size
+
+    def network(self) -> nn.Module:
+        return PriorTraining(self.net)
+
+    def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
+        faces, _overlays = part_overlays(sources)
+        return shuffled(self._faces(faces, seed), 256, seed)
+
+    def _faces(self, sources: list[Path], seed: int) -> Iterator[Sample]:
+        shards = find_shards(sources)
+        rng = np.random.default_rng(seed)
+        while True:
+            for index in rng.permutation(len(shards)):
+                face = resized(shards[index].read(), self.net.size)
+                if rng.random() < 0.5:
+                    face = face[:, ::-1]
+                yield {"face": channels_first(face.astype(np.float32) / 127.5 - 1.0)}
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        return network(batch["face"])
+
+    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
+        generator = torch.Generator().manual_seed(seed)
+        return (torch.randn(1, self.net.style_dim, generator=generator),)
+
+
+def resized(face: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """A square face at another size."""
+    how = cv2.INTER_AREA if face.shape[0] > side_px else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(face, (side_px, side_px), interpolation=how), np.uint8)
+
+
+def config_for(side_px: int) -> StyleGAN2Config:
+    """The shape of a prior for faces of this size; a larger one begins like a smaller one.
+
+    Raises:
+        OptionError: not a power of two from 16 to 256.
+    """
+    sizes = {4 * 2**scales: scales + 1 for scales in range(2, len(CHANNELS))}
+    if side_px not in sizes:
+        raise OptionError(f"faces are of {', '.join(map(str, sizes))} px, not {side_px}")
+    return StyleGAN2Config(channels=CHANNELS[: sizes[side_px]])
+
+
+def started_from(path: Path, config: StyleGAN2Config) -> PriorTraining:
+    """A prior that goes on from the `state.pt` of another run, of smaller faces or of as large.
+
+    Raises:
+        RecipeError: not the state of a prior, or of one that does not fit.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        average: dict[str, Tensor] = state["average"]
+        drawing = {
+            name.removeprefix("generator."): weight
+            for name, weight in average.items()
+            if name.startswith("generator.")
+        }
+        _layout, generator = rebuild(drawing)
+        assert isinstance(generator, Generator)
+        before = PriorTraining(generator.config)
+        before.load_state_dict(average)
+        return before if generator.config == config else grown(before, config)
+    except (
+        OSError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError, ModelError,
+    ) as error:  # fmt: skip
+        raise RecipeError(f"{path}: not the state of a prior to go on from ({error})") from error
+
+
+@torch.no_grad()
+def grown(small: PriorTraining, config: StyleGAN2Config) -> PriorTraining:
+    """A prior for larger faces that starts by drawing those of a smaller one, enlarged.
+
+    Raises:
+        ValueError: the small one's scales are not the first ones of the large one.
+    """
+    known = small.generator.config
+    scales = len(known.channels)
+    if config.channels[:scales] != known.channels or (config.style_dim, config.mapping_layers) != (
+        known.style_dim,
+        known.mapping_layers,
+    ):
+        raise ValueError(f"{known} is not the beginning of {config}")
+    large = PriorTraining(config)
+    more = len(config.channels) - scales
+    for name, weight in small.generator.state_dict().items():
+        large.generator.state_dict()[name].copy_(weight)
+    for to_rgb in list(large.generator.to_rgbs)[scales - 1 :]:
+        assert isinstance(to_rgb, ToRGB)
+        nn.init.zeros_(to_rgb.conv.weight)  # no detail yet: the smaller face shines through
+    mine = large.discriminator.state_dict()
+    for name, weight in small.discriminator.state_dict().items():
+        if name.startswith("convs.0."):  # sees colours at the old size; the new one is fresh
+            continue
+        if name.startswith("convs."):
+            index, rest = name.removeprefix("convs.").split(".", 1)
+            mine[f"convs.{int(index) + more}.{rest}"].copy_(weight)
+        else:
+            mine[name].copy_(weight)
+    large.augmented.copy_(small.augmented)
+    return large
+
+
+def sheet(faces: Tensor, columns: int = 8) -> NDArray[np.uint8]:
+    """Faces (N, 3, S, S) in [-1, 1] side by side, RGB (rows * S, columns * S, 3)."""
+    count, _channels, side, _ = faces.shape
+    rows = math.ceil(count / columns)
+    canvas = np.zeros((rows * side, columns * side, 3), np.uint8)
+    levels = ((faces.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    for index, face in enumerate(levels):
+        top, left = index // columns * side, index % columns * side
+        canvas[top : top + side, left : left + side] = face
+    return canvas

@@ -1,0 +1,167 @@
+"""The recipe `prior`: two networks learn against each other, and grow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from resilver.errors import OptionError, RecipeError
+from resilver.nets.stylegan2 import StyleGAN2Config
+from resilver.train.augment import MOST, TARGET, adapted, augment
+from resilver.train.distance import frechet
+from resilver.train.importing import read_checkpoint
+from resilver.train.layouts import rebuild
+from resilver.train.loop import FitConfig, fit
+from resilver.train.recipes.prior import (
+    INFO,
+    PATH_EVERY,
+    R1_EVERY,
+    PriorRecipe,
+    PriorTraining,
+    grown,
+    sheet,
+)
+from resilver.train.run import TrainRequest, train
+
+# Torch would rather export by its other exporter; ours is chosen in `resilver.train.export`.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+SMALL = StyleGAN2Config(style_dim=16, mapping_layers=2, channels=(16, 16, 8))
+
+
+def test_both_networks_learn_and_regularisation_is_lazy() -> None:
+    torch.manual_seed(0)
+    network = PriorTraining(SMALL).train()
+    real = torch.rand(8, 3, 16, 16) * 2 - 1
+    seen: list[set[str]] = []
+    for _ in range(R1_EVERY + 1):
+        loss, figures = network(real)
+        network.zero_grad()
+        loss.backward()
+        seen.append(set(figures))
+    assert [step for step, names in enumerate(seen) if "r1" in names] == [0, R1_EVERY]
+    assert [step for step, names in enumerate(seen) if "path" in names][:2] == [0, PATH_EVERY]
+    assert int(network.step) == R1_EVERY + 1
+    assert float(network.path_length) > 0
+
+
+def test_the_generators_loss_does_not_teach_the_discriminator() -> None:
+    """Against a discriminator that is sure of itself, its own gradient all but vanishes."""
+    torch.manual_seed(0)
+    network = PriorTraining(SMALL).train()
+    network.step.fill_(1)  # no regularisation in this step
+    last = network.discriminator.final_linear[1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.fill_(-30.0)  # everything is judged drawn ...
+    loss, figures = network(torch.rand(4, 3, 16, 16) * 2 - 1)
+    loss.backward()
+    assert figures["drawing"] == pytest.approx(30.0, rel=1e-3)
+    # ... so that the drawn ones teach it nothing, the real ones with slope -1, and the generator's
+    # loss, were it heard, with slope -1 again.
+    assert last.bias.grad is not None
+    assert float(last.bias.grad) == pytest.approx(-1.0, rel=1e-3)
+
+
+def test_the_generator_learns_to_draw_what_it_is_shown(tmp_path: Path) -> None:
+    """Bright discs on dark ground: after a short training the middle is brighter than the rim."""
+    import cv2
+
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for index in range(8):
+        canvas = np.full((32, 32, 3), 20 + 5 * index, np.uint8)
+        cv2.circle(canvas, (16, 16), 9, (200, 220, 240), -1)
+        cv2.imwrite(str(folder / f"{index}.png"), canvas)
+    recipe = PriorRecipe(net=SMALL, info=replace(INFO, batch=8))
+    config = FitConfig(0.25, tmp_path / "out", workers=0, threads=1, log_every=10, ema_decay=0.9)
+    torch.manual_seed(0)
+    result = fit(recipe, [folder], config)
+    assert result.steps > 30
+    with torch.no_grad():
+        faces = result.network(torch.randn(16, SMALL.style_dim))
+    middle = faces[..., 6:10, 6:10].mean()
+    rim = faces[..., :2, :].mean()
+    assert middle > rim + 0.2
+
+
+def test_a_grown_prior_draws_what_the_small_one_did() -> None:
+    torch.manual_seed(0)
+    small = PriorTraining(SMALL).eval()
+    config = replace(SMALL, channels=(*SMALL.channels, 8))
+    large = grown(small, config).eval()
+    z = torch.randn(2, SMALL.style_dim)
+    with torch.no_grad():
+        before = torch.nn.functional.interpolate(small(z), scale_factor=2.0, mode="bilinear")
+        torch.testing.assert_close(large(z)[..., 2:-2, 2:-2], before[..., 2:-2, 2:-2])
+    theirs = dict(small.discriminator.named_parameters())
+    mine = dict(large.discriminator.named_parameters())
+    torch.testing.assert_close(mine["convs.3.conv1.0.weight"], theirs["convs.2.conv1.0.weight"])
+    with pytest.raises(ValueError, match="is not the beginning of"):
+        grown(small, replace(config, style_dim=8))
+
+
+def test_a_run_grows_from_the_state_of_a_smaller_one(tmp_path: Path, photos: Path) -> None:
+    request = TrainRequest("prior", (photos,), tmp_path / "16", 0.02, workers=0, side_px=16)
+    card = train(request)
+    assert card is not None
+    assert (card.task, card.size_px) == ("prior", 16)
+    small, _ = rebuild(read_checkpoint(tmp_path / "16" / "prior.safetensors"))
+    assert small.name == "StyleGAN2 generator"
+    state = tmp_path / "16" / "state.pt"
+    larger = replace(request, out=tmp_path / "32", side_px=32, start_from=state)
+    card = train(larger)
+    assert card is not None
+    assert card.size_px == 32
+    with pytest.raises(RecipeError, match="not the state of a prior"):
+        train(replace(larger, out=tmp_path / "x", start_from=photos / "0.png"))
+    with pytest.raises(OptionError, match="a choice of the recipe prior only"):
+        train(replace(request, recipe="denoise"))
+    with pytest.raises(OptionError, match="faces are of 16, 32, 64, 128, 256 px, not 48"):
+        train(replace(request, side_px=48))
+
+
+def test_augmentation_changes_a_share_of_the_images_and_lets_gradients_through() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(200, 3, 16, 16, requires_grad=True)
+    assert augment(images, 0.0) is images
+    changed = augment(images, 0.2)
+    moved = (changed - images).abs().amax(dim=(1, 2, 3)) > 1e-4
+    # Seven kinds of change of a fifth each (mirrors: a tenth) leave a fifth as it was.
+    assert 0.6 < float(moved.float().mean()) < 0.95
+    changed.square().sum().backward()
+    assert images.grad is not None
+    assert float(images.grad.abs().sum()) > 0
+
+
+def test_augmentation_follows_how_sure_the_discriminator_is() -> None:
+    assert adapted(0.3, TARGET + 0.1, 1000) > 0.3
+    assert adapted(0.3, TARGET - 0.1, 1000) < 0.3
+    assert adapted(0.0, 0.0, 1000) == 0.0
+    assert adapted(MOST, 1.0, 1000) == MOST
+
+
+def test_the_distance_grows_with_difference() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(500, 6))
+
+    def of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return values.mean(axis=0), np.cov(values, rowvar=False)
+
+    assert frechet(of(base), of(base)) == pytest.approx(0.0, abs=1e-6)
+    # Unit variance in six dimensions: |m|^2 / 6 for a shift, (2 - 1)^2 for twice as wide.
+    assert frechet(of(base), of(base + 1.0)) == pytest.approx(1.0, abs=0.1)
+    assert frechet(of(base), of(2.0 * base)) == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_sheet_shows_every_face() -> None:
+    faces = torch.stack([torch.full((3, 4, 4), value) for value in (-1.0, 0.0, 1.0)])
+    shown = sheet(faces, columns=2)
+    assert shown.shape == (8, 8, 3)
+    assert shown[0, 0, 0] == 0
+    assert shown[0, 4, 0] in (127, 128)
+    assert shown[4, 0, 0] == 255
