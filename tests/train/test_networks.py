@@ -22,7 +22,7 @@ def test_any_size_comes_back(size: tuple[int, int]) -> None:
     maps, conditions = DamageNet().eval()(image)
     assert maps.shape == (2, 5, *size)
     assert conditions.shape == (2, 2)
-    assert FillNet()(image, torch.zeros(2, 2, *size)).shape == image.shape
+    assert FillNet()(image, image, torch.zeros(2, 2, *size)).shape == image.shape
 
 
 def test_the_fill_clears_a_flat_veil_by_gain_and_change() -> None:
@@ -43,7 +43,7 @@ def test_the_fill_clears_a_flat_veil_by_gain_and_change() -> None:
     veil = torch.zeros(1, 2, 64, 64)
     veil[:, 1, 8:40, 8:40] = 1
     veiled = torch.where(veil[:, 1:] > 0, (1 - opacity) * photo + opacity * colour, photo)
-    torch.testing.assert_close(net(veiled, veil), photo, atol=1e-5, rtol=0)
+    torch.testing.assert_close(net(veiled, veiled, veil), photo, atol=1e-5, rtol=0)
 
 
 def test_the_wavelet_stem_loses_nothing() -> None:
@@ -98,10 +98,23 @@ def test_the_fill_copies_what_is_sound() -> None:
     marks = torch.zeros(1, 2, 64, 64)
     marks[:, 0, 20:40, 20:40] = 1
     marks[:, 1, 40:50, 40:50] = 1
-    filled = net(image, marks)
+    filled = net(image, torch.rand_like(image), marks)
     damaged = marks.amax(dim=1, keepdim=True) > 0
     torch.testing.assert_close(filled, torch.where(damaged, filled, image))
     assert (filled - image).abs().max() > 0.01
+
+
+def test_the_fill_takes_a_share_of_what_is_copied_in_holes_alone() -> None:
+    """With a network that answers nothing the share is a half, and under a veil none."""
+    net = FillNet()
+    for weight in net.parameters():
+        torch.nn.init.zeros_(weight)
+    image, copied = torch.rand(2, 1, 3, 64, 64).unbind()
+    marks = torch.zeros(1, 2, 64, 64)
+    marks[:, 0, 20:40, 20:40] = 1
+    marks[:, 1, 40:50, 40:50] = 1
+    wanted = torch.where(marks[:, :1] > 0, (image + copied) / 2, image)
+    torch.testing.assert_close(net(image, copied, marks), wanted)
 
 
 def test_the_fill_sees_beyond_256_px() -> None:
@@ -116,5 +129,5 @@ def test_the_fill_sees_beyond_256_px() -> None:
     marks[:, 0, 24:40, 336:368] = 1
     far = image.clone()
     far[..., 352 + 260 :] = 0
-    moved = (net(image, marks) - net(far, marks)).abs()[..., 24:40, 350:354].max()
+    moved = (net(image, image, marks) - net(far, image, marks)).abs()[..., 24:40, 350:354].max()
     assert moved > 1e-9

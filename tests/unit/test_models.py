@@ -85,5 +85,5 @@ def test_the_networks_take_any_size(size: tuple[int, int]) -> None:
     assert maps.min() >= 0.0
     assert maps.max() <= 1.0
     marks = np.zeros((1, 2, height, width), np.float32)
-    (filled,) = load("fill", 1).run(image, marks)
+    (filled,) = load("fill", 1).run(image, image, marks)
     np.testing.assert_allclose(filled, image, atol=1e-6)

@@ -12,6 +12,10 @@ through. The caller has put a first guess in the place of both before the networ
 line that fits along its border. A veil of colour C and opacity a over a photo J shows
 I = (1 - a) J + a C, so J = I + a / (1 - a) (I - C): what corrects the guess is a gain as much as a
 change, and the network gives both.
+
+What a network invents in a hole is smooth. It is therefore also shown the hole filled with texture
+copied from elsewhere in the picture (`resilver.imaging.patchmatch`; Barnes et al., 2009), and says
+for every pixel how much of that to take: the two err differently, so the blend errs less.
 """
 
 from __future__ import annotations
@@ -27,18 +31,18 @@ from resilver.nets.unet import UNet, UNetConfig, pad_to_multiple
 
 @dataclass(frozen=True)
 class FillConfig:
-    """The U-Net under the fill; eight input channels are image (3), guess (3), hole, veil."""
+    """The U-Net under the fill; it is given image (3), smooth guess (3), hole, veil, copied (3)."""
 
     unet: UNetConfig = field(
         default_factory=lambda: UNetConfig(
-            in_channels=8,
-            out_channels=6,  # change, gain
+            in_channels=11,
+            out_channels=7,  # change (3), gain (3), share of what is copied
             widths=(48, 96, 128, 160, 160),
             blocks=(1, 2, 2, 1),
-            in_colours=(0, 3),
-            centre=(0.5,) * 6 + (0.0, 0.0),
-            level_gain=(4.0,) * 6 + (1.0, 1.0),
-            detail_gain=(16.0,) * 6 + (1.0, 1.0),
+            in_colours=(0, 3, 8),
+            centre=(0.5,) * 6 + (0.0, 0.0) + (0.5,) * 3,
+            level_gain=(4.0,) * 6 + (1.0, 1.0) + (4.0,) * 3,
+            detail_gain=(16.0,) * 6 + (1.0, 1.0) + (16.0,) * 3,
             out_colours=(0, 3),
         )
     )
@@ -46,10 +50,10 @@ class FillConfig:
 
 
 class FillNet(nn.Module):
-    """(image (N, 3, H, W), marks (N, 2, H, W)) -> restored RGB (N, 3, H, W), all in [0, 1].
+    """(image, copied (N, 3, H, W), marks (N, 2, H, W)) -> RGB (N, 3, H, W), all in [0, 1].
 
     marks[:, 0] is the hole, marks[:, 1] the veil, 1 = damaged; under both the image holds a first
-    guess. Outside of both the output is a copy of the image.
+    guess. `copied` is the image with texture in the holes. Outside of both the output is the image.
     """
 
     def __init__(self, config: FillConfig | None = None) -> None:
@@ -57,15 +61,17 @@ class FillNet(nn.Module):
         self.config = config or FillConfig()
         self.unet = UNet(self.config.unet)
 
-    def forward(self, image: Tensor, marks: Tensor) -> Tensor:
+    def forward(self, image: Tensor, copied: Tensor, marks: Tensor) -> Tensor:
         height, width = image.shape[-2], image.shape[-1]
         multiple = max(self.config.unet.multiple, 2**self.config.guess_levels)
-        image, marks = pad_to_multiple(image, multiple), pad_to_multiple(marks, multiple)
+        image, copied, marks = (pad_to_multiple(x, multiple) for x in (image, copied, marks))
         hole, veil = marks[:, 0:1], marks[:, 1:2]
         damaged = torch.maximum(hole, veil)
-        guess = pull_push(image, 1.0 - damaged, self.config.guess_levels)
-        change, gain = self.unet(torch.cat((image, guess, hole, veil), dim=1)).chunk(2, dim=1)
+        smooth = pull_push(image, 1.0 - damaged, self.config.guess_levels)
+        answer = self.unet(torch.cat((image, smooth, hole, veil, copied), dim=1))
+        change, gain, share = answer.split((3, 3, 1), dim=1)
         restored = image + (change + gain * (image - 0.5)) * damaged
+        restored = restored + torch.sigmoid(share) * hole * (copied - restored)
         return restored[..., :height, :width]
 
 

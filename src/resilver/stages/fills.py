@@ -22,10 +22,6 @@ from resilver.models.store import StoredModel, bundled_model
 
 Mask = NDArray[np.uint8]
 
-# The share of copied texture in a hole, at its rim, and the depth at which it has halved: what is
-# copied into the depth of a wide hole comes from far away, and has the tone of there.
-COPIED = 0.75
-HALVED_PX = 24.0
 # Blur and JPEG smear damage over the pixels beside it: nothing is continued or copied from those.
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
@@ -50,11 +46,7 @@ class Fill(Protocol):
 
 @dataclass(frozen=True)
 class LearnedFill:
-    """The network of `resilver.nets.fill` clears veils and invents holes; texture is then copied.
-
-    What a network invents is smooth. In holes it is blended with texture copied from the cleared
-    picture (`resilver.imaging.patchmatch`): the two err differently, so the blend errs less.
-    """
+    """The network of `resilver.nets.fill`, which is shown two guesses: diffused and copied."""
 
     model: StoredModel
     threads: int | None = None
@@ -67,19 +59,13 @@ class LearnedFill:
     def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
         wide_hole = np.asarray(cv2.dilate(hole, _CROSS), np.uint8)
         wide_veil = np.asarray(cv2.dilate(veil, _CROSS), np.uint8) & (1 - wide_hole)
-        filled = self._learned(tile, wide_hole, wide_veil)
-        if hole.any():
-            copied = fill_patchmatch(filled, wide_hole > 0, threads=self.threads)
-            depth_px = cv2.distanceTransform(wide_hole, cv2.DIST_L2, 5)
-            share = np.float32(COPIED) * np.exp2(np.asarray(depth_px, np.float32) / -HALVED_PX)
-            filled += share[..., None] * (copied - filled)
+        guess = first_guess(tile, wide_hole > 0, wide_veil > 0)
+        copied = fill_patchmatch(guess, wide_hole > 0, threads=self.threads)
+        marks = np.stack((wide_hole, wide_veil)).astype(np.float32)[None]
+        image, texture = (np.moveaxis(picture, -1, 0)[None] for picture in (guess, copied))
+        (filled,) = self._network.run(image, texture, marks)
+        filled = np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
         return np.where((hole | veil)[..., None] > 0, filled, tile)
-
-    def _learned(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
-        marks = np.stack((hole, veil)).astype(np.float32)[None]
-        guess = first_guess(tile, hole > 0, veil > 0)
-        (filled,) = self._network.run(np.moveaxis(guess, -1, 0)[None], marks)
-        return np.clip(np.moveaxis(filled[0], 0, -1), 0.0, 1.0)
 
     @cached_property
     def _network(self) -> Network:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resilver.ageing import KINDS, AgeingRecipe
+from resilver.imaging.patchmatch import fill_patchmatch
 from resilver.imaging.veils import first_guess
 from resilver.nets.fill import FillConfig, FillNet
 from resilver.train.aged import SIZES, AgedCrop, AgedStream
@@ -28,14 +29,16 @@ _STAIN = KINDS.index("stain")
 # look through. Stains are most of what is damaged, and where most is to be won.
 SEE_THROUGH = (1.0, 1.8)
 KIND_WEIGHTS = (0.7, 0.4, 0.9, 0.6)
-PRINT_PX = 192  # wide stains have room for their border
+PRINT_PX = 256  # wide stains have room for their border, holes something to copy from
 FLOOR_DB = 38.0  # errors below this are not worth learning from
 
 INFO = RecipeInfo(
     name="fill",
     summary="Fills damaged pixels from their surroundings; clears stains that let light through.",
-    reference="Liu et al. 2018 (irregular holes); Telea 2004, He et al. 2010 (first guess)",
-    batch=6,
+    reference=(
+        "Liu et al. 2018 (irregular holes); Telea 2004, He et al. 2010, Barnes et al. 2009 (guess)"
+    ),
+    batch=4,
     learning_rate=2e-3,
     limits=("Large holes are filled smoothly: nothing that was wholly lost is brought back."),
 )
@@ -47,7 +50,8 @@ class FillRecipe:
 
     net: FillConfig = field(default_factory=FillConfig)
     info: RecipeInfo = INFO
-    input_names: tuple[str, ...] = ("image", "marks")
+    size_px: int = 0
+    input_names: tuple[str, ...] = ("image", "copied", "marks")
     output_names: tuple[str, ...] = ("filled",)
 
     def network(self) -> nn.Module:
@@ -67,14 +71,16 @@ class FillRecipe:
             hole, veil = draw_marks(crop, rng)
             if int(hole.sum()) + int(veil.sum()) < 30:
                 continue
+            image = first_guess(crop.photo, hole > 0, veil > 0)
             yield {
-                "image": channels_first(first_guess(crop.photo, hole > 0, veil > 0)),
+                "image": channels_first(image),
+                "copied": channels_first(fill_patchmatch(image, hole > 0, threads=1)),
                 "marks": np.stack((hole, veil)).astype(np.float32),
                 "target": channels_first(crop.intact),
             }
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        filled = network(batch["image"], batch["marks"]).float()
+        filled = network(batch["image"], batch["copied"], batch["marks"]).float()
         damaged = batch["marks"].amax(dim=1, keepdim=True)
         squared = (filled - batch["target"]).square() * damaged
         covered = 3.0 * damaged.sum(dim=(1, 2, 3)).clamp_min(1.0)
@@ -87,7 +93,8 @@ class FillRecipe:
     def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
         generator = torch.Generator().manual_seed(seed + 9)
         marks = (torch.rand((1, 2, height, width), generator=generator) < 0.2).float()
-        return example_image(height, width, seed), marks
+        image, copied = (example_image(height, width, seed + shift) for shift in (0, 1))
+        return image, copied, marks
 
 
 def draw_marks(crop: AgedCrop, rng: np.random.Generator) -> tuple[Mask, Mask]:
