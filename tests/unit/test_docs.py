@@ -160,7 +160,7 @@ def test_every_command_and_option_exists(page: Path) -> None:
         (["models", "list"], None),
         (["--version"], None),
         (["restor", "a.jpg"], "no such command"),
-        (["models", "pull"], "no such command"),
+        (["models", "fetch"], "no such command"),
         (["restore", "--denoize", "0.5"], "no option --denoize"),
         (["diagnose", "--fill", "telea"], "no option --fill"),
     ],

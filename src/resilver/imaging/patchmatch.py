@@ -12,6 +12,7 @@ matches then spread a few pixels a sweep, which the pyramid makes up for.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -88,7 +89,7 @@ def fill_patchmatch(
             if search is not None:
                 for _ in range(_ROUNDS[min(depth, len(_ROUNDS) - 1)]):
                     search.improve(filled, rng, pool)
-                    filled = search.vote(filled)
+                    filled = search.vote(filled, pool)
             coarser = search
     return keep_sound(image, mask, filled)
 
@@ -173,7 +174,7 @@ class _Search:
         self.matches[self.targets[new[better]]] = places[new[better]]
         self.distances[new[better]] = distances[better]
 
-    def vote(self, filled: Picture) -> Picture:
+    def vote(self, filled: Picture, pool: Executor) -> Picture:
         """The picture with every hole pixel set to the mean that its windows' matches vote for."""
         (down, across), width = self.level.windows, self.level.image.shape[1]
         # Wexler et al.: a typical distance counts e ** -0.5, whatever the picture's contrast.
@@ -186,20 +187,25 @@ class _Search:
         weights *= middle.ravel()
         pixels = self.level.image.reshape(-1, 3)
         rows, columns = np.nonzero(self.level.mask)
-        total = np.zeros((rows.size, 1))
-        colour = np.zeros((rows.size, 3))
         found_y, found_x = np.divmod(self.matches, across)
         first = found_y * width + found_x  # the pixel in the corner of each window's match
-        for y in range(PATCH_PX):
-            for x in range(PATCH_PX):
-                top, left = rows - y, columns - x
-                inside = (top >= 0) & (top < down) & (left >= 0) & (left < across)
-                windows = np.where(inside, top * across + left, 0)
-                weight = np.where(inside, weights[windows], 0.0)[:, None]
-                colour += weight * pixels[first[windows] + (y * width + x)]
-                total += weight
         voted = filled.copy()
-        voted[rows, columns] = colour / total
+
+        def count(start: int) -> None:
+            part = slice(start, start + _CHUNK)
+            total = np.zeros((rows[part].size, 1))
+            colour = np.zeros((rows[part].size, 3))
+            for y in range(PATCH_PX):
+                for x in range(PATCH_PX):
+                    top, left = rows[part] - y, columns[part] - x
+                    inside = (top >= 0) & (top < down) & (left >= 0) & (left < across)
+                    windows = np.where(inside, top * across + left, 0)
+                    weight = np.where(inside, weights[windows], 0.0)[:, None]
+                    colour += weight * pixels[first[windows] + (y * width + x)]
+                    total += weight
+            voted[rows[part], columns[part]] = colour / total
+
+        _in_parts(pool, count, rows.size)
         return voted
 
 
@@ -209,11 +215,18 @@ class _Comparison:
 
     patches: NDArray[np.float32]  # view (down, across, 7, 21) of the picture
     trusts: NDArray[np.float32]  # view (down, across, 7, 21) of the trust
+    weights: NDArray[np.float32]  # (down, across): the sum of each window's trust
     pool: Executor  # runs the comparisons
 
     @classmethod
     def of(cls, filled: Picture, trust: NDArray[np.float32], pool: Executor) -> _Comparison:
-        return cls(_windows_of(filled), _windows_of(np.repeat(trust[..., None], 3, axis=2)), pool)
+        patches = _windows_of(filled)
+        trusts = _windows_of(np.repeat(trust[..., None], 3, axis=2))
+        down, across = patches.shape[:2]
+        size, corner = (PATCH_PX, PATCH_PX), (0, 0)
+        sums = cv2.boxFilter(trust, cv2.CV_64F, size, anchor=corner, normalize=False)
+        weights = 3.0 * np.asarray(sums)[:down, :across]
+        return cls(patches, trusts, weights.astype(np.float32), pool)
 
     def distances(self, targets: _Windows, places: _Windows) -> NDArray[np.float32]:
         """Weighted mean square difference (n,) of two lists of n windows."""
@@ -226,15 +239,22 @@ class _Comparison:
             place_y, place_x = np.divmod(places[part], across)
             difference = self.patches[target_y, target_x]
             difference -= self.patches[place_y, place_x]
-            weight = self.trusts[target_y, target_x]
             difference *= difference
-            difference *= weight
-            result[part] = difference.sum(axis=(1, 2)) / weight.sum(axis=(1, 2))
+            trust = self.trusts[target_y, target_x]
+            total = np.einsum("nij,nij->n", difference, trust)
+            result[part] = total / self.weights[target_y, target_x]
 
-        # Copying pixels takes the time, and numpy lets other threads run while it does.
-        for _ in self.pool.map(compare, range(0, targets.size, _CHUNK)):
-            pass
+        _in_parts(self.pool, compare, targets.size)
         return result
+
+
+def _in_parts(pool: Executor, work: Callable[[int], None], size: int) -> None:
+    """Calls `work` with the start of each chunk of `size` things.
+
+    Copying pixels takes the time, and numpy lets other threads run while it does.
+    """
+    for _ in pool.map(work, range(0, size, _CHUNK)):
+        pass
 
 
 def _windows_of(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from resilver.stages.draft import Draft, Finding, Measurement, Progress
 # to 1.5, all of it fine texture: taking that off would harm them, so the stage waits for more. A
 # person may ask for less.
 THRESHOLD_255 = 6.0
-SAMPLE_PX = 192
+SAMPLE_PX = 128
 # Of the samples, from the quietest: noise lies over the whole photo, a weave over part of it. At
 # the median a photo of a meal on linen passed for noisy.
 QUIET_SHARE = 0.25
