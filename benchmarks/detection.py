@@ -25,7 +25,7 @@ from resilver.models.session import OrtNetwork
 from resilver.models.store import bundled_model
 from resilver.stages.detection import LEAST_SCORE, find_faces
 
-LEAST = 0.02  # scores below this are not kept
+LEAST = 0.3  # scores below this are not kept
 SURE, DOUBTFUL = 0.6, 0.3  # of both published detectors, on the photo before ageing
 AGREED_IOU = 0.4
 PASTED_PX = (16.0, 24.0, 40.0, 72.0, 128.0, 224.0, 400.0)  # sides of the pasted faces

@@ -237,6 +237,7 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
     table: dict[str, Callable[[], Stage]] = {
         "repair": lambda: RepairStage(
             bundled_model("damage"),
+            bundled_model("detect"),
             fill_named(options.fill, options.threads),
             options.tile_px,
             options.threads,

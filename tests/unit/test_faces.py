@@ -10,6 +10,8 @@ from resilver.imaging.faces import (
     Faces,
     decode,
     encode,
+    face_areas,
+    feature_areas,
     joined,
     overlaps,
     without_doubles,
@@ -88,3 +90,28 @@ def test_joined_faces_come_surest_first() -> None:
     faces = joined((NO_FACES, face(0, 0, 9, 9, 0.3), face(0, 0, 9, 9, 0.7)))
     np.testing.assert_allclose(faces.scores, [0.7, 0.3])
     assert len(joined(())) == 0
+
+
+def test_the_surroundings_of_a_face_are_as_large_again_on_every_side() -> None:
+    (rows, columns), here = face(20, 24, 60, 72).surroundings((200, 90))
+    assert (rows, columns) == (slice(0, 120), slice(0, 90))
+    np.testing.assert_allclose(here.boxes, [[20, 24, 60, 72]])
+    (rows, columns), here = face(120, 124, 160, 172).surroundings((500, 500))
+    assert (rows, columns) == (slice(76, 220), slice(80, 200))
+    np.testing.assert_allclose(here.boxes, [[40, 48, 80, 96]])
+    (rows, columns), _here = face(-60, -60, -20, -20).surroundings((50, 50))
+    assert rows.stop >= rows.start
+    assert columns.stop >= columns.start
+
+
+def test_areas_cover_the_face_and_its_features() -> None:
+    known = face(20, 24, 60, 72)
+    whole, features = face_areas(known, (100, 90)), feature_areas(known, (100, 90))
+    assert whole.shape == features.shape == (100, 90)
+    for x, y in known.points[0]:
+        assert features[round(float(y)), round(float(x))]
+    assert whole[30, 40]
+    assert not features[30, 40]  # the forehead
+    assert not whole[5, 5]
+    assert 0 < features.sum() < whole.sum()
+    assert not face_areas(NO_FACES, (5, 5)).any()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from resilver.ageing import AgeingRecipe, age
+from resilver.imaging.faces import NO_FACES, Faces
 from resilver.models.store import bundled_model
 from resilver.stages import recognition
 from resilver.stages.draft import Mark
@@ -18,6 +19,7 @@ from resilver.stages.recognition import (
     OLD_CAST,
     OLD_FADED,
     OPEN,
+    PLENTY_SHARE,
     STRICT,
     TOLD,
     WARY,
@@ -103,7 +105,9 @@ def test_the_open_look_is_for_old_prints_with_much_damage(
     marks[:, :40] = marks_from_maps(line)[:20]
     sight = Sight(marks, faded, cast)
     assert is_old(pixels, sight) == old
-    assert np.count_nonzero(found_in(pixels, sight)) == (30 if old and much > 1 else 0)
+    assert np.count_nonzero(found_in(pixels, sight, NO_FACES, told=False)) == (
+        30 if old and much > 1 else 0
+    )
 
 
 @pytest.mark.parametrize("witnesses", [0.9, 1.1])
@@ -113,7 +117,7 @@ def test_an_old_print_flooded_with_doubtful_marks_is_looked_at_warily(witnesses:
     maps[:, 2 : 2 + sure, 2:38] = 1.0
     marks = marks_from_maps(maps)
     assert believed(marks, OPEN).mean() > FLOOD_SHARE
-    found = found_in(toned(), Sight(marks, 0.0, 0.0))
+    found = found_in(toned(), Sight(marks, 0.0, 0.0), NO_FACES, told=False)
     assert np.count_nonzero(found) == (36 * 36 if witnesses > 1 else 0)
 
 
@@ -121,7 +125,9 @@ def test_what_is_beyond_doubt_is_found_on_every_photo() -> None:
     marks = np.zeros((200, 200), np.uint8)
     marks[:40, :40] = marks_from_maps(maps_with(1.0, np.s_[5:6, 2:32], 0))
     for pixels in (colourful(), toned()):
-        assert np.count_nonzero(found_in(pixels, Sight(marks, 0.0, 0.0))) == 30
+        assert (
+            np.count_nonzero(found_in(pixels, Sight(marks, 0.0, 0.0), NO_FACES, told=False)) == 30
+        )
 
 
 @pytest.mark.parametrize("look", [STRICT, WARY, OPEN, TOLD])
@@ -163,3 +169,63 @@ def test_a_large_scan_is_looked_at_from_half_its_size_on(monkeypatch: pytest.Mon
     monkeypatch.setattr(recognition, "FINEST_PX", scan.shape[0] * scan.shape[1])
     closer = recognition.see(network, scan, 768, lambda _share: None)
     assert (closer.marks != seen.marks).any()
+
+
+def a_face(scale: float) -> Faces:
+    """A face whose box is 40 x 48 px times the scale, from (10, 8) times the scale on."""
+    box = np.array([[10, 8, 50, 56]], np.float32)
+    points = np.array([[[21, 26], [39, 26], [30, 37], [23, 46], [37, 46]]], np.float32)
+    return Faces(box * scale, points * scale, np.ones(1, np.float32))
+
+
+SURE, DOUBTFUL, FAINT = 1.0, (OPEN.certain + STRICT.certain) / 2, TOLD.weak + 0.01
+
+
+@pytest.mark.parametrize(
+    ("where", "level", "stays"),
+    [
+        (np.s_[23:25, 16:24], DOUBTFUL, False),  # an eyebrow
+        (np.s_[23:25, 16:24], SURE, True),  # a scratch over it, beyond doubt
+        (np.s_[23:25, 0:150], DOUBTFUL, True),  # a crack across the face, most of it elsewhere
+        (np.s_[15:17, 26:36], DOUBTFUL, True),  # on the forehead: as without a face
+        (np.s_[100:102, 20:40], DOUBTFUL, True),  # outside
+    ],
+)
+@pytest.mark.parametrize("told", [False, True])
+def test_of_eyes_nose_and_mouth_only_what_is_beyond_doubt_is_damage(
+    where: tuple[slice, slice], level: float, stays: bool, told: bool
+) -> None:
+    maps = np.zeros((5, 160, 160), np.float32)
+    maps[:, 120:125, 20:120] = DOUBTFUL  # enough damage for the open look
+    maps[(4, 0), *where] = level
+    sight = Sight(marks_from_maps(maps), 0.0, 0.0)
+    pixels = toned((160, 160))
+    assert found_in(pixels, sight, NO_FACES, told=told)[where].all()
+    found = found_in(pixels, sight, a_face(1.0), told=told)
+    assert bool(found[where].all()) == bool(found[where].any()) == stays
+    assert found[122, 100]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_in_a_face_nothing_more_is_believed_for_being_told(told: bool) -> None:
+    maps = np.zeros((5, 160, 160), np.float32)
+    maps[:, 120:125, 20:120] = DOUBTFUL
+    for where in (np.s_[15:17, 26:36], np.s_[80:82, 26:36]):  # the forehead, and outside
+        maps[(4, 0), *where] = FAINT
+        maps[(4, 0), where[0].start, where[1].start] = SURE
+    sight = Sight(marks_from_maps(maps), 0.0, 0.0)
+    found = found_in(toned((160, 160)), sight, a_face(1.0), told=told)
+    assert bool(found[80, 30]) == told
+    assert not found[15, 30]
+
+
+def test_plenty_of_damage_is_as_good_as_being_told() -> None:
+    maps = np.zeros((5, 160, 160), np.float32)
+    maps[(4, 0), 80:82, 26:36] = FAINT
+    maps[(4, 0), 80, 26] = SURE
+    for rows, plenty in ((5, False), (9, True)):
+        maps[:, 120 : 120 + rows, 20:120] = DOUBTFUL
+        assert (rows * 100 >= PLENTY_SHARE * 160 * 160) == plenty
+        sight = Sight(marks_from_maps(maps), 0.0, 0.0)
+        found = found_in(toned((160, 160)), sight, NO_FACES, told=False)
+        assert bool(found[80, 30]) == plenty

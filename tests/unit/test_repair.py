@@ -52,7 +52,9 @@ def stage(
     mask: NDArray[np.uint8] | None, mode: str = "replace", fill: str = "telea"
 ) -> RepairStage:
     given = None if mask is None else GivenMask(mask, mode)
-    return RepairStage(bundled_model("damage"), fill_named(fill, 1), 192, 1, given)
+    return RepairStage(
+        bundled_model("damage"), bundled_model("detect"), fill_named(fill, 1), 192, 1, given
+    )
 
 
 @pytest.mark.parametrize("fill", FILLS)

@@ -14,6 +14,7 @@ from resilver.evaluate.suites import SuitePhoto
 from resilver.imaging.measures import Agreement, agreement, balanced_accuracy
 from resilver.models.store import bundled_model
 from resilver.pipeline import Options
+from resilver.stages.detection import find_faces
 from resilver.stages.recognition import KIND_MARKS, TOLD, believed, found_in, see
 
 Mask = NDArray[np.bool_]
@@ -28,7 +29,8 @@ class Seen:
     """What the product sees in one photo."""
 
     kinds: Mask  # (H, W, 4) in the order of `resilver.ageing.KINDS`
-    suspected: Mask  # the same, when told that the photo is damaged
+    told: Mask  # the same, when told that the photo is damaged
+    suspected: Mask  # the same, believed or not
     conditions: tuple[float, float]  # probabilities of `CONDITIONS`
 
 
@@ -44,16 +46,20 @@ class Recogniser:
 
     def __init__(self, threads: int | None = None) -> None:
         self._network = bundled_model("damage").open(threads)
+        self._detector = bundled_model("detect").open(threads)
 
     def look(self, pixels: NDArray[np.uint8]) -> Seen:
         """What is seen in (H, W, 3) uint8."""
         sight = see(self._network, pixels, Options.tile_px, lambda _share: None)
         kinds = np.stack([(sight.marks & np.uint8(kind)) != 0 for kind in KIND_MARKS], axis=-1)
-        kept = found_in(pixels, sight)
-        suspected = believed(sight.marks, TOLD)
-        return Seen(
-            kinds & kept[..., None], kinds & suspected[..., None], (sight.faded, sight.cast)
+        faces = find_faces(self._detector, pixels)
+        believed_of = (
+            found_in(pixels, sight, faces, told=False),
+            found_in(pixels, sight, faces, told=True),
+            believed(sight.marks, TOLD),
         )
+        masks = (kinds & mask[..., None] for mask in believed_of)
+        return Seen(*masks, conditions=(sight.faded, sight.cast))
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ def judge(seen: Seen, truth: Mask, conditions: Sequence[bool]) -> Case:
     damaged = _union(truth)
     return Case(
         agreement(_union(seen.kinds), damaged),
-        agreement(_union(seen.suspected), damaged),
+        agreement(_union(seen.told), damaged),
         tuple(agreement(seen.kinds[..., i], truth[..., i]) for i in range(len(KINDS))),
         tuple(float(share) for share in seen.suspected.mean(axis=(0, 1))),
         tuple(zip(conditions, seen.conditions, strict=False)),

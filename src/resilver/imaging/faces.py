@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +23,7 @@ Values = NDArray[np.float32]
 _POINT_STRIDES = 4.0  # unit of the points: their offsets are then of about unit size
 _MIRRORED = (1, 0, 2, 4, 3)
 _LARGEST_LOG = 4.0  # a face is at most e ** 4 strides wide
+_FACE_WIDTHS = np.float32(1.2)  # a detector's box ends at the brows and the chin
 SAME_IOU = 0.35  # two boxes that overlap more than this are the same face
 
 
@@ -45,6 +47,18 @@ class Faces:
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Faces:
         """Some of them, by mask or by index."""
         return Faces(self.boxes[which], self.points[which], self.scores[which])
+
+    def surroundings(self, size: tuple[int, ...]) -> tuple[tuple[slice, slice], Faces]:
+        """The part of a photo (H, W) with all faces and as much again on every side, as slices.
+
+        Also the faces as they lie in it.
+        """
+        low, high = self.boxes[:, :2].min(axis=0), self.boxes[:, 2:].max(axis=0)
+        left, top = (int(value) for value in np.floor(np.maximum(low - (high - low), 0.0)))
+        right, bottom = (int(value) for value in np.ceil(high + (high - low)))
+        rows = slice(top, max(min(bottom, size[0]), top))
+        columns = slice(left, max(min(right, size[1]), left))
+        return (rows, columns), self.moved(np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]]))
 
     def moved(self, matrix: NDArray[np.float64]) -> Faces:
         """The same faces after an affine map (2, 3) of the photo.
@@ -124,3 +138,38 @@ def overlaps(box: Values, boxes: Values) -> Values:
     common = np.maximum(inner, 0.0).prod(axis=1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - common
     return (common / np.maximum(areas, 1e-9)).astype(np.float32)
+
+
+def face_areas(faces: Faces, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """(H, W): 1 in a face, from the hair to the chin."""
+    areas = np.zeros(size, np.uint8)
+    for box in faces.boxes:
+        _ellipse(areas, (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * _FACE_WIDTHS, 0.0)
+    return areas
+
+
+def feature_areas(faces: Faces, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """(H, W): 1 on eyes with their brows, nose and mouth."""
+    areas = np.zeros(size, np.uint8)
+    for left_eye, right_eye, nose, left_corner, right_corner in faces.points:
+        across = right_eye - left_eye
+        apart = float(np.linalg.norm(across))
+        angle_deg = float(np.rad2deg(np.arctan2(across[1], across[0])))
+        up = np.array([across[1], -across[0]])
+        for eye in (left_eye, right_eye):
+            _ellipse(areas, eye + 0.08 * up, np.array([0.72, 0.5]) * apart, angle_deg)
+        mouth = float(np.linalg.norm(right_corner - left_corner))
+        middle = (left_corner + right_corner) / 2
+        _ellipse(areas, middle, np.array([1.3 * mouth, 0.45 * apart]), angle_deg)
+        _ellipse(areas, nose, np.array([0.5, 0.35]) * apart, angle_deg)
+    return areas
+
+
+def _ellipse(
+    areas: NDArray[np.uint8],
+    middle: NDArray[np.floating],
+    size: NDArray[np.floating],
+    angle_deg: float,
+) -> None:
+    """Fills an ellipse of this width and height with 1."""
+    cv2.ellipse(areas, (middle.tolist(), size.tolist(), angle_deg), (1,), -1)

@@ -9,7 +9,8 @@ from resilver.imaging.faces import Faces, decode, joined, without_doubles
 from resilver.imaging.tiles import Pixels, tile_areas, to_float
 from resilver.models.session import Network
 
-LEAST_SCORE = 0.5
+# Of finds below this, more are something else than a face.
+LEAST_SCORE = 0.7
 _STRIDES_PX = (8, 16, 32)  # of the network's answers, in their order
 _TILE_PX = 1024
 _SMALLEST_PX = 96  # a photo is looked at again at half its size while its longer side is above this

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.imaging.faces import Faces, face_areas, feature_areas
 from resilver.imaging.tiles import (
     OVERLAP_PX,
     Area,
@@ -55,6 +56,7 @@ LIVELY_COLOUR_255 = 21.0  # ... unless it has more colour than this beyond its t
 OLD_COLOUR_255 = 2.5  # ... and surely if it has less than this, see `colour_left`
 EVIDENCE_SHARE = 0.01  # of the photo, from which on the open look is believed, ...
 FLOOD_SHARE = 0.3  # ... and up to which
+PLENTY_SHARE = 0.03  # so much is as good as being told
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 SMALLEST_SIDE_PX = 192  # a photo is looked at again at half its size while it stays above this
 # A larger photo (in pixels) is looked at from half its size on: marks of a print are many pixels
@@ -146,17 +148,50 @@ def marks_from_maps(maps: NDArray[np.float32]) -> Marks:
     return marks
 
 
-def found_in(pixels: Pixels, sight: Sight) -> Mask:
-    """Which of the marks of a photo (H, W, 3) are damage, (H, W), when nobody says so."""
+def found_in(pixels: Pixels, sight: Sight, faces: Faces, *, told: bool) -> Mask:
+    """Which of the marks of a photo (H, W, 3) are damage, (H, W).
+
+    `told`: the person says that the photo is damaged. In a face nothing more is believed than
+    without being told, and of its eyes, nose and mouth only what is beyond doubt: an error there
+    costs more than a scratch that stays.
+    """
+    cautious, plenty = _unasked(pixels, sight)
+    found = believed(sight.marks, TOLD) if told or plenty else cautious.copy()
+    if len(faces) and found.any():
+        sure = believed(sight.marks, STRICT)
+        for index in range(len(faces)):
+            face = faces.chosen(np.array([index]))
+            # The groups of a face, and enough around it to tell a crack that only crosses it.
+            area, here = face.surroundings(found.shape)
+            _spare(found[area], face_areas(here, found[area].shape), cautious[area])
+            _spare(found[area], feature_areas(here, found[area].shape), sure[area])
+    return found
+
+
+def _unasked(pixels: Pixels, sight: Sight) -> tuple[Mask, bool]:
+    """What is damage when nobody says that there is any; and whether that is plenty."""
     if is_old(pixels, sight):
         found = believed(sight.marks, OPEN)
-        share = found.mean()
+        share = float(found.mean())
         if EVIDENCE_SHARE <= share <= FLOOD_SHARE:
-            return found
+            return found, share >= PLENTY_SHARE
         del found  # at 100 megapixels every mask counts
         if share > FLOOD_SHARE:
-            return believed(sight.marks, WARY)
-    return believed(sight.marks, STRICT)
+            return believed(sight.marks, WARY), False
+    return believed(sight.marks, STRICT), False
+
+
+def _spare(found: Mask, where: Marks, kept: Mask) -> None:
+    """Takes groups of marks that lie mostly in `where` back, in place, but for what is `kept`."""
+    if not where.any():
+        return
+    count, connected, stats, _centres = cv2.connectedComponentsWithStats(
+        found.astype(np.uint8), connectivity=8
+    )
+    labels = np.asarray(connected, np.int32)
+    within = np.bincount(labels[where > 0], minlength=count)
+    mostly = within > stats[:, cv2.CC_STAT_AREA] / 2
+    found &= ~mostly[labels] | kept
 
 
 def is_old(pixels: Pixels, sight: Sight) -> bool:

@@ -14,6 +14,7 @@ from resilver.imaging.tiles import blend_tile, tile_areas, tile_count, tile_side
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
+from resilver.stages.detection import find_faces
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
 from resilver.stages.fills import Fill
 from resilver.stages.recognition import (
@@ -58,6 +59,7 @@ class RepairStage:
     """Recognise, decide, fill."""
 
     recogniser: StoredModel
+    detector: StoredModel  # of faces, in which only what is beyond doubt is damage
     fill: Fill
     tile_px: int | None  # None = what suits the photo
     threads: int | None = None
@@ -68,7 +70,8 @@ class RepairStage:
     @property
     def cards(self) -> tuple[ModelCard, ...]:
         asked = self.given is None or self.given.mode != "replace"
-        return ((self.recogniser.card,) if asked else ()) + self.fill.cards
+        seeing = (self.recogniser.card, self.detector.card)
+        return (seeing if asked else ()) + self.fill.cards
 
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         suspected: dict[Mark, float] = {}
@@ -80,7 +83,8 @@ class RepairStage:
             marks = sight.marks
             if self.given is None and not self.told:
                 suspected = kind_shares(marks, believed(marks, TOLD))
-            keep(marks, believed(marks, TOLD) if self.told else found_in(pixels, sight))
+            faces = find_faces(self._detector, pixels)
+            keep(marks, found_in(pixels, sight, faces, told=self.told))
         if self.given is not None:
             add_given(marks, self.given)
         finding = self.finding(marks, suspected)
@@ -166,6 +170,10 @@ class RepairStage:
             for kind in doubtful
         ]
         return Finding(self.name, act, words, tuple(measured))
+
+    @cached_property
+    def _detector(self) -> Network:
+        return self.detector.open(self.threads)
 
     @cached_property
     def _recogniser(self) -> Network:
