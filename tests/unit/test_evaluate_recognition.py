@@ -45,12 +45,14 @@ def test_judge_keeps_kinds_apart_and_joins_them() -> None:
     truth[15, 2:12, 3] = True
     kinds = np.zeros_like(truth)
     kinds[2, 2:12, 3] = True  # the scratch, taken for dust
-    suspected = kinds.copy()
-    suspected[2:4, 2:12, 0] = True
-    judged = judge(Seen(kinds, suspected, (0.9, 0.2)), truth, (True,))
+    told = kinds.copy()
+    told[2:4, 2:12, 0] = True
+    suspected = told.copy()
+    suspected[4, 2:12, 0] = True  # in a face: not believed for being told
+    judged = judge(Seen(kinds, told, suspected, (0.9, 0.2)), truth, (True,))
     assert judged.union == Agreement(10, 10, 20, 10)
     assert judged.told == Agreement(20, 20, 20, 10)
-    assert judged.suspected == (0.05, 0.0, 0.0, 0.025)
+    assert judged.suspected == (0.075, 0.0, 0.0, 0.025)
     assert judged.kinds[0] == Agreement(0, 0, 10, 0)
     assert judged.kinds[3] == Agreement(10, 0, 10, 0)
     assert judged.conditions == ((True, 0.9),)
