@@ -22,8 +22,8 @@ def run(name: str, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_six_are_there() -> None:
-    assert SCRIPTS == ["denoise", "harm", "old", "recognition", "repair", "speed"]
+def test_all_are_there() -> None:
+    assert SCRIPTS == ["denoise", "detection", "harm", "old", "recognition", "repair", "speed"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
