@@ -20,14 +20,20 @@ from resilver.evaluate.detection import Detection, Truth, judged
 from resilver.evaluate.suites import read_aged, read_photos, spread
 from resilver.evaluate.tables import figure, markdown_table
 from resilver.imaging.faces import NO_FACES, Faces, joined, overlaps, without_doubles
-from resilver.models.published_detectors import SLIM, YUNET, slim_faces, yunet_faces
+from resilver.models.published_detectors import (
+    SLIM,
+    SURE,
+    YUNET,
+    both_sure,
+    slim_faces,
+    yunet_faces,
+)
 from resilver.models.session import OrtNetwork
 from resilver.models.store import bundled_model
 from resilver.stages.detection import LEAST_SCORE, find_faces
 
 LEAST = 0.3  # scores below this are not kept
-SURE, DOUBTFUL = 0.6, 0.3  # of both published detectors, on the photo before ageing
-AGREED_IOU = 0.4
+DOUBTFUL = 0.3  # of a published detector, on the photo before ageing
 PASTED_PX = (16.0, 24.0, 40.0, 72.0, 128.0, 224.0, 400.0)  # sides of the pasted faces
 MOST_DEG = 45.0
 CANVAS_PX = 640
@@ -56,12 +62,7 @@ def measure(arguments: argparse.Namespace) -> str:
 
     def truth_of(pixels: Pixels) -> Truth:
         one, other = see_yunet(pixels), see_slim(pixels)
-        sure = other.chosen(other.scores >= SURE)
-        both = [
-            score >= SURE and bool((overlaps(box, sure.boxes) >= AGREED_IOU).any())
-            for box, score in zip(one.boxes, one.scores, strict=True)
-        ]
-        agreed = np.array(both, bool)
+        agreed = both_sure(one, other)
         rest = joined((one.chosen(~agreed), other))
         return Truth(one.chosen(agreed), without_doubles(rest.chosen(rest.scores >= DOUBTFUL)))
 

@@ -9,14 +9,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.faces import NO_FACES, Faces, joined, without_doubles
+from resilver.imaging.faces import NO_FACES, Faces, joined, overlaps, without_doubles
 from resilver.models.session import Network
 
 YUNET, SLIM = "yunet-n.onnx", "retinaface-slim.onnx"
+SURE = 0.6  # from this score on a detector is sure of a face
+ALIKE_IOU = 0.4  # two detectors mean the same face
 _STRIDES_PX = (8, 16, 32)
 # stride -> sides of RetinaFace slim's anchors, px
 _ANCHORS_PX = {8: (10, 16, 24), 16: (32, 48), 32: (64, 96), 64: (128, 192, 256)}
 _SLIM_MEAN_BGR = (104.0, 117.0, 123.0)
+
+
+def both_sure(one: Faces, other: Faces) -> NDArray[np.bool_]:
+    """Which of the faces of `one` (n,) both detectors are sure of."""
+    sure = other.chosen(other.scores >= SURE)
+    return np.array(
+        [
+            score >= SURE and bool((overlaps(box, sure.boxes) >= ALIKE_IOU).any())
+            for box, score in zip(one.boxes, one.scores, strict=True)
+        ],
+        bool,
+    )
 
 
 def yunet_faces(network: Network, bgr: NDArray[np.float32], least_score: float) -> Faces:

@@ -27,6 +27,7 @@ from resilver.nets.stylegan2 import (
     EqualLinear,
     Generator,
     ModulatedConv,
+    PixelNorm,
     StyledConv,
     StyleGAN2Config,
     ToRGB,
@@ -125,18 +126,13 @@ class _Noises(nn.Module):
             self.register_buffer(f"noise{layer}", torch.randn(1, 1, side, side))
 
 
-class _StyleNorm(nn.Module):
-    def forward(self, z: Tensor) -> Tensor:
-        return z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
-
-
 class Decoder(nn.Module):
     """The prior, steered: styles (N, layers, style_dim) and conditions -> (N, 3, size, size)."""
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
         channels, dim = config.channels, config.style_dim
-        mapping: list[nn.Module] = [_StyleNorm()]
+        mapping: list[nn.Module] = [PixelNorm()]
         for _ in range(config.mapping_layers):
             mapping += [nn.Linear(dim, dim), nn.LeakyReLU(_SLOPE)]
         self.style_mlp = nn.Sequential(*mapping)  # unused here: the codes come as w

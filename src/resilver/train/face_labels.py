@@ -15,12 +15,18 @@ from numpy.typing import NDArray
 
 from resilver.errors import RecipeError
 from resilver.imaging.faces import Faces, joined, overlaps, without_doubles
-from resilver.models.published_detectors import SLIM, YUNET, slim_faces, yunet_faces
+from resilver.models.published_detectors import (
+    ALIKE_IOU,
+    SLIM,
+    YUNET,
+    both_sure,
+    slim_faces,
+    yunet_faces,
+)
 from resilver.models.session import Network, OrtNetwork
 
 _SEEN_PX = 640  # longest side at which photos are looked at
-_SURE, _DOUBTFUL = 0.6, 0.4
-_ALIKE_IOU = 0.4
+_DOUBTFUL = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +60,8 @@ class FaceLabeller:
         bgr = np.asarray(small[..., ::-1], np.float32)
         one = yunet_faces(self._yunet, bgr, _DOUBTFUL)
         other = slim_faces(self._slim, bgr, _DOUBTFUL)
-        agreed = _agreed(one, other)
+        agreed = one.chosen(both_sure(one, other))
         rest = joined((one, other))
-        far = [bool((overlaps(box, agreed.boxes) < _ALIKE_IOU).all()) for box in rest.boxes]
+        far = [bool((overlaps(box, agreed.boxes) < ALIKE_IOU).all()) for box in rest.boxes]
         doubtful = without_doubles(rest.chosen(np.array(far, bool)))
         return Labels(agreed.moved(back), doubtful.moved(back))
-
-
-def _agreed(one: Faces, other: Faces) -> Faces:
-    """The faces that both are sure of, as the first one has them."""
-    sure = other.chosen(other.scores >= _SURE)
-    both = [
-        score >= _SURE and bool((overlaps(box, sure.boxes) >= _ALIKE_IOU).any())
-        for box, score in zip(one.boxes, one.scores, strict=True)
-    ]
-    return one.chosen(np.array(both, bool))

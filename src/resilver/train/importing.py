@@ -5,7 +5,6 @@ A checkpoint is read as weights only: one that carries code is refused, not run.
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from resilver.errors import ModelError
 from resilver.models.card import Licence, ModelCard
+from resilver.models.published import file_sha256
 from resilver.nets.gfpgan import GFPGAN
 from resilver.nets.rrdbnet import RRDBNet
 from resilver.nets.srvgg import SRVGGNet
@@ -101,7 +101,7 @@ def import_checkpoint(path: Path, name: str, folder: Path, terms: Terms) -> Mode
     text = CardText(
         licence=terms.licence,
         training_data=terms.origin,
-        training=f"published weights, imported from {path.name} (SHA-256 {_sha256(path)})",
+        training=f"published weights, imported from {path.name} (SHA-256 {file_sha256(path)})",
         scores={},
         intended_use=layout.summary,
         limits=info.limits,
@@ -172,11 +172,6 @@ def _exported(network: nn.Module, info: RecipeInfo) -> tuple[_Exported, int]:
         return _Exported(_Drawing(network), info, size, ("z",), ("face",), latent), 1
     assert isinstance(network, RRDBNet | SRVGGNet)
     return _Exported(network, info, 0, ("image",), ("enlarged",)), network.config.scale
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first_line(error: Exception) -> str:
