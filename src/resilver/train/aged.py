@@ -23,6 +23,8 @@ Overlay = tuple[str, NDArray[np.uint8]]
 
 PRINT_PX = 160
 SIZES = (0.25, 1.2)  # `AgeingRecipe.size` for prints as small as these
+OLD_SHARE = 0.25  # of the prints are real old ones, where there are any; of these ...
+OLD_UNTOUCHED = 0.5  # ... so many are given as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,7 @@ class AgedCrop:
     masks: NDArray[np.float32]
     faded: bool
     cast: bool
+    conditions_known: bool = True  # False: a real old print, faded or not
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,11 @@ class AgedStream:
     """An endless stream of square aged prints.
 
     Sources whose name contains "overlays" are alpha masks of real film damage (tar or folder with a
-    sub-folder per kind, see `ageing.OVERLAY_KINDS`); all others are photos.
+    sub-folder per kind, see `ageing.OVERLAY_KINDS`); those whose name begins with "old" are scans
+    of real old prints without much damage of their own; all others are photos of today.
+
+    Old prints are what the damage must be told from: bare trees on a white sky, captions, foliage
+    of high contrast. Half of them are shown as they are.
     """
 
     sources: list[Path]
@@ -56,24 +63,43 @@ class AgedStream:
 
     def _prints(self) -> Iterator[AgedCrop]:
         pictures, boards = part_overlays(self.sources)
-        photos = find_shards(pictures)
         overlays = _OverlayPool(find_shards(boards) if boards else [], self.seed + 1)
         rng = np.random.default_rng(self.seed)
-        for clean in CropStream(
-            photos,
-            self.print_px,
-            self.seed,
-            smallest_scale=0.3,
-            largest_scale=1.4,
-            crops_per_photo=4,
-        ):
-            if rng.random() < self.untouched_share:
+        find_shards(pictures)  # says so where there are none
+        streams = {
+            old: self._crops(paths, self.seed + 2 * old)
+            for old in (False, True)
+            if (paths := [path for path in pictures if _is_old(path) == old])
+        }
+        while True:
+            from_old = True in streams and (False not in streams or rng.random() < OLD_SHARE)
+            clean = next(streams[from_old])
+            if rng.random() < (OLD_UNTOUCHED if from_old else self.untouched_share):
                 nothing = np.zeros((*clean.shape[:2], len(KINDS)), np.uint8)
                 aged = Aged(clean, clean, clean, nothing, faded=False, cast=False)
             else:
                 aged = age(clean, rng, self.recipe, overlays.some())
             masks = aged.masks.astype(np.float32)
-            yield AgedCrop(aged.photo, aged.intact, masks, aged.faded, aged.cast)
+            yield AgedCrop(
+                aged.photo, aged.intact, masks, aged.faded, aged.cast, conditions_known=not from_old
+            )
+
+    def _crops(self, sources: list[Path], seed: int) -> Iterator[NDArray[np.float32]]:
+        """Squares of the photos before they are aged."""
+        return iter(
+            CropStream(
+                find_shards(sources),
+                self.print_px,
+                seed,
+                smallest_scale=0.3,
+                largest_scale=1.4,
+                crops_per_photo=4,
+            )
+        )
+
+
+def _is_old(source: Path) -> bool:
+    return source.name.startswith("old")
 
 
 class _OverlayPool:

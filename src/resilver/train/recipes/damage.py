@@ -70,6 +70,7 @@ class DamageRecipe:
                 "truth": channels_first(np.concatenate((crop.masks, union), axis=2)),
                 "change": channels_first(crop.photo - crop.intact),
                 "conditions": np.array([crop.faded, crop.cast], np.float32),
+                "known": np.full(1, crop.conditions_known, np.float32),
             }
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -80,7 +81,9 @@ class DamageRecipe:
         covered = (change.float() - 8.0 * batch["change"]).square().mean()
         cross = balanced_cross_entropy(maps, truth)
         dice = dice_loss(maps, truth)
-        judged = F.binary_cross_entropy_with_logits(conditions.float(), batch["conditions"])
+        judged = F.binary_cross_entropy_with_logits(
+            conditions.float(), batch["conditions"], weight=batch["known"]
+        )
         found = (maps[:, 4] > 0).float()
         hits = (found * truth[:, 4]).sum()
         f1 = 2 * hits / (found.sum() + truth[:, 4].sum()).clamp_min(1)
