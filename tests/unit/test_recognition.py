@@ -223,7 +223,7 @@ def test_plenty_of_damage_is_as_good_as_being_told() -> None:
     maps = np.zeros((5, 160, 160), np.float32)
     maps[(4, 0), 80:82, 26:36] = FAINT
     maps[(4, 0), 80, 26] = SURE
-    for rows, plenty in ((5, False), (9, True)):
+    for rows, plenty in ((5, False), (21, True)):
         maps[:, 120 : 120 + rows, 20:120] = DOUBTFUL
         assert (rows * 100 >= PLENTY_SHARE * 160 * 160) == plenty
         sight = Sight(marks_from_maps(maps), 0.0, 0.0)

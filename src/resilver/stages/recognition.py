@@ -56,7 +56,7 @@ LIVELY_COLOUR_255 = 21.0  # ... unless it has more colour than this beyond its t
 OLD_COLOUR_255 = 2.5  # ... and surely if it has less than this, see `colour_left`
 EVIDENCE_SHARE = 0.01  # of the photo, from which on the open look is believed, ...
 FLOOD_SHARE = 0.3  # ... and up to which
-PLENTY_SHARE = 0.03  # so much is as good as being told
+PLENTY_SHARE = 0.08  # so much is as good as being told
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 SMALLEST_SIDE_PX = 192  # a photo is looked at again at half its size while it stays above this
 # A larger photo (in pixels) is looked at from half its size on: marks of a print are many pixels
