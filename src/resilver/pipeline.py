@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 
 from resilver.changes import ChangeMap
 from resilver.errors import ModelError, OptionError
-from resilver.models.store import StoredModel, bundled_model, stored_model
+from resilver.models.store import (
+    StoredModel,
+    bundled_model,
+    bundled_models,
+    model_named,
+    stored_model,
+)
 from resilver.photo import Photo
 from resilver.report import Report, StageRecord
 from resilver.reporting.source_type import digital_source_type
 from resilver.stages import STAGES
 from resilver.stages.denoise import DenoiseStage
-from resilver.stages.draft import Draft, Finding, Mark, Stage
+from resilver.stages.draft import Draft, Face, Finding, Mark, Stage
+from resilver.stages.faces import FacesStage
 from resilver.stages.fills import FILLS, fill_named
 from resilver.stages.recognition import KIND_MARKS
 from resilver.stages.repair import GivenMask, RepairStage, share_of
@@ -48,6 +55,9 @@ class Options:
     mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
     mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
     denoise_model: Path | None = None  # weights from `resilver learn-noise`
+    faces: tuple[int, ...] = ()  # which faces, from 1, from left to right; empty = all
+    fidelity: float = 0.0  # of faces, 0..1: 0 = as the network restores them, 1 = as they came
+    face_model: str | None = None  # name of a network for faces; None = the bundled one
     tile_px: int | None = None  # side of a tile; None = what suits the photo, see `tile_side`
     threads: int | None = None  # of a network; None = all cores
     licence: Literal["any", "clean"] = "any"  # "clean" leaves out networks of restricted use
@@ -59,6 +69,10 @@ class Options:
         for name, strength in (("repair", self.repair), ("denoise", self.denoise)):
             if strength is not None and not 0.0 <= strength <= 1.0:
                 raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
+        if not 0.0 <= self.fidelity <= 1.0:
+            raise OptionError(f"fidelity is from 0 to 1, not {self.fidelity:g}")
+        if any(number < 1 for number in self.faces):
+            raise OptionError(f"faces are numbered from 1, there is no face {min(self.faces)}")
         if self.fill not in FILLS:
             raise OptionError(f"unknown fill {self.fill!r}; there are: {', '.join(FILLS)}")
         if self.mask_mode not in MASK_MODES:
@@ -105,6 +119,7 @@ class Plan:
 
     stages: tuple[PlannedStage, ...]
     notices: tuple[str, ...]
+    faces: tuple[Face, ...] = ()  # from left to right
 
 
 class Pipeline:
@@ -133,7 +148,7 @@ class Pipeline:
             )
             strength, why = decide(finding, self.options)
             planned.append(PlannedStage(finding, strength, why))
-        return Plan(tuple(planned), (*photo.notices, *self._notices))
+        return Plan(tuple(planned), (*photo.notices, *self._notices), draft.faces)
 
     def restore(self, photo: Photo, progress: Progress | None = None) -> tuple[Photo, Report]:
         """Restores a photo.
@@ -211,6 +226,7 @@ class Pipeline:
             changed=changes.preview,
             invented=changes.shrink_flag(marks, Mark.INVENTED),
             damage=changes.shrink_flags(marks, FOUND_MARKS),
+            faces=draft.faces,
         )
 
     def _check_mask(self, photo: Photo) -> None:
@@ -226,7 +242,7 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
     """The stages of the table that these options leave in, in running order.
 
     Raises:
-        ModelError: a network is missing, or the given denoiser is none.
+        ModelError: a network is missing, or one that was named is for something else.
     """
     given = (
         None
@@ -234,6 +250,7 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
         else GivenMask(np.asarray(options.mask, np.uint8), options.mask_mode)
     )
     denoiser = _denoiser(options.denoise_model)
+    restorer = _face_restorer(options)
     table: dict[str, Callable[[], Stage]] = {
         "repair": lambda: RepairStage(
             bundled_model("damage"),
@@ -246,7 +263,17 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
         ),
         "denoise": lambda: DenoiseStage(denoiser, options.tile_px, options.threads),
     }
-    wanted = [name for name in STAGES if not options.only or name in options.only]
+    if restorer is not None:
+        table["faces"] = lambda: FacesStage(
+            bundled_model("detect"),
+            restorer,
+            _bundled("identity"),
+            options.threads,
+            options.faces,
+            told="faces" in options.force,
+        )
+    wanted = [name for name in STAGES if name in table]
+    wanted = [name for name in wanted if not options.only or name in options.only]
     return tuple(table[name]() for name in wanted if name not in options.skip)
 
 
@@ -258,6 +285,21 @@ def _denoiser(path: Path | None) -> StoredModel:
     if (given.card.inputs, given.card.outputs) != (bundled.card.inputs, bundled.card.outputs):
         raise ModelError(f"{path}: {given.card.name!r} is not a denoiser")
     return given
+
+
+def _face_restorer(options: Options) -> StoredModel | None:
+    """The network for faces; None where none is bundled and nobody asks for one."""
+    if options.face_model is not None:
+        return model_named(options.face_model, "face")
+    bundled = _bundled("faces")
+    if bundled is None and ("faces" in (*options.only, *options.force) or options.faces):
+        raise ModelError("no network for faces is bundled yet: import one, name it as face model")
+    return bundled
+
+
+def _bundled(name: str) -> StoredModel | None:
+    """A bundled network that need not be there."""
+    return next((model for model in bundled_models() if model.card.name == name), None)
 
 
 def _within_licence(options: Options) -> tuple[Options, tuple[str, ...]]:
@@ -298,7 +340,11 @@ def _allowed(
 
 def decide(finding: Finding, options: Options) -> tuple[float, str]:
     """(strength, why) for a finding under these options."""
-    asked = {"repair": options.repair, "denoise": options.denoise}[finding.stage]
+    asked = {
+        "repair": options.repair,
+        "denoise": options.denoise,
+        "faces": 1.0 - options.fidelity,
+    }[finding.stage]
     if asked == 0.0:
         return 0.0, "switched off"
     if finding.stage in options.force:

@@ -49,7 +49,7 @@ def similarity(points: Points, targets: Points) -> Matrix:
 def inverse(matrix: Matrix) -> Matrix:
     """The affine map (2, 3) that undoes this one."""
     linear = np.linalg.inv(matrix[:, :2])
-    return np.column_stack((linear, -linear @ matrix[:, 2]))
+    return np.column_stack((linear, -linear @ matrix[:, 2])).astype(np.float64)
 
 
 def frame_of(points: Points, frame: Points, side_px: int) -> Matrix:
@@ -100,15 +100,15 @@ def scale_of(matrix: Matrix) -> float:
 
 
 def _averaged(
-    part: NDArray[np.generic], matrix: Matrix
-) -> tuple[NDArray[np.generic], Matrix]:
+    part: NDArray[np.uint8 | np.uint16 | np.float32], matrix: Matrix
+) -> tuple[NDArray[np.uint8 | np.uint16 | np.float32], Matrix]:
     """A picture shrunk by whole numbers to about the scale it is mapped to, and the map from it."""
     shrink = max(int(1.0 / max(scale_of(matrix), 1e-6)), 1)
     if shrink == 1:
         return part, matrix
     smaller = (max(part.shape[1] // shrink, 1), max(part.shape[0] // shrink, 1))
     steps = np.array([part.shape[1] / smaller[0], part.shape[0] / smaller[1]])
-    part = cv2.resize(part, smaller, interpolation=cv2.INTER_AREA)
+    part = np.asarray(cv2.resize(part, smaller, interpolation=cv2.INTER_AREA), part.dtype)
     matrix = matrix.copy()
     # A pixel of the smaller picture has its middle at (i + 0.5) * step - 0.5 of the larger.
     matrix[:, 2] += matrix[:, :2] @ (steps / 2 - 0.5)

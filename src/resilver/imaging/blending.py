@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.alignment import Matrix, inverse, laid
-from resilver.imaging.tiles import Area, Pixels, to_float, to_u16
+from resilver.imaging.tiles import Area, to_float, to_u16
 
 Frame = NDArray[np.float32]  # (side, side, 3)
 Weights = NDArray[np.float32]
@@ -39,7 +39,7 @@ class Placed:
     side_px: int  # of the frame
 
     def area(self, size: tuple[int, int]) -> Area | None:
-        """The part of a photo (height, width) outside of which nothing is changed; None if empty."""
+        """The part of a photo (height, width) within which something changes; None if empty."""
         back = inverse(self.matrix)
         middle = np.array(_MIDDLE) * self.side_px - 0.5
         x, y = back[:, :2] @ middle + back[:, 2]
@@ -92,19 +92,18 @@ def matched(shown: Frame, restored: Frame, *, toned: bool) -> Frame:
 
 def lay(
     out: NDArray[np.uint16],
-    pixels: Pixels,
     patches: Sequence[Patch],
     spared: Sequence[Placed],
     strength: float,
 ) -> Iterator[tuple[Area, NDArray[np.bool_]]]:
-    """Lays patches into `out` (H, W, 3), a 16-bit copy of `pixels`, in place, strip by strip.
+    """Lays patches into a 16-bit photo (H, W, 3), in place, strip by strip.
 
     Where two patches overlap they share the change; faces that are `spared` are not touched.
 
     Yields:
         Each strip's area, and which of its pixels (h, w) a patch reaches.
     """
-    size = (pixels.shape[0], pixels.shape[1])
+    size = (out.shape[0], out.shape[1])
     for index, patch in enumerate(patches):
         whole = patch.place.area(size)
         others = [other.place for number, other in enumerate(patches) if number != index]
@@ -129,9 +128,9 @@ def _shared(
     total = weights.copy()
     for other in others:
         total += other.weights(area)
-    weights = weights * weights / np.maximum(total, np.float32(1e-6))
+    weights *= weights / np.maximum(total, np.float32(1e-6))
     for other in spared:
-        weights *= 1.0 - other.weights(area)
+        weights *= np.float32(1.0) - other.weights(area)
     return weights
 
 
