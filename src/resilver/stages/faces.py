@@ -122,8 +122,9 @@ class FacesStage:
             for verdict, (one, several) in _COUNTED.items()
             if counts[verdict]
         ]
-        count = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
-        words = f"{count}: {', '.join(parts)}." if faces else "No faces."
+        words = f"{len(faces)} faces: {', '.join(parts)}." if faces else "No faces."
+        if len(faces) == 1:
+            words = f"1 face: it {_COUNTED[faces[0].verdict][0]}."
         absent = [str(number) for number in self.chosen if number > len(faces)]
         if absent:
             words += f" There is no face {', '.join(absent)}."
@@ -161,10 +162,8 @@ class FacesStage:
             return "too small", (
                 f"too small: its eyes are {eyes_px:.0f} px apart, {EYES_PX:.0f} are needed"
             )
-        blur = self.blur_px(pixels, points)
-        measured = (
-            f"its sharpest edges are blurred by {blur:.1f} px of {self.restorer.card.size_px}"
-        )
+        blur, size = self.blur_px(pixels, points), self.restorer.card.size_px
+        measured = f"its edges are blurred by {blur:.1f} px, at the {size} px of the network"
         if blur < LOST_PX and not self.told:
             return "sharp", f"sharp as it is: {measured}"
         return "lost detail", f"detail is lost: {measured}" if blur >= LOST_PX else "forced"
