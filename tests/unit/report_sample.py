@@ -19,7 +19,7 @@ def sample_report(
     source: str = "grandmother.jpg",
     notices: tuple[str, ...] = (),
 ) -> Report:
-    """What an honest repair (Telea) and a left-alone denoise of this photo would report."""
+    """What an honest repair (Telea), and nothing to do for the others, would report."""
     mask = (marks > 0).astype(np.uint8)
     after = np.asarray(cv2.inpaint(before, mask * 255, 5, cv2.INPAINT_TELEA), np.uint8)
     difference = np.abs(after.astype(np.int16) - before).max(axis=2).astype(np.uint8)
@@ -62,13 +62,27 @@ def sample_report(
         changed_share=0.0,
         mean_change_255=0.0,
     )
+    faces = StageRecord(
+        finding=Finding(
+            "faces",
+            act=False,
+            words="No faces.",
+            measurements=(Measurement("faces that lost detail", 0.0, "", 1.0),),
+        ),
+        strength=0.0,
+        why="nothing to do",
+        seconds=0.11,
+        models=(("detect", "b1" * 32, "research"),),
+        changed_share=0.0,
+        mean_change_255=0.0,
+    )
     return Report(
         source=source,
         size=(before.shape[0] * 2, before.shape[1] * 2),
         bit_depth=8,
         grey=False,
         format="jpeg",
-        stages=(repair, denoise),
+        stages=(repair, denoise, faces),
         notices=notices,
         seconds=3.05,
         changed_share=float(changed.mean()),

@@ -35,6 +35,8 @@ _MOSAIC_PX, _LOOK_PX = 160, 80  # side of the face's box at which the measures l
 _AROUND = 1.3  # half the side of what is looked at, in sides of the box
 _SMALLEST_BLOCK_PX, _FEWEST_BLOCKS = 3.0, 4
 _FINE, _COARSE = (0.0125, 0.025), (0.05, 0.1)  # sigmas of bands of detail, in sides of the box
+# What a face has at least of coarse detail: this share of its surroundings', and so many levels.
+_LEAST_COARSE, _LEAST_255 = 0.3, 2.0
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -71,12 +73,14 @@ def measure_concealment(pixels: Pixels, box: Values, points: Values) -> Concealm
     outside[_part(near, 1.4)] = False
     fine, coarse = (_band(grey, low * side, high * side) for low, high in (_FINE, _COARSE))
     whole = grey[_part(near, 1.0)]
+    inner, outer = (_spread(coarse, where) for where in (inside, outside))
     return Concealment(
         between=_between_edges(mosaic[_part(mosaic_box, 0.9)]),
         band_255=_band_spread(grey, eyes),
         spread_255=float(whole.std()) if whole.size else 0.0,
-        detail=_detail(fine, coarse, inside),
-        around=_detail(fine, coarse, outside),
+        # A face that is blurred beyond measure has no coarse detail to compare with either.
+        detail=_spread(fine, inside) / max(inner, _LEAST_COARSE * outer, _LEAST_255),
+        around=_spread(fine, outside) / max(outer, _LEAST_255),
     )
 
 
@@ -151,8 +155,6 @@ def _band(grey: Values, low: float, high: float) -> Values:
     return np.asarray(finer - coarser, np.float32)
 
 
-def _detail(fine: Values, coarse: Values, where: NDArray[np.bool_]) -> float:
-    """Fine detail in coarse detail; 0 where there is too little to look at."""
-    if np.count_nonzero(where) < 30:
-        return 0.0
-    return float(fine[where].std() / max(float(coarse[where].std()), 0.5))
+def _spread(detail: Values, where: NDArray[np.bool_]) -> float:
+    """Standard deviation of detail; 0 where there is too little to look at."""
+    return float(detail[where].std()) if np.count_nonzero(where) >= 30 else 0.0
