@@ -52,6 +52,8 @@ def face_network(
 def identity_network(folder: Path) -> StoredModel:
     """An embedder of faces with random weights: two convolutions, the mean of each channel."""
     rng = np.random.default_rng(0)
+    first = rng.normal(0, 0.1, (32, 3, 7, 7)).astype(np.float32)
+    first -= first.mean(axis=(1, 2, 3), keepdims=True)  # sees detail, not brightness
     nodes = [
         helper.make_node("Conv", ["face", "first"], ["v0"], strides=[4, 4]),
         helper.make_node("Relu", ["v0"], ["v1"]),
@@ -60,7 +62,7 @@ def identity_network(folder: Path) -> StoredModel:
         helper.make_node("Flatten", ["v3"], ["embedding"]),
     ]
     values = {
-        "first": rng.normal(0, 0.1, (32, 3, 7, 7)).astype(np.float32),
+        "first": first,
         "second": rng.normal(0, 0.1, (128, 32, 5, 5)).astype(np.float32),
     }
     given = ["batch", 3, IDENTITY_PX, IDENTITY_PX]

@@ -37,9 +37,10 @@ from resilver.models.store import StoredModel
 from resilver.stages.detection import find_faces, second_look
 from resilver.stages.draft import Draft, Face, FaceVerdict, Finding, Mark, Measurement, Progress
 
-# Finds that a second look is less sure of are no faces, or turned away. On old-real 0.7 kept every
-# face seen from the front but one, and 4 of 27 wheels, headlamps and windows.
-SURE = 0.7
+# Finds that a second look is less sure of are no faces, or turned away. Of what was found in the
+# training pack of old prints this kept some 50 faces, lost 4 that are seen from the front, and let
+# 5 of 28 wheels, windows, sleeves and headlamps pass.
+SURE = 0.65
 EYES_PX = 10.0  # with its eyes closer than this a face shows next to nothing of who it is
 # Blur, in pixels of the network's frame, from which on a face has lost detail that the network has.
 # Of the sharp faces of the training packs all but one in a hundred measure less, and all but one in
