@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.report import Report, StageRecord
-from resilver.stages.draft import Finding, Mark, Measurement
+from resilver.stages.draft import Face, Finding, Mark, Measurement
 
 DAMAGE_SHA = "3f" * 32
 
@@ -94,4 +94,24 @@ def sample_report(
         changed=difference,
         invented=mask * 255,
         damage=marks,
+    )
+
+
+def sample_faces(picture: NDArray[np.uint8]) -> tuple[Face, ...]:
+    """One face that was restored, with a warning, and one hidden on purpose."""
+    points = ((30.0, 40.0), (60.0, 40.0), (45.0, 55.0), (32.0, 70.0), (58.0, 70.0))
+    return (
+        Face(
+            1,
+            (20.0, 20.0, 70.04, 85.0),
+            points,
+            "lost detail",
+            "detail is lost: its edges are blurred by 3.1 px",
+            restored=True,
+            similarity=0.41,
+            warning="this may no longer be the same person: similarity 0.41, under 0.5",
+            before=picture,
+            after=255 - picture,
+        ),
+        Face(2, (120.0, 20.0, 170.0, 85.0), points, "hidden", "hidden on purpose: pixelated"),
     )
