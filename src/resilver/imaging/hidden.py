@@ -4,9 +4,10 @@ Three measures, each of which tells the deed from what time and lenses do:
 
 - A mosaic's edges lie on a grid, and between them is nothing. So across the rows and across the
   columns, the mean step from pixel to pixel is large at some period and phase, and small half-way.
-- A bar leaves no eyes: the band across both is of one level.
-- A blurred face has lost its fine detail while its surroundings have theirs. A photo that is
-  blurred or small as a whole has lost it everywhere.
+- A bar leaves no eyes: a band across the face, there or near by, is of one level. (A detector that
+  sees no eyes puts them a little off.)
+- A blurred face has lost its fine detail while its surroundings have theirs, or at least an edge.
+  A photo that is blurred or small as a whole has lost it everywhere.
 
 The thresholds lie between what was measured on faces of the training packs hidden in these ways,
 saved as JPEG and rescaled afterwards, and what was measured on the same faces not hidden: as they
@@ -28,11 +29,12 @@ HiddenHow = Literal["pixelated", "blacked out", "blurred"]
 Values = NDArray[np.float32]
 
 BETWEEN = 0.2  # steps half-way between the edges of a mosaic, in steps on them, at most
-BAND_255, BAND_SHARE = 0.75, 0.08  # spread of the eyes' band: grey levels, and of the face's own
+BAND_255, BAND_SHARE = 0.5, 0.04  # spread of a bar: grey levels, and in the whole face's own
 DETAIL = 0.2  # fine detail of a blurred face, in coarse detail, at most ...
-DETAIL_SHARE = 0.47  # ... and in what its surroundings have
+DETAIL_SHARE, EDGE_SHARE = 0.47, 0.22  # ... and in its surroundings' own, or in their best edges
 _MOSAIC_PX, _LOOK_PX = 160, 80  # side of the face's box at which the measures look
 _AROUND = 1.3  # half the side of what is looked at, in sides of the box
+_BANDS = (-0.4, -0.2, 0.0, 0.2, 0.4)  # where a bar is looked for: up and down, in eyes' distances
 _SMALLEST_BLOCK_PX, _FEWEST_BLOCKS = 3.0, 4
 _FINE, _COARSE = (0.0125, 0.025), (0.05, 0.1)  # sigmas of bands of detail, in sides of the box
 # What a face has at least of coarse detail: this share of its surroundings', and so many levels.
@@ -45,10 +47,11 @@ class Concealment:
     """What was measured of one face."""
 
     between: float  # see `BETWEEN`; 1 where there is no room for a mosaic
-    band_255: float  # spread of the band across the eyes, grey levels of 255, ...
+    band_255: float  # spread of the flattest band across the eyes, grey levels of 255, ...
     spread_255: float  # ... and of the whole face
     detail: float  # fine detail of the face, in its coarse detail, ...
     around: float  # ... and of its surroundings; 0 where there are none
+    edges: float  # the steepest edges of the face, in those of its surroundings
 
     @property
     def how(self) -> HiddenHow | None:
@@ -57,7 +60,8 @@ class Concealment:
             return "blacked out"
         if self.between <= BETWEEN:
             return "pixelated"
-        if self.detail <= min(DETAIL, DETAIL_SHARE * self.around):
+        blurred_alone = self.detail <= DETAIL_SHARE * self.around or self.edges <= EDGE_SHARE
+        if self.detail <= DETAIL and blurred_alone:
             return "blurred"
         return None
 
@@ -81,6 +85,7 @@ def measure_concealment(pixels: Pixels, box: Values, points: Values) -> Concealm
         # A face that is blurred beyond measure has no coarse detail to compare with either.
         detail=_spread(fine, inside) / max(inner, _LEAST_COARSE * outer, _LEAST_255),
         around=_spread(fine, outside) / max(outer, _LEAST_255),
+        edges=_steepest(fine, inside) / max(_steepest(fine, outside), _LEAST_255),
     )
 
 
@@ -136,13 +141,21 @@ def _off_grid(steps: Values, period: float) -> float:
 
 
 def _band_spread(grey: Values, points: Values) -> float:
-    """How far the levels of the band across both eyes lie from its median: the 70th percentile."""
-    left, right = points[0], points[1]
-    along = right - left
-    upwards = np.array([-along[1], along[0]], np.float32)
-    x, y = np.meshgrid(np.linspace(-0.75, 0.75, 48), np.linspace(-0.15, 0.15, 10))
-    places = (left + right) / 2 + x[..., None] * along + y[..., None] * upwards
-    places = places.astype(np.float32)
+    """How far the levels of a band across both eyes lie from its median: the 70th percentile.
+
+    Of the flattest of several bands: as the eyes lie and level, there and a little up and down.
+    """
+    middle, along = (points[0] + points[1]) / 2, points[1] - points[0]
+    level = np.array([np.hypot(*along), 0.0], np.float32)
+    return min(
+        _band_at(grey, middle, direction, up) for direction in (along, level) for up in _BANDS
+    )
+
+
+def _band_at(grey: Values, middle: Values, along: Values, up: float) -> float:
+    across = np.array([-along[1], along[0]], np.float32)
+    x, y = np.meshgrid(np.linspace(-0.75, 0.75, 48), np.linspace(-0.15, 0.15, 10) + up)
+    places = (middle + x[..., None] * along + y[..., None] * across).astype(np.float32)
     band = cv2.remap(
         grey, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -158,3 +171,8 @@ def _band(grey: Values, low: float, high: float) -> Values:
 def _spread(detail: Values, where: NDArray[np.bool_]) -> float:
     """Standard deviation of detail; 0 where there is too little to look at."""
     return float(detail[where].std()) if np.count_nonzero(where) >= 30 else 0.0
+
+
+def _steepest(fine: Values, where: NDArray[np.bool_]) -> float:
+    """What only one pixel in fifty of fine detail exceeds; 0 where there is too little."""
+    return float(np.quantile(np.abs(fine[where]), 0.98)) if np.count_nonzero(where) >= 30 else 0.0
