@@ -22,7 +22,8 @@ from resilver.pipeline import Options, Pipeline, restore
 from resilver.report import Report
 from resilver.stages.detection import find_faces, second_look
 from resilver.stages.draft import Draft, Face, FaceVerdict, Mark
-from resilver.stages.faces import SAME_PERSON, SURE, FacesStage
+from resilver.stages.faces import SURE, FacesStage
+from resilver.stages.identity import WARN_BELOW
 
 Picture = NDArray[np.uint8]
 DETECT = bundled_model("detect")
@@ -245,13 +246,13 @@ def test_how_far_a_face_moved_is_measured(models: Path) -> None:
     assert other.similarity is not None
     assert 1.0 > sharper.similarity > other.similarity >= -1.0
     for face in (same, sharper, other):
-        assert bool(face.warning) == (face.similarity is not None and face.similarity < SAME_PERSON)
+        assert bool(face.warning) == (face.similarity is not None and face.similarity < WARN_BELOW)
 
 
 def test_a_face_that_became_another_ones_is_warned_of(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resilver.stages.faces.SAME_PERSON", 0.995)
+    monkeypatch.setattr("resilver.stages.faces.WARN_BELOW", 0.995)
     identity = identity_network(models)
     stage = FacesStage(DETECT, face_network(models, sharpener(6.0)), identity, threads=1)
     _finding, draft = stage.diagnose(Draft(Photo.from_array(soft(portrait()))), lambda _share: None)

@@ -17,14 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.alignment import (
-    FFHQ_FRAME,
-    IDENTITY_FRAME,
-    Points,
-    cut,
-    frame_of,
-    scale_of,
-)
+from resilver.imaging.alignment import FFHQ_FRAME, Points, cut, frame_of, scale_of
 from resilver.imaging.blending import Patch, Placed, lay, matched
 from resilver.imaging.faces import Faces
 from resilver.imaging.hidden import measure_concealment
@@ -36,6 +29,7 @@ from resilver.models.session import Network
 from resilver.models.store import StoredModel
 from resilver.stages.detection import find_faces, second_look
 from resilver.stages.draft import Draft, Face, FaceVerdict, Finding, Mark, Measurement, Progress
+from resilver.stages.identity import WARN_BELOW, similarity_of
 
 # Finds that a second look is less sure of are no faces, or turned away. Of what was found in the
 # training pack of old prints this kept some 50 faces, lost 4 that are seen from the front, and let
@@ -46,8 +40,6 @@ EYES_PX = 10.0  # with its eyes closer than this a face shows next to nothing of
 # Of the sharp faces of the training packs all but one in a hundred measure less, and all but one in
 # twenty of those blurred by 1.5 px more.
 LOST_PX = 1.7
-SAME_PERSON = 0.5  # similarity below which a person may have become another one
-_IDENTITY_PX = 112
 _SHOWN_PX = 192  # side of the pictures for the report
 
 _COUNTED: dict[FaceVerdict, tuple[str, str]] = {
@@ -167,7 +159,8 @@ class FacesStage:
         measured = f"its edges are blurred by {blur:.1f} px, at the {size} px of the network"
         if blur < LOST_PX and not self.told:
             return "sharp", f"sharp as it is: {measured}"
-        return "lost detail", f"detail is lost: {measured}" if blur >= LOST_PX else "forced"
+        why = "detail is lost" if blur >= LOST_PX else "sharp, but forced"
+        return "lost detail", f"{why}: {measured}"
 
     def blur_px(self, pixels: Pixels, points: Points) -> float:
         """The blur of a face, in pixels of the network's frame: see `LOST_PX`.
@@ -193,13 +186,14 @@ class FacesStage:
             np.rint(255 * cut(pixels, frame_of(points, FFHQ_FRAME, _SHOWN_PX), _SHOWN_PX))
             for pixels in (before, after)
         ]
-        similarity = self._similarity(points, before, after)
-        warning = ""
-        if similarity is not None and similarity < SAME_PERSON:
-            warning = (
-                f"this may no longer be the same person: similarity {similarity:.2f}, "
-                f"under {SAME_PERSON:g}"
-            )
+        similarity, warning = None, ""
+        if self._identity is not None:
+            similarity = similarity_of(self._identity, before, after, points)
+            if similarity < WARN_BELOW:
+                warning = (
+                    f"this may no longer be the same person: likeness {similarity:.2f}, "
+                    f"under {WARN_BELOW:g}"
+                )
         return replace(
             face,
             restored=True,
@@ -208,17 +202,6 @@ class FacesStage:
             before=pictures[0].astype(np.uint8),
             after=pictures[1].astype(np.uint8),
         )
-
-    def _similarity(self, points: Points, before: Pixels, after: Pixels) -> float | None:
-        """Cosine of the embeddings of the face before and after; None if there is no network."""
-        if self._identity is None:
-            return None
-        matrix = frame_of(points, IDENTITY_FRAME, _IDENTITY_PX)
-        faces = np.stack([cut(pixels, matrix, _IDENTITY_PX) for pixels in (before, after)])
-        (embeddings,) = self._identity.run(np.ascontiguousarray(np.moveaxis(faces, -1, 1)))
-        first, second = embeddings.astype(np.float64)
-        norms = max(float(np.linalg.norm(first) * np.linalg.norm(second)), 1e-12)
-        return float(first @ second) / norms
 
     @cached_property
     def _detector(self) -> Network:
