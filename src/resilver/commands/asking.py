@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from resilver.batch import ReportKind
 from resilver.errors import OptionError
+from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
-from resilver.pipeline import Options
 
 
 def options(

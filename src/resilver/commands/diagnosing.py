@@ -8,7 +8,8 @@ from resilver.batch import Naming, find_photos
 from resilver.commands.planning import Diagnosis, plan_photo
 from resilver.commands.screen import Screen
 from resilver.commands.showing import plan_lines
-from resilver.pipeline import Options, Pipeline
+from resilver.options import Options
+from resilver.pipeline import Pipeline
 from resilver.reporting.values import Json, dumps, face_values, finding_values
 from resilver.reporting.words import printable
 
