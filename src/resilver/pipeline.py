@@ -120,6 +120,7 @@ class Pipeline:
             draft = stage.apply(draft, strength, lambda share: progress(0.5 + 0.5 * share))
             assert draft.marks is not None
             changed, mean_change = changes.add(old, draft.photo.pixels, draft.marks)
+        progress(1.0)
         record = StageRecord(
             finding,
             strength,

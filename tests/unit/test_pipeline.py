@@ -173,7 +173,9 @@ def test_a_forced_stage_with_nothing_to_change_claims_nothing() -> None:
 
 def test_progress_rises_to_one() -> None:
     seen: list[tuple[str, float]] = []
-    restore(noisy(), Options(threads=1), progress=lambda stage, share: seen.append((stage, share)))
+    restore(
+        noisy(3.0), Options(threads=1), progress=lambda stage, share: seen.append((stage, share))
+    )
     shares = [share for _stage, share in seen]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
