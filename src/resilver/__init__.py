@@ -22,8 +22,9 @@ if TYPE_CHECKING:
         PhotoError,
         ResilverError,
     )
+    from resilver.options import Options
     from resilver.photo import Photo
-    from resilver.pipeline import Options, Pipeline, Plan, restore
+    from resilver.pipeline import Pipeline, Plan, restore
     from resilver.report import Report
     from resilver.stages.draft import Finding, Measurement
 
@@ -49,7 +50,7 @@ _HOMES = {
     "Measurement": "resilver.stages.draft",
     "ModelError": "resilver.errors",
     "OptionError": "resilver.errors",
-    "Options": "resilver.pipeline",
+    "Options": "resilver.options",
     "Photo": "resilver.photo",
     "PhotoError": "resilver.errors",
     "Pipeline": "resilver.pipeline",

@@ -6,88 +6,35 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resilver.changes import ChangeMap
 from resilver.errors import ModelError, OptionError
-from resilver.models.store import StoredModel, bundled_model, stored_model
+from resilver.models.store import (
+    StoredModel,
+    bundled_model,
+    bundled_models,
+    model_named,
+    stored_model,
+)
+from resilver.options import Options
 from resilver.photo import Photo
 from resilver.report import Report, StageRecord
 from resilver.reporting.source_type import digital_source_type
 from resilver.stages import STAGES
 from resilver.stages.denoise import DenoiseStage
-from resilver.stages.draft import Draft, Finding, Mark, Stage
-from resilver.stages.fills import FILLS, fill_named
+from resilver.stages.draft import Draft, Face, Finding, Mark, Stage
+from resilver.stages.faces import FacesStage
+from resilver.stages.fills import fill_named
 from resilver.stages.recognition import KIND_MARKS
 from resilver.stages.repair import GivenMask, RepairStage, share_of
 from resilver.version import SOFTWARE
 
 PREVIEW_PX = 1600  # longest side of the pictures in a report
-MASK_MODES = ("add", "replace", "subtract")
 FOUND_MARKS = (*KIND_MARKS, Mark.PAINTED)
-MOST_THREADS = 1024  # beyond that ONNX Runtime spends minutes on starting them
 Progress = Callable[[str, float], None]  # (stage, share 0..1 of the whole run)
-
-
-@dataclass(frozen=True, eq=False)
-class Options:
-    """What a person asked for; everything else is decided by measuring."""
-
-    only: tuple[str, ...] = ()  # run these stages only; empty = all
-    skip: tuple[str, ...] = ()  # leave these stages out
-    force: tuple[str, ...] = ()  # act even where the finding says no
-    repair: float = 1.0  # strength of the repair, 0..1
-    denoise: float | None = (
-        None  # strength 0..1, whatever is measured; None = measured noise decides
-    )
-    fill: str = "learned"  # one of stages.fills.FILLS
-    # (H, W), damaged: uint8 above 127, bool True, float above 0.5; kept as uint8
-    mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
-    mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
-    denoise_model: Path | None = None  # weights from `resilver learn-noise`
-    tile_px: int | None = None  # side of a tile; None = what suits the photo, see `tile_side`
-    threads: int | None = None  # of a network; None = all cores
-    licence: Literal["any", "clean"] = "any"  # "clean" leaves out networks of restricted use
-
-    def __post_init__(self) -> None:
-        for name in (*self.only, *self.skip, *self.force):
-            if name not in STAGES:
-                raise OptionError(f"unknown stage {name!r}; there are: {', '.join(STAGES)}")
-        for name, strength in (("repair", self.repair), ("denoise", self.denoise)):
-            if strength is not None and not 0.0 <= strength <= 1.0:
-                raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
-        if self.fill not in FILLS:
-            raise OptionError(f"unknown fill {self.fill!r}; there are: {', '.join(FILLS)}")
-        if self.mask_mode not in MASK_MODES:
-            raise OptionError(
-                f"mask mode is one of {', '.join(MASK_MODES)}, not {self.mask_mode!r}"
-            )
-        if self.mask is not None:
-            object.__setattr__(self, "mask", as_mask(self.mask))
-        if self.tile_px is not None and self.tile_px < 192:
-            raise OptionError(f"tiles are at least 192 px, not {self.tile_px}")
-        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
-            raise OptionError(f"threads are from 1 to {MOST_THREADS}, not {self.threads}")
-
-
-def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint8]:
-    """A mask (H, W) as uint8, 255 = damaged.
-
-    Raises:
-        OptionError: not two-dimensional, or of another type.
-    """
-    if mask.ndim != 2:
-        raise OptionError(f"a mask has two axes, height and width, not {mask.ndim}")
-    if mask.dtype == np.uint8:
-        damaged = mask > 127
-    elif mask.dtype == np.bool_ or np.issubdtype(mask.dtype, np.floating):
-        damaged = mask > 0.5
-    else:
-        raise OptionError(f"a mask is uint8, bool or float in [0, 1], not {mask.dtype}")
-    return damaged.astype(np.uint8) * np.uint8(255)
 
 
 @dataclass(frozen=True)
@@ -105,6 +52,7 @@ class Plan:
 
     stages: tuple[PlannedStage, ...]
     notices: tuple[str, ...]
+    faces: tuple[Face, ...] = ()  # from left to right
 
 
 class Pipeline:
@@ -133,7 +81,7 @@ class Pipeline:
             )
             strength, why = decide(finding, self.options)
             planned.append(PlannedStage(finding, strength, why))
-        return Plan(tuple(planned), (*photo.notices, *self._notices))
+        return Plan(tuple(planned), (*photo.notices, *self._notices), draft.faces)
 
     def restore(self, photo: Photo, progress: Progress | None = None) -> tuple[Photo, Report]:
         """Restores a photo.
@@ -172,6 +120,7 @@ class Pipeline:
             draft = stage.apply(draft, strength, lambda share: progress(0.5 + 0.5 * share))
             assert draft.marks is not None
             changed, mean_change = changes.add(old, draft.photo.pixels, draft.marks)
+        progress(1.0)
         record = StageRecord(
             finding,
             strength,
@@ -211,6 +160,7 @@ class Pipeline:
             changed=changes.preview,
             invented=changes.shrink_flag(marks, Mark.INVENTED),
             damage=changes.shrink_flags(marks, FOUND_MARKS),
+            faces=draft.faces,
         )
 
     def _check_mask(self, photo: Photo) -> None:
@@ -226,7 +176,7 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
     """The stages of the table that these options leave in, in running order.
 
     Raises:
-        ModelError: a network is missing, or the given denoiser is none.
+        ModelError: a network is missing, or one that was named is for something else.
     """
     given = (
         None
@@ -234,6 +184,7 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
         else GivenMask(np.asarray(options.mask, np.uint8), options.mask_mode)
     )
     denoiser = _denoiser(options.denoise_model)
+    restorer = _face_restorer(options)
     table: dict[str, Callable[[], Stage]] = {
         "repair": lambda: RepairStage(
             bundled_model("damage"),
@@ -246,7 +197,17 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
         ),
         "denoise": lambda: DenoiseStage(denoiser, options.tile_px, options.threads),
     }
-    wanted = [name for name in STAGES if not options.only or name in options.only]
+    if restorer is not None:
+        table["faces"] = lambda: FacesStage(
+            bundled_model("detect"),
+            restorer,
+            _bundled("identity"),
+            options.threads,
+            options.faces,
+            told="faces" in options.force,
+        )
+    wanted = [name for name in STAGES if name in table]
+    wanted = [name for name in wanted if not options.only or name in options.only]
     return tuple(table[name]() for name in wanted if name not in options.skip)
 
 
@@ -258,6 +219,21 @@ def _denoiser(path: Path | None) -> StoredModel:
     if (given.card.inputs, given.card.outputs) != (bundled.card.inputs, bundled.card.outputs):
         raise ModelError(f"{path}: {given.card.name!r} is not a denoiser")
     return given
+
+
+def _face_restorer(options: Options) -> StoredModel | None:
+    """The network for faces; None where none is bundled and nobody asks for one."""
+    if options.face_model is not None:
+        return model_named(options.face_model, "face")
+    bundled = _bundled("faces")
+    if bundled is None and ("faces" in (*options.only, *options.force) or options.faces):
+        raise ModelError("no network for faces is bundled yet: import one, name it as face model")
+    return bundled
+
+
+def _bundled(name: str) -> StoredModel | None:
+    """A bundled network that need not be there."""
+    return next((model for model in bundled_models() if model.card.name == name), None)
 
 
 def _within_licence(options: Options) -> tuple[Options, tuple[str, ...]]:
@@ -298,7 +274,11 @@ def _allowed(
 
 def decide(finding: Finding, options: Options) -> tuple[float, str]:
     """(strength, why) for a finding under these options."""
-    asked = {"repair": options.repair, "denoise": options.denoise}[finding.stage]
+    asked = {
+        "repair": options.repair,
+        "denoise": options.denoise,
+        "faces": 1.0 - options.fidelity,
+    }[finding.stage]
     if asked == 0.0:
         return 0.0, "switched off"
     if finding.stage in options.force:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.stages.draft import Finding
+from resilver.stages.draft import Face, Finding
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,4 @@ class Report:
     changed: NDArray[np.uint8]  # (h, w) preview: largest change in the area, grey levels of 255
     invented: NDArray[np.uint8]  # (h, w) preview: 255 where any pixel of the area was made up
     damage: NDArray[np.uint8]  # (h, w) preview of Mark flags found in the area
+    faces: tuple[Face, ...] = ()  # from left to right

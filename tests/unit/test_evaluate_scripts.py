@@ -23,7 +23,16 @@ def run(name: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_all_are_there() -> None:
-    assert SCRIPTS == ["denoise", "detection", "harm", "old", "recognition", "repair", "speed"]
+    assert SCRIPTS == [
+        "denoise",
+        "detection",
+        "harm",
+        "hidden",
+        "old",
+        "recognition",
+        "repair",
+        "speed",
+    ]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

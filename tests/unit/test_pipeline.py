@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from resilver.errors import ModelError, OptionError
 from resilver.models.store import bundled_model
 from resilver.photo import Photo
-from resilver.pipeline import Options, Pipeline, decide, restore
+from resilver.pipeline import Options, Pipeline, build_stages, decide, restore
 from resilver.reporting.words import headline
 from resilver.stages.draft import Finding
 
@@ -23,9 +23,15 @@ def noisy(sigma: float = 20.0, size: tuple[int, int] = (128, 160)) -> NDArray[np
     return np.clip(levels, 0, 255).astype(np.uint8)
 
 
+def default_stages() -> tuple[str, ...]:
+    """With a network for faces where one is bundled."""
+    return tuple(stage.name for stage in build_stages(Options()))
+
+
 YES = Finding("denoise", act=True, words="noise")
 NO = Finding("denoise", act=False, words="none")
 DAMAGED = Finding("repair", act=True, words="scratches")
+SOFT = Finding("faces", act=True, words="a face")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,10 @@ DAMAGED = Finding("repair", act=True, words="scratches")
         (YES, Options(denoise=0.0, force=("denoise",)), 0.0, "switched off"),
         (DAMAGED, Options(repair=0.5), 0.5, "found"),
         (DAMAGED, Options(repair=0.0), 0.0, "switched off"),
+        (SOFT, Options(), 1.0, "found"),
+        (SOFT, Options(fidelity=0.25), 0.75, "found"),
+        (SOFT, Options(fidelity=1.0), 0.0, "switched off"),
+        (SOFT, Options(fidelity=1.0, force=("faces",)), 0.0, "switched off"),
     ],
 )
 def test_who_decides(finding: Finding, options: Options, strength: float, why: str) -> None:
@@ -49,7 +59,7 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"only": ("polish",)}, "unknown stage 'polish'; there are: repair, denoise"),
+        ({"only": ("polish",)}, "unknown stage 'polish'; there are: repair, denoise, faces"),
         ({"denoise": 1.5}, "denoise is a strength from 0 to 1, not 1.5"),
         ({"repair": -0.1}, "repair is a strength"),
         ({"fill": "magic"}, "unknown fill 'magic'"),
@@ -71,7 +81,7 @@ def test_a_mask_of_another_size_names_both_sizes() -> None:
 
 
 def test_noise_is_measured_and_taken_off() -> None:
-    photo, report = restore(noisy(20.0), Options(skip=("repair",), threads=1))
+    photo, report = restore(noisy(20.0), Options(only=("denoise",), threads=1))
     (record,) = report.stages
     assert record.finding.act
     (measured,) = record.finding.measurements
@@ -85,14 +95,14 @@ def test_noise_is_measured_and_taken_off() -> None:
 
 def test_only_and_skip_choose_stages() -> None:
     assert [s.name for s in Pipeline(Options(only=("denoise",))).stages] == ["denoise"]
-    assert [s.name for s in Pipeline(Options(skip=("denoise",))).stages] == ["repair"]
+    assert [s.name for s in Pipeline(Options(skip=("denoise", "faces"))).stages] == ["repair"]
 
 
 def test_a_plan_changes_nothing() -> None:
     pixels = noisy()
     photo = Photo.from_array(pixels)
     plan = Pipeline(Options(threads=1)).plan(photo)
-    assert [stage.finding.stage for stage in plan.stages] == ["repair", "denoise"]
+    assert [stage.finding.stage for stage in plan.stages] == list(default_stages())
     np.testing.assert_array_equal(photo.pixels, pixels)
 
 
@@ -135,7 +145,7 @@ def test_other_masks_fail(mask: NDArray[Any], said: str) -> None:
 
 
 def test_under_a_clean_licence_what_is_marked_is_mended_all_the_same() -> None:
-    options = Options(mask=square(), licence="clean", fill="telea", skip=("denoise",))
+    options = Options(mask=square(), licence="clean", fill="telea", only=("repair",))
     photo, report = restore(noisy(), options)
     assert report.invented_share >= square().mean()
     assert any("only the damage you marked" in notice for notice in report.notices)
@@ -163,11 +173,13 @@ def test_a_forced_stage_with_nothing_to_change_claims_nothing() -> None:
 
 def test_progress_rises_to_one() -> None:
     seen: list[tuple[str, float]] = []
-    restore(noisy(), Options(threads=1), progress=lambda stage, share: seen.append((stage, share)))
+    restore(
+        noisy(3.0), Options(threads=1), progress=lambda stage, share: seen.append((stage, share))
+    )
     shares = [share for _stage, share in seen]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
-    assert {stage for stage, _share in seen} == {"repair", "denoise"}
+    assert {stage for stage, _share in seen} == set(default_stages())
 
 
 def test_sixteen_bits_stay_sixteen() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_sample import DAMAGE_SHA, sample_report
+from report_sample import DAMAGE_SHA, sample_faces, sample_report
 from rich.console import Console
 
 from resilver.report import Report
@@ -55,7 +55,7 @@ def test_the_keys_of_the_json_stay(report: Report) -> None:
     assert list(values) == [
         "schema", "schema_version", "software", "source", "size", "bit_depth", "grey", "format",
         "headline", "seconds", "changed_share", "invented_share", "damage_share", "stages",
-        "notices", "pictures", "evidence",
+        "faces", "notices", "pictures", "evidence",
     ]  # fmt: skip
     assert (values["schema"], values["schema_version"]) == ("resilver.report", 1)
     assert list(values["stages"][0]) == [
@@ -117,6 +117,32 @@ def test_the_table_tells_what_was_found_done_and_made_up(report: Report) -> None
     assert "Left alone: below its threshold." in text
     assert "Scratches, creases and cracks 3.8 %" in text
     assert "Note: Only page 1 of 3 was restored." in text
+
+
+def test_what_was_done_to_each_face_is_told(report: Report) -> None:
+    with_faces = replace(report, faces=sample_faces(_picture()))
+    first, second = json.loads(to_json(with_faces))["faces"]
+    assert first == {
+        "number": 1,
+        "box": {"left": 20.0, "top": 20.0, "right": 70.0, "bottom": 85.0},
+        "points": [{"x": x, "y": y} for x, y in with_faces.faces[0].points],
+        "verdict": "lost detail",
+        "words": "detail is lost: its edges are blurred by 3.1 px",
+        "restored": True,
+        "identity_similarity": 0.41,
+        "warning": "this may no longer be the same person: similarity 0.41, under 0.5",
+    }
+    assert (second["verdict"], second["restored"], second["warning"]) == ("hidden", False, None)
+    text = " ".join(_printed(with_faces).split())
+    assert "Face 1: Restored: detail is lost" in text
+    assert "Likeness before and after 0.41 of 1." in text
+    assert "Warning: face 1: this may no longer be the same person" in text
+    assert "Face 2: Left alone: hidden on purpose: pixelated." in text
+    assert "no evidence of who a person is" in text
+    assert "no evidence of who a person is" not in _printed(report)
+    unmeasured = replace(with_faces.faces[0], similarity=None, warning="")
+    told = " ".join(_printed(replace(report, faces=(unmeasured,))).split())
+    assert "Likeness before and after was not measured." in told
 
 
 def test_a_file_name_cannot_command_the_terminal(report: Report) -> None:

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
-from report_sample import DAMAGE_SHA, sample_report
+from report_sample import DAMAGE_SHA, sample_faces, sample_report
 from skimage import data
 
 from resilver.report import Report
@@ -20,7 +20,7 @@ from resilver.reporting import to_html
 from resilver.reporting.words import DAMAGE_KINDS
 from resilver.stages.draft import Mark
 
-VOID = {"meta", "input", "br", "image"}
+VOID = {"meta", "input", "br", "image", "img"}
 
 
 class _Outline(HTMLParser):
@@ -138,6 +138,38 @@ def test_the_pictures_are_those_of_the_report(report: Report) -> None:
         assert np.abs(shown - expected).mean() < 6.0
 
 
+def test_faces_are_shown_before_and_after(report: Report) -> None:
+    picture = np.ascontiguousarray(report.before[:192, :192])
+    page = to_html(replace(report, faces=sample_faces(picture)))
+    text = " ".join(" ".join(_Outline(page).text).split())
+    assert "Restored: detail is lost" in text
+    assert "this may no longer be the same person" in text
+    assert "Left alone: hidden on purpose: pixelated." in text
+    assert "a plausible guess, and no evidence of who a person is" in text
+    shown = re.findall(
+        r'<img src="data:image/jpeg;base64,([^"]+)"[^>]* alt="Face (\d) (\w+)"', page
+    )
+    assert [(number, when) for _, number, when in shown] == [("1", "before"), ("1", "after")]
+    for (data_, _number, _when), expected in zip(shown, (picture, 255 - picture), strict=True):
+        found = np.asarray(Image.open(io.BytesIO(base64.b64decode(data_))), np.float32)
+        assert np.abs(found - expected).mean() < 8.0
+    assert "<h2>Faces</h2>" not in to_html(report)
+
+
+def test_of_many_faces_the_pictures_get_smaller(report: Report) -> None:
+    face = sample_faces(np.ascontiguousarray(report.before[:192, :192]))[0]
+    sizes: list[int] = []
+    for count in (1, 12, 400):
+        faces = tuple(replace(face, number=index + 1) for index in range(count))
+        found = re.findall(
+            r'<img src="data:image/jpeg;base64,([^"]+)"', to_html(replace(report, faces=faces))
+        )
+        sizes.append(Image.open(io.BytesIO(base64.b64decode(found[0]))).width)
+        assert len(found) == 2 * count if count < 400 else 0 < len(found) < 2 * count
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[1] >= sizes[2] >= 64
+
+
 def test_the_maps_mark_exactly_what_the_report_marks(report: Report) -> None:
     page = to_html(report)
     invented = np.asarray(_picture(page, "map-invented").convert("RGBA"))
@@ -171,6 +203,10 @@ def test_the_page_stays_small_whatever_it_shows(report: Report) -> None:
         changed=marks * np.uint8(8),
         invented=(marks & np.uint8(1)) * np.uint8(255),
         damage=marks,
+        faces=tuple(
+            replace(sample_faces(noise[index : index + 192, :192])[0], number=index + 1)
+            for index in range(40)
+        ),
     )
     assert len(to_html(worst).encode("utf-8")) < 1_500_000
 

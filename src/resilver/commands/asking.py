@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from resilver.batch import ReportKind
 from resilver.errors import OptionError
+from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
-from resilver.pipeline import Options
 
 
 def options(
@@ -25,6 +25,9 @@ def options(
     mask: Path | None = None,
     mask_mode: Literal["add", "replace", "subtract"] = "add",
     denoise_model: Path | None = None,
+    faces: list[str] | None = None,
+    fidelity: float = 0.0,
+    face_model: str | None = None,
     licence: Literal["any", "clean"] = "any",
     tile_px: int | None = None,
     threads: int | None = None,
@@ -33,7 +36,8 @@ def options(
     """The options of a pipeline.
 
     Raises:
-        OptionError: an unknown stage or fill, a number out of its range, or a mode for no mask.
+        OptionError: an unknown stage or fill, a number that is none or out of its range, or a mode
+            for no mask.
         PhotoError: the mask cannot be read.
     """
     if mask is None and mask_mode != "add":
@@ -48,6 +52,9 @@ def options(
         mask=None if mask is None else read_mask(mask, max_megapixels),
         mask_mode=mask_mode,
         denoise_model=denoise_model,
+        faces=numbers(faces),
+        fidelity=fidelity,
+        face_model=face_model,
         licence=licence,
         tile_px=tile_px,
         threads=threads,
@@ -58,6 +65,18 @@ def names(given: list[str] | None) -> tuple[str, ...]:
     """["repair,denoise", "faces"] -> ("repair", "denoise", "faces")."""
     parts = (part.strip() for text in given or [] for part in text.split(","))
     return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def numbers(given: list[str] | None) -> tuple[int, ...]:
+    """["1,3", "2"] -> (1, 3, 2).
+
+    Raises:
+        OptionError: something else than numbers.
+    """
+    wrong = [name for name in names(given) if not name.isdecimal()]
+    if wrong:
+        raise OptionError(f"faces are chosen by their numbers, as in 1,3: {wrong[0]!r} is none")
+    return tuple(int(name) for name in names(given))
 
 
 def extension(given: str | None) -> str | None:

@@ -8,8 +8,9 @@ from resilver.batch import Naming, find_photos
 from resilver.commands.planning import Diagnosis, plan_photo
 from resilver.commands.screen import Screen
 from resilver.commands.showing import plan_lines
-from resilver.pipeline import Options, Pipeline
-from resilver.reporting.values import Json, dumps, finding_values
+from resilver.options import Options
+from resilver.pipeline import Pipeline
+from resilver.reporting.values import Json, dumps, face_values, finding_values
 from resilver.reporting.words import printable
 
 
@@ -61,5 +62,6 @@ def _values(diagnosis: Diagnosis) -> dict[str, Json]:
         "grey": diagnosis.grey,
         "format": diagnosis.format,
         "findings": [finding_values(stage.finding) for stage in diagnosis.plan.stages],
+        "faces": [face_values(face) for face in diagnosis.plan.faces],
         "notices": list(diagnosis.plan.notices),
     }

@@ -135,6 +135,34 @@ DenoiseModel = Annotated[
         metavar="FILE", help="Weights from `resilver learn-noise`.", rich_help_panel=_STAGES
     ),
 ]
+Faces = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="N",
+        help="Restore these faces only, numbered from left to right as `diagnose` and the report "
+        "show them; repeat or separate by commas.",
+        rich_help_panel=_STAGES,
+    ),
+]
+Fidelity = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="0..1",
+        help="How near restored faces stay to the scan: 0 as restored, 1 as they came.",
+        rich_help_panel=_STAGES,
+    ),
+]
+FaceModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Network that restores faces, as `resilver models list` shows it.",
+        show_default="the bundled one",
+        rich_help_panel=_STAGES,
+    ),
+]
 Licence = Annotated[
     Literal["any", "clean"],
     typer.Option(

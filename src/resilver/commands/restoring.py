@@ -10,7 +10,8 @@ from resilver.batch import BatchProgress, Naming, Outcome, Selection, Summary, r
 from resilver.commands.planning import plan_photo
 from resilver.commands.screen import Advance, Screen
 from resilver.commands.showing import plan_lines, show_outcome, show_summary
-from resilver.pipeline import Options, Pipeline
+from resilver.options import Options
+from resilver.pipeline import Pipeline
 from resilver.reporting import to_table
 
 INTERRUPTED = 130  # as shells report a command that was stopped by Ctrl-C

@@ -68,5 +68,14 @@ def plan_lines(plan: Plan, *, deeds: bool) -> Iterator[str]:
         for measured in telling(finding.measurements):
             value = quantity(measured.value, measured.unit)
             yield f"{'':19} {measured.name}: {value} ({limit(measured)})"
+    for face in plan.faces:
+        left, top, right, bottom = (round(value) for value in face.box)
+        restored = face.verdict == "lost detail" and any(
+            stage.finding.stage == "faces" and stage.strength > 0.0 for stage in plan.stages
+        )
+        yield (
+            f"  face {face.number:<5} {'restore' if restored else 'leave':<7} "
+            f"{right - left} x {bottom - top} px at {left}, {top}: {face.words}"
+        )
     for notice in plan.notices:
         yield f"  note: {notice}"

@@ -13,7 +13,7 @@ from resilver.ageing import KINDS, AgeingRecipe, age
 from resilver.evaluate.suites import SuitePhoto
 from resilver.imaging.measures import Agreement, agreement, balanced_accuracy
 from resilver.models.store import bundled_model
-from resilver.pipeline import Options
+from resilver.options import Options
 from resilver.stages.detection import find_faces
 from resilver.stages.recognition import KIND_MARKS, TOLD, believed, found_in, see
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.tiles import Pixels, to_float
+from resilver.imaging.tiles import Area, Pixels, to_float
 
 Points = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -49,7 +49,7 @@ def similarity(points: Points, targets: Points) -> Matrix:
 def inverse(matrix: Matrix) -> Matrix:
     """The affine map (2, 3) that undoes this one."""
     linear = np.linalg.inv(matrix[:, :2])
-    return np.column_stack((linear, -linear @ matrix[:, 2]))
+    return np.column_stack((linear, -linear @ matrix[:, 2])).astype(np.float64)
 
 
 def frame_of(points: Points, frame: Points, side_px: int) -> Matrix:
@@ -65,22 +65,55 @@ def cut(pixels: Pixels, matrix: Matrix, side_px: int) -> NDArray[np.float32]:
     """
     size = (pixels.shape[0], pixels.shape[1])
     rows, columns = _surroundings(inverse(matrix), side_px, size)
-    part = to_float(pixels[rows, columns])
     to_frame = matrix.copy()
     to_frame[:, 2] += matrix[:, :2] @ (columns.start, rows.start)
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    shrink = max(int(1.0 / max(scale, 1e-6)), 1)
-    if shrink > 1:
-        smaller = (max(part.shape[1] // shrink, 1), max(part.shape[0] // shrink, 1))
-        steps = np.array([part.shape[1] / smaller[0], part.shape[0] / smaller[1]])
-        part = cv2.resize(part, smaller, interpolation=cv2.INTER_AREA)
-        # A pixel of the smaller picture has its middle at (i + 0.5) * step - 0.5 of the larger.
-        to_frame[:, 2] += to_frame[:, :2] @ (steps / 2 - 0.5)
-        to_frame[:, :2] = to_frame[:, :2] * steps
+    # Averaged in the photo's own bits: as floats, a large face would be a copy of the whole scan.
+    part, to_frame = _averaged(pixels[rows, columns], to_frame)
     warped = cv2.warpAffine(
-        part, to_frame, (side_px, side_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        to_float(np.asarray(part, pixels.dtype)),
+        to_frame,
+        (side_px, side_px),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(warped, np.float32)
+
+
+def laid(shown: NDArray[np.float32], matrix: Matrix, area: Area) -> NDArray[np.float32]:
+    """The reverse of `cut`: what a frame (side, side, C) shows in an area of the photo, (h, w, C).
+
+    A frame finer than the photo is averaged first; beyond the frame its edge goes on.
+    """
+    back = inverse(matrix)
+    back[:, 2] -= (area.left, area.top)
+    part, to_area = _averaged(shown, back)
+    size = (area.right - area.left, area.bottom - area.top)
+    warped = cv2.warpAffine(
+        part, to_area, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, np.float32).reshape(size[1], size[0], -1)
+
+
+def scale_of(matrix: Matrix) -> float:
+    """How many pixels of the frame one pixel of the photo becomes, each way."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def _averaged(
+    part: NDArray[np.uint8 | np.uint16 | np.float32], matrix: Matrix
+) -> tuple[NDArray[np.uint8 | np.uint16 | np.float32], Matrix]:
+    """A picture shrunk by whole numbers to about the scale it is mapped to, and the map from it."""
+    shrink = max(int(1.0 / max(scale_of(matrix), 1e-6)), 1)
+    if shrink == 1:
+        return part, matrix
+    smaller = (max(part.shape[1] // shrink, 1), max(part.shape[0] // shrink, 1))
+    steps = np.array([part.shape[1] / smaller[0], part.shape[0] / smaller[1]])
+    part = np.asarray(cv2.resize(part, smaller, interpolation=cv2.INTER_AREA), part.dtype)
+    matrix = matrix.copy()
+    # A pixel of the smaller picture has its middle at (i + 0.5) * step - 0.5 of the larger.
+    matrix[:, 2] += matrix[:, :2] @ (steps / 2 - 0.5)
+    matrix[:, :2] = matrix[:, :2] * steps
+    return part, matrix
 
 
 def _between_pixel_middles(matrix: Matrix) -> Matrix:
@@ -94,7 +127,7 @@ def _surroundings(back: Matrix, side_px: int, size: tuple[int, int]) -> tuple[sl
     """The part of a photo (H, W) in which a frame lies, with a margin; at least one pixel."""
     corners = np.array([(0, 0), (side_px, 0), (0, side_px), (side_px, side_px)], np.float64)
     placed = corners @ back[:, :2].T + back[:, 2]
-    margin = 4.0 + 2.0 * float(np.sqrt(abs(np.linalg.det(back[:, :2]))))
+    margin = 4.0 + 2.0 * scale_of(back)
     low, high = placed.min(axis=0) - margin, placed.max(axis=0) + margin
     left, top = (int(np.clip(low[i], 0, size[1 - i] - 1)) for i in (0, 1))
     right, bottom = (int(np.clip(np.ceil(high[i]), 1, size[1 - i])) for i in (0, 1))

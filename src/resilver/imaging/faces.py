@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float32]
 
 _POINT_STRIDES = 4.0  # unit of the points: their offsets are then of about unit size
-_MIRRORED = (1, 0, 2, 4, 3)
+MIRRORED = (1, 0, 2, 4, 3)  # the order of the points in a mirror
 _LARGEST_LOG = 4.0  # a face is at most e ** 4 strides wide
 _FACE_WIDTHS = np.float32(1.2)  # a detector's box ends at the brows and the chin
 SAME_IOU = 0.35  # two boxes that overlap more than this are the same face
@@ -72,7 +72,7 @@ class Faces:
         boxes = np.concatenate((middles - halves, middles + halves), axis=1)
         points = self.points @ linear.T + shift
         if np.linalg.det(linear) < 0:  # mirrored: the left eye is the right one now
-            points = points[:, _MIRRORED]
+            points = points[:, MIRRORED]
         return Faces(boxes.astype(np.float32), points.astype(np.float32), self.scores)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from resilver.imaging.tiles import Pixels, to_float
 
+TONED_255 = 2.5  # with less colour than this left a photo is monochrome, toned or not
 _LOOK_PX = 256  # longest side of the copy that is looked at
 _REFITS = 4
 

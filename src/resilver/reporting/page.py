@@ -13,15 +13,18 @@ from importlib.resources import files
 from string import Template
 
 from resilver.report import Report, StageRecord
-from resilver.reporting.pictures import HEAT_FULL_255, page_pictures
+from resilver.reporting.pictures import HEAT_FULL_255, face_pictures, page_pictures
 from resilver.reporting.words import (
     DAMAGE_KINDS,
+    FACES_ARE_GUESSES,
     MADE_UP_COLOUR,
     deed,
     duration,
     effect,
+    face_words,
     figure,
     headline,
+    identity_words,
     invention,
     licence_words,
     percent,
@@ -30,7 +33,7 @@ from resilver.reporting.words import (
     stage_words,
     telling,
 )
-from resilver.stages.draft import Measurement
+from resilver.stages.draft import Face, Measurement
 
 
 def to_html(report: Report) -> str:
@@ -58,6 +61,7 @@ def to_html(report: Report) -> str:
         facts=_facts(report),
         found=_found(report),
         deeds="\n".join(_deed(record) for record in report.stages),
+        faces=_faces(report),
         madeup=_made_up(report),
         maps=_maps(report),
         notices=_notices(report),
@@ -117,6 +121,32 @@ def _deed(record: StageRecord) -> str:
     )
 
 
+def _faces(report: Report) -> str:
+    if not report.faces:
+        return ""
+    pictures = face_pictures(report.faces)
+    items = "".join(_face(face, pictures.get(face.number)) for face in report.faces)
+    restored = any(face.restored for face in report.faces)
+    guess = f"<p>{_text(FACES_ARE_GUESSES)}</p>" if restored else ""
+    return (
+        f'<section class="column"><h2>Faces</h2><p>Numbered from left to right.</p>'
+        f'<ol class="faces">{items}</ol>{guess}</section>'
+    )
+
+
+def _face(face: Face, pictures: tuple[str, str] | None) -> str:
+    shown = ""
+    if pictures is not None:
+        shown = "".join(
+            f'<figure><img src="{uri}" width="96" height="96" alt="Face {face.number} {when}">'
+            f"<figcaption>{when.capitalize()}</figcaption></figure>"
+            for uri, when in zip(pictures, ("before", "after"), strict=True)
+        )
+    warning = f'<strong class="warning">{_text(face.warning)}</strong>' if face.warning else ""
+    told = f"{_text(face_words(face))} {_text(identity_words(face))}".rstrip()
+    return f'<li><span class="name">{face.number}</span><span>{told}{warning}</span>{shown}</li>'
+
+
 def _made_up(report: Report) -> str:
     if report.invented_share <= 0.0:
         detail = (
@@ -125,8 +155,13 @@ def _made_up(report: Report) -> str:
         )
     else:
         detail = (
-            "In those places the scan shows damage instead of the picture. What you see there now "
-            "was filled in to match its surroundings: it may look right and still be wrong. "
+            "In those places the scan shows damage instead of the picture, or less of a face than "
+            "you see now. What you see there was filled in to match its surroundings, or is what "
+            "faces usually look like: it may look right and still be wrong. "
+            "Everything else was computed from what the scan shows in that very place."
+            if any(face.restored for face in report.faces)
+            else "In those places the scan shows damage instead of the picture. What you see there "
+            "now was filled in to match its surroundings: it may look right and still be wrong. "
             "Everything else was computed from what the scan shows in that very place."
         )
     changed = f"In all, {percent(report.changed_share)} of the pixels differ from the scan."

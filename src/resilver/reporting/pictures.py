@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,10 +14,12 @@ from PIL import Image
 
 from resilver.report import Report
 from resilver.reporting.words import DAMAGE_KINDS, MADE_UP_COLOUR
+from resilver.stages.draft import Face
 
-# A page of these is 1.3 MB at the very most: base64 adds a third.
+# A page of these is 1.4 MB at the very most: base64 adds a third.
 PREVIEW_LIMIT_BYTES = 370_000
 MAP_LIMIT_BYTES = 80_000
+FACES_LIMIT_BYTES = 70_000
 HEAT_FULL_255 = 48.0  # the change, in grey levels of 255, from which on the heat is full
 _HEAT = ((250, 196, 60), (214, 40, 40))  # faint change, full change: RGB
 _QUALITIES = (88, 80, 72, 62, 50)
@@ -43,6 +46,32 @@ def page_pictures(report: Report) -> PagePictures:
         changed=_uri(_encode_heat(report.changed), "webp"),
         invented=_uri(_encode_flat(*_invented_colours(report.invented)), "png"),
     )
+
+
+def face_pictures(faces: Sequence[Face]) -> dict[int, tuple[str, str]]:
+    """(before, after) of each face that was restored, by its number.
+
+    The more faces, the smaller they are; of a crowd the first are shown.
+    """
+    pairs = {
+        face.number: (face.before, face.after)
+        for face in faces
+        if face.before is not None and face.after is not None
+    }
+    shown: dict[int, tuple[str, str]] = {}
+    for side, quality in ((192, 80), (128, 75), (96, 70), (64, 62)):
+        shown, size = {}, 0
+        for number, pair in pairs.items():
+            data = [
+                _jpeg(Image.fromarray(_scaled(one, side / one.shape[0])), quality) for one in pair
+            ]
+            size += sum(map(len, data))
+            if size > FACES_LIMIT_BYTES:
+                break
+            shown[number] = (_uri(data[0], "jpeg"), _uri(data[1], "jpeg"))
+        if len(shown) == len(pairs):
+            break
+    return shown
 
 
 def _uri(data: bytes, kind: str) -> str:

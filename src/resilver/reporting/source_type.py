@@ -11,6 +11,7 @@ INPAINTED = _VOCABULARY + "compositeSynthetic"
 ENHANCED = _VOCABULARY + "algorithmicallyEnhanced"
 
 _INVENTING_NETWORKS = frozenset({"fill"})  # others find, measure or clean, and invent nothing
+_INVENTING_STAGES = frozenset({"faces"})  # whatever its network is called
 
 
 def digital_source_type(report: Report) -> str | None:
@@ -25,4 +26,6 @@ def digital_source_type(report: Report) -> str | None:
     if report.invented_share <= 0.0:
         return ENHANCED
     networks = {name for record in acted for name, _, _ in record.models}
-    return INPAINTED_BY_NETWORK if networks & _INVENTING_NETWORKS else INPAINTED
+    stages = {record.finding.stage for record in acted}
+    by_network = networks & _INVENTING_NETWORKS or stages & _INVENTING_STAGES
+    return INPAINTED_BY_NETWORK if by_network else INPAINTED

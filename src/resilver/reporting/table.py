@@ -11,10 +11,13 @@ from rich.text import Text
 from resilver.report import Report
 from resilver.reporting.words import (
     DAMAGE_KINDS,
+    FACES_ARE_GUESSES,
     deed,
     duration,
     effect,
+    face_words,
     headline,
+    identity_words,
     limit,
     percent,
     printable,
@@ -58,6 +61,13 @@ def to_table(report: Report) -> RenderableType:
     ]
     if damage:
         parts.append(Text("Damage: " + ", ".join(damage)))
+    for face in report.faces:
+        told = f"Face {face.number}: {face_words(face)} {identity_words(face)}".rstrip()
+        parts.append(Text(told))
+        if face.warning:
+            parts.append(Text(f"Warning: face {face.number}: {face.warning}", style="yellow"))
+    if any(face.restored for face in report.faces):
+        parts.append(Text(FACES_ARE_GUESSES))
     parts.extend(Padding(Text(f"Note: {notice}", style="yellow"), 0) for notice in report.notices)
     return Group(*parts)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from resilver.report import Report, StageRecord
 from resilver.reporting.words import DAMAGE_KINDS, headline, printable
-from resilver.stages.draft import Finding
+from resilver.stages.draft import Face, Finding
 
 SCHEMA = "resilver.report"
 SCHEMA_VERSION = 1  # raised when a key changes its meaning or goes; new keys do not raise it
@@ -20,7 +20,7 @@ Json = Mapping[str, "Json"] | Sequence["Json"] | str | float | bool | None
 
 EVIDENCE = (
     "The result is no evidence of who a person is or of what was where the scan shows damage; "
-    "invented pixels are plausible guesses."
+    "invented pixels, restored detail in faces among them, are plausible guesses."
 )
 
 
@@ -56,6 +56,7 @@ def report_values(report: Report) -> dict[str, Json]:
         "invented_share": _number(report.invented_share),
         "damage_share": {kind: _number(share) for kind, share in report.damage_share.items()},
         "stages": [_stage(record) for record in report.stages],
+        "faces": [face_values(face) for face in report.faces],
         "notices": list(report.notices),
         "pictures": {
             "before": _picture(report.before),
@@ -92,6 +93,21 @@ def finding_values(finding: Finding) -> dict[str, Json]:
             }
             for measurement in finding.measurements
         ],
+    }
+
+
+def face_values(face: Face) -> dict[str, Json]:
+    """What was found of a face and done to it, as plain values; no pictures."""
+    left, top, right, bottom = (round(value, 1) for value in face.box)
+    return {
+        "number": face.number,
+        "box": {"left": left, "top": top, "right": right, "bottom": bottom},
+        "points": [{"x": round(x, 1), "y": round(y, 1)} for x, y in face.points],
+        "verdict": face.verdict,
+        "words": face.words,
+        "restored": face.restored,
+        "identity_similarity": _number(face.similarity),
+        "warning": face.warning or None,
     }
 
 

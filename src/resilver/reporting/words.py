@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from resilver.report import Report, StageRecord
 from resilver.stages import STAGES
-from resilver.stages.draft import Mark, Measurement
+from resilver.stages.draft import Face, Mark, Measurement
 
+FACES_ARE_GUESSES = (
+    "Detail restored in a face is a plausible guess, and no evidence of who a person is."
+)
 MADE_UP_COLOUR = "#e5007d"  # magenta: found in hardly any photograph
 
 
@@ -164,6 +167,20 @@ def effect(record: StageRecord) -> str:
         f"{percent(record.changed_share)} of the pixels, "
         f"by {figure(record.mean_change_255)} of 255 on average"
     )
+
+
+def face_words(face: Face) -> str:
+    """What was done to a face and why: "Restored: detail is lost ...", "Left alone: ..."."""
+    return f"{'Restored' if face.restored else 'Left alone'}: {face.words}."
+
+
+def identity_words(face: Face) -> str:
+    """How far a restored face moved from the person it showed; "" for one that was left alone."""
+    if not face.restored:
+        return ""
+    if face.similarity is None:
+        return "Likeness before and after was not measured."
+    return f"Likeness before and after {face.similarity:.2f} of 1."
 
 
 def printable(text: str) -> str:

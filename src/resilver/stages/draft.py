@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntFlag
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,28 @@ class Finding:
     measurements: tuple[Measurement, ...] = ()
 
 
+FaceVerdict = Literal["lost detail", "sharp", "too small", "hidden", "not chosen"]
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of a photo: what was found of it, and what was done to it."""
+
+    number: int  # from 1, from left to right
+    box: tuple[float, float, float, float]  # left, top, right, bottom, px
+    # (x, y), px: left eye, right eye, nose, left and right corner of the mouth, as seen
+    points: tuple[tuple[float, float], ...]
+    verdict: FaceVerdict  # only what lost detail is restored
+    words: str  # why, in words a person understands
+    restored: bool = False
+    similarity: float | None = None  # of identity before and after, -1..1; None = not measured
+    warning: str = ""  # where the person may have become another one
+    before: NDArray[np.uint8] | None = (
+        None  # (h, w, 3), the face upright, as the stage found it ...
+    )
+    after: NDArray[np.uint8] | None = None  # ... and as it left it; both where it was restored
+
+
 @dataclass(frozen=True, eq=False)
 class Draft:
     """A photo on its way through the stages.
@@ -62,6 +84,7 @@ class Draft:
     photo: Photo
     marks: NDArray[np.uint8] | None = None  # (H, W) of `Mark` flags, as found so far
     notes: tuple[str, ...] = ()  # what the person should know, in order
+    faces: tuple[Face, ...] = ()  # from left to right, once a stage has looked for them
 
     def evolve(
         self,
@@ -69,6 +92,7 @@ class Draft:
         photo: Photo | None = None,
         marks: NDArray[np.uint8] | None = None,
         note: str | None = None,
+        faces: tuple[Face, ...] | None = None,
     ) -> Draft:
         """A copy with these changed; a note is added to the notes."""
         return replace(
@@ -76,6 +100,7 @@ class Draft:
             photo=photo if photo is not None else self.photo,
             marks=marks if marks is not None else self.marks,
             notes=(*self.notes, note) if note is not None else self.notes,
+            faces=faces if faces is not None else self.faces,
         )
 
 

@@ -1,0 +1,82 @@
+"""Options: what a person asked for, checked as soon as it is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.errors import OptionError
+from resilver.stages import STAGES
+from resilver.stages.fills import FILLS
+
+MASK_MODES = ("add", "replace", "subtract")
+MOST_THREADS = 1024  # beyond that ONNX Runtime spends minutes on starting them
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """What a person asked for; everything else is decided by measuring."""
+
+    only: tuple[str, ...] = ()  # run these stages only; empty = all
+    skip: tuple[str, ...] = ()  # leave these stages out
+    force: tuple[str, ...] = ()  # act even where the finding says no
+    repair: float = 1.0  # strength of the repair, 0..1
+    denoise: float | None = (
+        None  # strength 0..1, whatever is measured; None = measured noise decides
+    )
+    fill: str = "learned"  # one of stages.fills.FILLS
+    # (H, W), damaged: uint8 above 127, bool True, float above 0.5; kept as uint8
+    mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
+    mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
+    denoise_model: Path | None = None  # weights from `resilver learn-noise`
+    faces: tuple[int, ...] = ()  # which faces, from 1, from left to right; empty = all
+    fidelity: float = 0.0  # of faces, 0..1: 0 = as the network restores them, 1 = as they came
+    face_model: str | None = None  # name of a network for faces; None = the bundled one
+    tile_px: int | None = None  # side of a tile; None = what suits the photo, see `tile_side`
+    threads: int | None = None  # of a network; None = all cores
+    licence: Literal["any", "clean"] = "any"  # "clean" leaves out networks of restricted use
+
+    def __post_init__(self) -> None:
+        for name in (*self.only, *self.skip, *self.force):
+            if name not in STAGES:
+                raise OptionError(f"unknown stage {name!r}; there are: {', '.join(STAGES)}")
+        for name, strength in (("repair", self.repair), ("denoise", self.denoise)):
+            if strength is not None and not 0.0 <= strength <= 1.0:
+                raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
+        if not 0.0 <= self.fidelity <= 1.0:
+            raise OptionError(f"fidelity is from 0 to 1, not {self.fidelity:g}")
+        if any(number < 1 for number in self.faces):
+            raise OptionError(f"faces are numbered from 1, there is no face {min(self.faces)}")
+        if self.fill not in FILLS:
+            raise OptionError(f"unknown fill {self.fill!r}; there are: {', '.join(FILLS)}")
+        if self.mask_mode not in MASK_MODES:
+            raise OptionError(
+                f"mask mode is one of {', '.join(MASK_MODES)}, not {self.mask_mode!r}"
+            )
+        if self.mask is not None:
+            object.__setattr__(self, "mask", as_mask(self.mask))
+        if self.tile_px is not None and self.tile_px < 192:
+            raise OptionError(f"tiles are at least 192 px, not {self.tile_px}")
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise OptionError(f"threads are from 1 to {MOST_THREADS}, not {self.threads}")
+
+
+def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint8]:
+    """A mask (H, W) as uint8, 255 = damaged.
+
+    Raises:
+        OptionError: not two-dimensional, or of another type.
+    """
+    if mask.ndim != 2:
+        raise OptionError(f"a mask has two axes, height and width, not {mask.ndim}")
+    if mask.dtype == np.uint8:
+        damaged = mask > 127
+    elif mask.dtype == np.bool_ or np.issubdtype(mask.dtype, np.floating):
+        damaged = mask > 0.5
+    else:
+        raise OptionError(f"a mask is uint8, bool or float in [0, 1], not {mask.dtype}")
+    return damaged.astype(np.uint8) * np.uint8(255)

@@ -1,0 +1,116 @@
+"""Small real networks made from nothing, for the tests of the stage that restores faces."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from resilver.models.card import Licence, ModelCard
+from resilver.models.store import StoredModel, stored_model
+
+FACE_PX, IDENTITY_PX = 128, 112
+
+
+def sharpener(amount: float = 3.0) -> NDArray[np.float32]:
+    """A kernel (3, 3, 9, 9) that puts back what a blur took, and lays a tint over it all."""
+    ramp = np.exp(-0.5 * np.square(np.arange(-4, 5) / 2.0))
+    blur = np.outer(ramp, ramp) / np.outer(ramp, ramp).sum()
+    plane = -amount * blur
+    plane[4, 4] += 1.0 + amount
+    kernel = np.zeros((3, 3, 9, 9))
+    for channel, tint in enumerate((1.15, 1.0, 0.85)):
+        kernel[channel, channel] = plane * tint
+    return kernel.astype(np.float32)
+
+
+def face_network(
+    folder: Path, kernel: NDArray[np.float32] | None = None, *, licence: Licence = "clean"
+) -> StoredModel:
+    """A restorer of faces: one convolution, by default `sharpener`, clipped to [0, 1]."""
+    kernel = sharpener() if kernel is None else kernel
+    pad = kernel.shape[-1] // 2
+    nodes = [
+        helper.make_node("Pad", ["face", "pads"], ["padded"], mode="edge"),
+        helper.make_node("Conv", ["padded", "kernel"], ["raw"]),
+        helper.make_node("Clip", ["raw", "low", "high"], ["restored"]),
+    ]
+    values = {
+        "kernel": kernel,
+        "pads": np.array([0, 0, pad, pad, 0, 0, pad, pad], np.int64),
+        "low": np.float32(0),
+        "high": np.float32(1),
+    }
+    shape = ["batch", 3, FACE_PX, FACE_PX]
+    return _written(folder / "sharpener.onnx", "face", nodes, values, shape, shape, licence)
+
+
+def identity_network(folder: Path) -> StoredModel:
+    """An embedder of faces with random weights: two convolutions, the mean of each channel."""
+    rng = np.random.default_rng(0)
+    first = rng.normal(0, 0.1, (32, 3, 7, 7)).astype(np.float32)
+    first -= first.mean(axis=(1, 2, 3), keepdims=True)  # sees detail, not brightness
+    nodes = [
+        helper.make_node("Conv", ["face", "first"], ["v0"], strides=[4, 4]),
+        helper.make_node("Relu", ["v0"], ["v1"]),
+        helper.make_node("Conv", ["v1", "second"], ["v2"], strides=[2, 2]),
+        helper.make_node("GlobalAveragePool", ["v2"], ["v3"]),
+        helper.make_node("Flatten", ["v3"], ["embedding"]),
+    ]
+    values = {
+        "first": first,
+        "second": rng.normal(0, 0.1, (128, 32, 5, 5)).astype(np.float32),
+    }
+    given = ["batch", 3, IDENTITY_PX, IDENTITY_PX]
+    return _written(
+        folder / "identity.onnx", "identity", nodes, values, given, ["batch", 128], "clean"
+    )
+
+
+def _written(
+    path: Path,
+    task: str,
+    nodes: list[onnx.NodeProto],
+    values: dict[str, NDArray[np.generic] | np.generic],
+    given: list[int | str],
+    answered: list[int | str],
+    licence: Licence,
+) -> StoredModel:
+    source, answer = "face", "restored" if task == "face" else "embedding"
+    graph = helper.make_graph(
+        nodes,
+        task,
+        [helper.make_tensor_value_info(source, TensorProto.FLOAT, given)],
+        [helper.make_tensor_value_info(answer, TensorProto.FLOAT, answered)],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+    card = ModelCard(
+        name=path.stem,
+        file=path.name,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        summary="made by a test",
+        reference="none",
+        task=task,
+        size_px=FACE_PX if task == "face" else IDENTITY_PX,
+        scale=1,
+        licence=licence,
+        inputs=(source,),
+        outputs=(answer,),
+        parameters=sum(np.asarray(value).size for value in values.values()),
+        parity=0.0,
+        training_data="none",
+        training="none",
+        scores={},
+        intended_use="tests",
+        limits="none",
+    )
+    path.with_suffix(".toml").write_text(card.to_toml(), "utf-8")
+    return stored_model(path)

@@ -1,0 +1,117 @@
+"""Faces hidden on purpose are told from those that time, lenses and small scans took away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage.data import astronaut
+
+from resilver.ageing import age
+from resilver.imaging.hidden import measure_concealment
+from resilver.imaging.tiles import widen
+
+Picture = NDArray[np.uint8]
+
+# The face of the picture that scikit-image brings along, as a detector gives it.
+BOX = np.array([173, 53, 262, 175], np.float32)
+POINTS = np.array([(203, 108), (239, 105), (225, 128), (209, 147), (241, 145)], np.float32)
+PART = (slice(40, 190), slice(155, 280))  # the face with some hair
+
+
+def how(picture: Picture, scale: float = 1.0) -> str | None:
+    return measure_concealment(picture, BOX * scale, POINTS * scale).how
+
+
+def hidden(hide: Callable[[Picture], Picture]) -> Picture:
+    picture = astronaut().copy()
+    picture[PART] = hide(picture[PART])
+    return picture
+
+
+def mosaic(part: Picture, block_px: int, offset_px: int = 0) -> Picture:
+    out = part.copy()
+    for top in range(-offset_px, part.shape[0], block_px):
+        for left in range(-offset_px, part.shape[1], block_px):
+            block = (slice(max(top, 0), top + block_px), slice(max(left, 0), left + block_px))
+            out[block] = part[block].reshape(-1, 3).mean(axis=0)
+    return out
+
+
+def as_jpeg(picture: Picture, quality: int) -> Picture:
+    data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+@pytest.mark.parametrize("block_px", [6, 9, 14, 20])
+@pytest.mark.parametrize("offset_px", [0, 4])
+def test_a_mosaic_is_seen_whatever_its_grid(block_px: int, offset_px: int) -> None:
+    picture = hidden(lambda part: mosaic(part, block_px, offset_px))
+    assert how(picture) == "pixelated"
+    assert how(as_jpeg(picture, 50)) == "pixelated"
+    assert how(widen(picture)) == "pixelated"  # in 16 bits as well
+
+
+@pytest.mark.parametrize("scale", [0.7, 1.4])
+def test_a_mosaic_is_seen_after_rescaling(scale: float) -> None:
+    picture = hidden(lambda part: mosaic(part, 12, 5))
+    picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    assert how(as_jpeg(np.asarray(picture), 70), scale) == "pixelated"
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_face_painted_over_is_blacked_out(level: int) -> None:
+    assert how(hidden(lambda part: np.full_like(part, level))) == "blacked out"
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_bar_over_the_eyes_is_enough(level: int) -> None:
+    picture = astronaut().copy()
+    picture[96:118, 180:264] = level
+    assert how(picture) == "blacked out"
+    assert how(as_jpeg(picture, 60)) == "blacked out"
+
+
+@pytest.mark.parametrize("kernel_px", [25, 45])
+def test_a_face_blurred_alone_is_blurred_on_purpose(kernel_px: int) -> None:
+    picture = hidden(lambda part: np.asarray(cv2.blur(part, (kernel_px, kernel_px)), np.uint8))
+    assert how(picture) == "blurred"
+    assert how(as_jpeg(picture, 60)) == "blurred"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda picture: picture,
+        lambda picture: cv2.GaussianBlur(picture, (0, 0), 3),
+        lambda picture: cv2.GaussianBlur(picture, (0, 0), 8),
+        lambda picture: cv2.blur(picture, (25, 25)),
+        lambda picture: as_jpeg(picture, 15),
+        lambda picture: (picture * 0.2).astype(np.uint8),
+        lambda picture: (picture * 0.3 + 150).astype(np.uint8),
+        lambda picture: cv2.resize(
+            cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA), (512, 512)
+        ),
+        lambda picture: np.rint(255 * age(picture, 5).photo).astype(np.uint8),
+    ],
+    ids=["as it is", "soft", "out of focus", "box", "jpeg", "dark", "faded", "small", "aged"],
+)
+def test_what_time_and_lenses_do_is_not_hiding(change: Callable[[Picture], Picture]) -> None:
+    assert how(np.asarray(change(astronaut()), np.uint8)) is None
+
+
+def test_a_small_photo_is_not_hiding() -> None:
+    small = cv2.resize(astronaut(), (128, 128), interpolation=cv2.INTER_AREA)
+    assert how(np.asarray(small, np.uint8), 0.25) is None
+
+
+def test_a_face_that_fills_its_photo_can_be_measured() -> None:
+    part = np.ascontiguousarray(astronaut()[53:175, 173:262])
+    shift = np.array([173, 53], np.float32)
+    measured = measure_concealment(part, BOX - np.tile(shift, 2), POINTS - shift)
+    assert measured.how is None
+    covered = measure_concealment(part * 0, BOX - np.tile(shift, 2), POINTS - shift)
+    assert covered.how == "blacked out"
