@@ -286,7 +286,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="content: the weights of SqueezeNet v1.0; detect: a folder of face detectors.",
+            help="content: the weights of SqueezeNet v1.0 (prior: the same, to measure how far "
+            "its faces are from real ones); detect: a folder of face detectors.",
         ),
     ] = None,
     resume: Annotated[
