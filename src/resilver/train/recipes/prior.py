@@ -30,7 +30,7 @@ from resilver.nets.discriminator import Discriminator
 from resilver.nets.stylegan2 import Generator, StyleGAN2Config, ToRGB
 from resilver.train.augment import adapted, augment
 from resilver.train.distance import Statistics, frechet, in_view, statistics
-from resilver.train.layouts import rebuild
+from resilver.train.layouts import drawing_part, rebuild
 from resilver.train.photos import find_shards, part_overlays, shuffled
 from resilver.train.recipe import Batch, Inspection, RecipeInfo, Sample, channels_first
 from resilver.train.sheets import sheet
@@ -239,12 +239,7 @@ def started_from(path: Path, config: StyleGAN2Config) -> PriorTraining:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         average: dict[str, Tensor] = state["average"]
-        drawing = {
-            name.removeprefix("generator."): weight
-            for name, weight in average.items()
-            if name.startswith("generator.")
-        }
-        _layout, generator = rebuild(drawing)
+        _layout, generator = rebuild(drawing_part(average))
         assert isinstance(generator, Generator)
         before = PriorTraining(generator.config)
         before.load_state_dict(average)
