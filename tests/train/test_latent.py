@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -19,6 +20,15 @@ from resilver.nets.stylegan2 import Generator, StyleGAN2Config
 from resilver.photo import Photo
 
 CONFIG = StyleGAN2Config(style_dim=12, mapping_layers=2, channels=(12, 12, 8, 8))  # 32 px
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks as small as these only wait for a second one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from resilver.errors import OptionError, RecipeError
 from resilver.nets.stylegan2 import StyleGAN2Config
 from resilver.train import run
 from resilver.train.augment import MOST, TARGET, adapted, augment
 from resilver.train.distance import frechet
-from resilver.train.importing import read_checkpoint
+from resilver.train.importing import Terms, import_checkpoint, read_checkpoint
 from resilver.train.layouts import rebuild
 from resilver.train.loop import FitConfig, fit
 from resilver.train.recipes import prior
@@ -114,6 +115,15 @@ def test_a_run_grows_from_the_state_of_a_smaller_one(tmp_path: Path, photos: Pat
     small, _ = rebuild(read_checkpoint(tmp_path / "16" / "prior.safetensors"))
     assert small.name == "StyleGAN2 generator"
     state = tmp_path / "16" / "state.pt"
+    terms = Terms("research", "a run of the test")
+    import_checkpoint(state, "mine", tmp_path / "models", terms)  # what the run has come to so far
+    torch.testing.assert_close(
+        load_file(tmp_path / "models" / "mine.safetensors"),
+        load_file(tmp_path / "16" / "prior.safetensors"),
+        check_dtype=False,
+        atol=1e-3,
+        rtol=1e-3,
+    )
     larger = replace(request, out=tmp_path / "32", side_px=32, start_from=state)
     card = train(larger)
     assert card is not None
