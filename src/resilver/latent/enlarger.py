@@ -39,7 +39,7 @@ class Enlarger:
         """A square picture (S, S, C) at a larger side."""
         if self.network is None or self.scale < 2:
             size = (side_px, side_px)
-            large = np.asarray(cv2.resize(face, size, interpolation=cv2.INTER_LANCZOS4))
+            large = np.asarray(cv2.resize(face, size, interpolation=cv2.INTER_LANCZOS4), np.float32)
             return np.clip(large.reshape(*size, -1), 0.0, 1.0)
         channels = face.shape[2]
         large = np.repeat(face, 3, axis=2) if channels == 1 else face

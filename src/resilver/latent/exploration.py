@@ -140,6 +140,6 @@ def _candidate(seed: int, face: NDArray[np.float32], tiny: NDArray[np.float32]) 
     return Candidate(
         seed,
         levels[..., 0] if levels.shape[2] == 1 else levels,
-        rmse_255(levels / np.float32(255.0), tiny),
+        rmse_255(levels.astype(np.float32) / np.float32(255.0), tiny),
         rmse_255(face, tiny),
     )

@@ -24,8 +24,8 @@ _CLOSE_255 = 0.05  # nearer than this is not worth a round
 @cache
 def shrinking(large_px: int, small_px: int) -> Matrix:
     """The matrix (small, large) that averages areas along one side; its rows sum to 1."""
-    unit = np.eye(large_px)
-    return np.asarray(cv2.resize(unit, (large_px, small_px), interpolation=cv2.INTER_AREA))
+    size = (large_px, small_px)
+    return np.asarray(cv2.resize(np.eye(large_px), size, interpolation=cv2.INTER_AREA), np.float64)
 
 
 @cache
