@@ -27,6 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 from resilver.errors import RecipeError
 from resilver.train.optimise import GENTLE, Optimiser
 from resilver.train.recipe import Batch, Recipe, Sample
+from resilver.train.state import load_state, save_state
 from resilver.train.watching import Watch
 
 
@@ -128,7 +129,7 @@ def fit(
     state_path = config.out / "state.pt"
     step, elapsed, figures = 0, 0.0, {}
     if config.resume and state_path.is_file():
-        step, elapsed, figures = _load(state_path, recipe, network, average, optimiser, device)
+        step, elapsed, figures = load_state(state_path, recipe, network, average, optimiser, device)
         log(f"resumed at step {step}, {elapsed / 60:.1f} min")
     trained: nn.Module = nn.parallel.DistributedDataParallel(network) if world > 1 else network
     # A resumed run must not see the same crops again: the step moves the seed on.
@@ -176,13 +177,15 @@ def fit(
             shown = "  ".join(f"{name} {value:.5g}" for name, value in figures.items())
             log(f"step {step}  {elapsed / 60:.1f}/{config.minutes:g} min  {shown}")
         if rank == 0 and time.monotonic() - saved > config.save_every_s:
-            _save(state_path, recipe, network, average, optimiser, step, elapsed, watch.figures)
+            save_state(
+                state_path, recipe, network, average, optimiser, step, elapsed, watch.figures
+            )
             saved = time.monotonic()
         if watch.is_due:
             watch.look(average, step, step * samples_a_step)
     watch.look(average, step, step * samples_a_step)
     if rank == 0:
-        _save(state_path, recipe, network, average, optimiser, step, elapsed, watch.figures)
+        save_state(state_path, recipe, network, average, optimiser, step, elapsed, watch.figures)
     if writer is not None:
         writer.close()
     if world > 1:
@@ -271,61 +274,3 @@ def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     )
     for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
         mine.copy_(theirs)
-
-
-def _save(
-    path: Path,
-    recipe: Recipe,
-    network: nn.Module,
-    average: nn.Module,
-    optimiser: Optimiser,
-    step: int,
-    elapsed: float,
-    figures: dict[str, float],
-) -> None:
-    state = {
-        "recipe": recipe.info.name,
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "elapsed": elapsed,
-        "figures": figures,
-    }
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _load(
-    path: Path,
-    recipe: Recipe,
-    network: nn.Module,
-    average: nn.Module,
-    optimiser: Optimiser,
-    device: torch.device,
-) -> tuple[int, float, dict[str, float]]:
-    state = torch.load(path, map_location=device, weights_only=True)
-    if state["recipe"] != recipe.info.name:
-        raise RecipeError(f"{path} is of the recipe {state['recipe']!r}, not {recipe.info.name!r}")
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    # States of before there were figures have none.
-    return int(state["step"]), float(state["elapsed"]), dict(state.get("figures", {}))
-
-
-def load_average(path: Path, recipe: Recipe) -> nn.Module:
-    """The EMA network stored in a `state.pt`, float32 on the CPU, in eval mode.
-
-    Raises:
-        RecipeError: the file is of another recipe.
-    """
-    state: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True)
-    if state["recipe"] != recipe.info.name:
-        raise RecipeError(f"{path} is of the recipe {state['recipe']!r}, not {recipe.info.name!r}")
-    network = recipe.network()
-    weights = state["average"]
-    assert isinstance(weights, dict)
-    network.load_state_dict(weights)
-    return network.eval()

@@ -15,7 +15,7 @@ from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence, ModelCard
 from resilver.nets.stylegan2 import StyleGAN2Config
 from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
-from resilver.train.loop import FitConfig, FitResult, fit, is_first_process, load_average
+from resilver.train.loop import FitConfig, FitResult, fit, is_first_process
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Recipe
 from resilver.train.recipes import recipe_named
@@ -31,6 +31,7 @@ from resilver.train.recipes.prior import (
     started_from,
 )
 from resilver.train.squeezenet import SqueezeNet
+from resilver.train.state import load_average
 from resilver.train.weights import load_onnx_weights
 
 # Recipes whose first argument is their teacher: SqueezeNet's weights, and a folder of detectors.
