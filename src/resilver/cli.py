@@ -288,7 +288,7 @@ def explore(
             metavar="8..64", help="How many times as large.", show_default="the prior's own size"
         ),
     ] = None,
-    candidates: Annotated[int, typer.Option(min=1, max=64, help="How many faces.")] = 4,
+    candidates: Annotated[int, typer.Option(min=1, max=16, help="How many faces.")] = 4,
     seed: flags.Seed = 0,
     steps: Annotated[int, typer.Option(min=1, help="Of the search, at most.")] = 250,
     upscale_model: Annotated[

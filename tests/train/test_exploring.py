@@ -35,13 +35,14 @@ TERMS = Terms("clean", "made by the test")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a prior of 32 px and an upscaler by 2, both of random weights."""
+    """A folder with a prior of 32 px and upscalers by 2 and by 1, all of random weights."""
     folder = tmp_path_factory.mktemp("made")
     torch.manual_seed(0)
     prior = Generator(StyleGAN2Config(style_dim=12, mapping_layers=2, channels=(12, 12, 8, 8)))
     torch.save({"g_ema": prior.state_dict()}, folder / "prior.pt")
     torch.save({"params": SRVGGNet(SRVGGConfig(2, 8, 2)).state_dict()}, folder / "larger.pth")
-    for file, name in (("prior.pt", "small"), ("larger.pth", "larger")):
+    torch.save({"params": SRVGGNet(SRVGGConfig(1, 8, 2)).state_dict()}, folder / "same.pth")
+    for file, name in (("prior.pt", "small"), ("larger.pth", "larger"), ("same.pth", "same")):
         import_checkpoint(folder / file, name, folder / "models", TERMS)
     return folder / "models"
 
@@ -210,6 +211,7 @@ def test_from_python_a_prior_of_the_official_layout(
         (["--prior", "nobody"], 1, "no network is called 'nobody'; for this there are: small"),
         (["--prior", "larger"], 1, "'larger' is a network for upscale, not for prior"),
         (["--upscale-model", "small"], 1, "'small' is a network for prior, not for upscale"),
+        (["--upscale-model", "same"], 1, "'same' does not enlarge"),
         (["--box", "1,1,20,20"], 2, "does not lie within the photo of 16 x 16 px"),
         (["--box", "1,1,20"], 2, "a box is x,y,width,height in whole pixels, not '1,1,20'"),
         (["--box", "0,0,8,8"], 2, "a face of 8 px a side is too small to explore"),

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.errors import ModelError
 from resilver.latent.scale import shrunk
 from resilver.models.session import Network
 from resilver.models.store import model_named
@@ -30,14 +31,17 @@ class Enlarger:
         """An imported or bundled upscaler.
 
         Raises:
-            ModelError: there is none of this name, or it is a network for something else.
+            ModelError: there is none of this name, it is a network for something else, or one that
+                leaves the size as it is.
         """
         model = model_named(name, "upscale")
+        if model.card.scale < 2:
+            raise ModelError(f"{name!r} does not enlarge: it leaves pictures their size")
         return cls(model.open(threads), model.card.scale, f"enlarged by the network {name!r}")
 
     def enlarge(self, face: Picture, side_px: int) -> Picture:
         """A square picture (S, S, C) at a larger side."""
-        if self.network is None or self.scale < 2:
+        if self.network is None:
             size = (side_px, side_px)
             large = np.asarray(cv2.resize(face, size, interpolation=cv2.INTER_LANCZOS4), np.float32)
             return np.clip(large.reshape(*size, -1), 0.0, 1.0)
