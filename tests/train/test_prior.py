@@ -91,6 +91,18 @@ def test_the_generator_learns_to_draw_what_it_is_shown(tmp_path: Path) -> None:
     assert middle > rim + 0.2
 
 
+def test_what_a_run_has_come_to_can_be_imported(tmp_path: Path, photos: Path) -> None:
+    recipe = PriorRecipe(net=SMALL, info=replace(INFO, batch=4))
+    result = fit(recipe, [photos], FitConfig(0.01, tmp_path / "out", workers=0, threads=1))
+    card = import_checkpoint(
+        tmp_path / "out" / "state.pt", "mine", tmp_path / "models", Terms("research", "a test")
+    )
+    assert (card.task, card.size_px) == ("prior", 16)
+    average = result.network.state_dict()
+    for name, weight in load_file(tmp_path / "models" / "mine.safetensors").items():
+        torch.testing.assert_close(weight, average[f"generator.{name}"], atol=1e-3, rtol=1e-3)
+
+
 def test_a_grown_prior_draws_what_the_small_one_did() -> None:
     torch.manual_seed(0)
     small = PriorTraining(SMALL).eval()
@@ -115,15 +127,6 @@ def test_a_run_grows_from_the_state_of_a_smaller_one(tmp_path: Path, photos: Pat
     small, _ = rebuild(read_checkpoint(tmp_path / "16" / "prior.safetensors"))
     assert small.name == "StyleGAN2 generator"
     state = tmp_path / "16" / "state.pt"
-    terms = Terms("research", "a run of the test")
-    import_checkpoint(state, "mine", tmp_path / "models", terms)  # what the run has come to so far
-    torch.testing.assert_close(
-        load_file(tmp_path / "models" / "mine.safetensors"),
-        load_file(tmp_path / "16" / "prior.safetensors"),
-        check_dtype=False,
-        atol=1e-3,
-        rtol=1e-3,
-    )
     larger = replace(request, out=tmp_path / "32", side_px=32, start_from=state)
     card = train(larger)
     assert card is not None
@@ -139,6 +142,7 @@ def test_a_run_grows_from_the_state_of_a_smaller_one(tmp_path: Path, photos: Pat
 def test_a_run_is_looked_at_and_its_card_says_how_far_it_came(
     tmp_path: Path, photos: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(prior, "CHANNELS", (16, 16, 8))
     monkeypatch.setattr(prior, "INSPECTED_FACES", 40)
     monkeypatch.setattr(run, "INSPECTED_FACES", 40)
     teacher = shared / "weights" / "squeezenet1_0.safetensors"
@@ -181,13 +185,13 @@ def test_the_distance_of_real_faces_from_themselves_is_nothing(
             faces = [torch.from_numpy(next(self.stream)["face"]) for _ in z]
             return torch.stack(faces) + self.spoilt * torch.randn(len(z), 3, 16, 16)
 
-    monkeypatch.setattr(prior, "INSPECTED_FACES", 120)
+    monkeypatch.setattr(prior, "INSPECTED_FACES", 64)
     torch.manual_seed(0)
     recipe = PriorRecipe(net=SMALL, teacher=shared / "weights" / "squeezenet1_0.safetensors")
     far = recipe.inspect(Copyist(recipe, 0.5), [photos]).figures["squeezenet_distance"]
     # Those for the sheet come first: the copies are others of the same three photos.
     near = recipe.inspect(Copyist(recipe, 0.0), [photos]).figures["squeezenet_distance"]
-    assert 0.0 <= near < 0.02
+    assert 0.0 <= near < 0.1
     assert far > 10 * near
     assert PriorRecipe(net=SMALL).inspect(Copyist(recipe, 0.0), [photos]).figures == {}
 
