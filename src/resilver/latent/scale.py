@@ -32,8 +32,10 @@ def shrinking(large_px: int, small_px: int) -> Matrix:
 def enlarging(large_px: int, small_px: int) -> Matrix:
     """The matrix (large, small) of a smooth enlargement that shrinks to exactly what it was."""
     unit = np.eye(small_px)
-    smooth = np.asarray(cv2.resize(unit, (small_px, large_px), interpolation=cv2.INTER_CUBIC))
-    return smooth @ np.linalg.inv(shrinking(large_px, small_px) @ smooth)
+    size = (small_px, large_px)
+    smooth = np.asarray(cv2.resize(unit, size, interpolation=cv2.INTER_CUBIC), np.float64)
+    softened = shrinking(large_px, small_px) @ smooth
+    return smooth @ np.asarray(np.linalg.inv(softened), np.float64)
 
 
 def shrunk(face: Picture, small_px: int) -> Picture:
