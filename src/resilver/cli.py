@@ -274,6 +274,69 @@ def age(
 
 
 @app.command()
+def explore(
+    photo: Annotated[Path, typer.Argument(help="A tiny face, or a photo with one in it.")],
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the faces go.")
+    ],
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The StyleGAN2 prior, as `models list` shows it.",
+            show_default="the only one there is",
+        ),
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,W,H", help="Where in the photo the face is, in pixels."),
+    ] = None,
+    factor: Annotated[
+        int | None,
+        typer.Option(
+            metavar="8..64", help="How many times as large.", show_default="the prior's own size"
+        ),
+    ] = None,
+    candidates: Annotated[int, typer.Option(min=1, max=16, help="How many faces.")] = 4,
+    seed: flags.Seed = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Of the search, at most.")] = 250,
+    upscale_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The network for what is beyond the prior's size.",
+            show_default="plain interpolation",
+        ),
+    ] = None,
+    threads: flags.Threads = None,
+    overwrite: flags.Overwrite = False,
+) -> None:
+    """Imagine faces that a tiny one could be (needs the extra 'train').
+
+    None of them is the person: they are faces that would look the same at this size.
+    """
+    with plain_errors():
+        from resilver.commands import exploring
+
+        raise typer.Exit(
+            exploring.explore_face(
+                photo,
+                output,
+                prior=prior,
+                box=box,
+                factor=factor,
+                candidates=candidates,
+                seed=seed,
+                steps=steps,
+                upscale_model=upscale_model,
+                threads=threads,
+                overwrite=overwrite,
+            )
+        )
+
+
+@app.command()
 def train(
     recipe: Annotated[
         str,
@@ -296,7 +359,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="content: the weights of SqueezeNet v1.0; detect: a folder of face detectors.",
+            help="content: the weights of SqueezeNet v1.0 (prior: the same, to measure how far "
+            "its faces are from real ones); detect: a folder of face detectors.",
         ),
     ] = None,
     resume: Annotated[

@@ -106,14 +106,15 @@ def test_ageing_overwrites_only_when_asked(photo: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "deed"),
     [
-        ("train", "denoise", "--data", ".", "--minutes", "1", "--out", "run"),
-        ("learn-noise", ".", "--out", "mine.onnx"),
+        (("train", "denoise", "--data", ".", "--minutes", "1", "--out", "run"), "training"),
+        (("learn-noise", ".", "--out", "mine.onnx"), "training"),
+        (("explore", "tiny.png", "-o", "faces"), "exploring"),
     ],
 )
 def test_without_torch_one_line_says_what_to_install(
-    arguments: tuple[str, ...], tmp_path: Path
+    arguments: tuple[str, ...], deed: str, tmp_path: Path
 ) -> None:
     code = "import sys; sys.modules['torch'] = None; from resilver.cli import main; main()"
     result = subprocess.run(
@@ -122,7 +123,7 @@ def test_without_torch_one_line_says_what_to_install(
     )  # fmt: skip
     assert result.returncode == 1
     assert result.stderr == (
-        'resilver: training needs torch: install it with  pip install "resilver[train]"\n'
+        f'resilver: {deed} needs torch: install it with  pip install "resilver[train]"\n'
     )
     assert list(tmp_path.iterdir()) == []
 

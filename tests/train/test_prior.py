@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from resilver.errors import OptionError, RecipeError
 from resilver.nets.stylegan2 import StyleGAN2Config
+from resilver.train import run
 from resilver.train.augment import MOST, TARGET, adapted, augment
 from resilver.train.distance import frechet
-from resilver.train.importing import read_checkpoint
+from resilver.train.importing import Terms, import_checkpoint, read_checkpoint
 from resilver.train.layouts import rebuild
 from resilver.train.loop import FitConfig, fit
+from resilver.train.recipes import prior
 from resilver.train.recipes.prior import (
     INFO,
     PATH_EVERY,
@@ -23,9 +27,9 @@ from resilver.train.recipes.prior import (
     PriorRecipe,
     PriorTraining,
     grown,
-    sheet,
 )
-from resilver.train.run import TrainRequest, train
+from resilver.train.run import TrainRequest, export_state, train
+from resilver.train.sheets import sheet
 
 # Torch would rather export by its other exporter; ours is chosen in `resilver.train.export`.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -69,8 +73,6 @@ def test_the_generators_loss_does_not_teach_the_discriminator() -> None:
 
 def test_the_generator_learns_to_draw_what_it_is_shown(tmp_path: Path) -> None:
     """Bright discs on dark ground: after a short training the middle is brighter than the rim."""
-    import cv2
-
     folder = tmp_path / "faces"
     folder.mkdir()
     for index in range(8):
@@ -87,6 +89,18 @@ def test_the_generator_learns_to_draw_what_it_is_shown(tmp_path: Path) -> None:
     middle = faces[..., 6:10, 6:10].mean()
     rim = faces[..., :2, :].mean()
     assert middle > rim + 0.2
+
+
+def test_what_a_run_has_come_to_can_be_imported(tmp_path: Path, photos: Path) -> None:
+    recipe = PriorRecipe(net=SMALL, info=replace(INFO, batch=4))
+    result = fit(recipe, [photos], FitConfig(0.01, tmp_path / "out", workers=0, threads=1))
+    card = import_checkpoint(
+        tmp_path / "out" / "state.pt", "mine", tmp_path / "models", Terms("research", "a test")
+    )
+    assert (card.task, card.size_px) == ("prior", 16)
+    average = result.network.state_dict()
+    for name, weight in load_file(tmp_path / "models" / "mine.safetensors").items():
+        torch.testing.assert_close(weight, average[f"generator.{name}"], atol=1e-3, rtol=1e-3)
 
 
 def test_a_grown_prior_draws_what_the_small_one_did() -> None:
@@ -123,6 +137,63 @@ def test_a_run_grows_from_the_state_of_a_smaller_one(tmp_path: Path, photos: Pat
         train(replace(request, recipe="denoise"))
     with pytest.raises(OptionError, match="faces are of 16, 32, 64, 128, 256 px, not 48"):
         train(replace(request, side_px=48))
+
+
+def test_a_run_is_looked_at_and_its_card_says_how_far_it_came(
+    tmp_path: Path, photos: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prior, "CHANNELS", (16, 16, 8))
+    monkeypatch.setattr(prior, "INSPECTED_FACES", 40)
+    monkeypatch.setattr(run, "INSPECTED_FACES", 40)
+    teacher = shared / "weights" / "squeezenet1_0.safetensors"
+    request = TrainRequest(
+        "prior", (photos,), tmp_path, 0.02, workers=0, side_px=16, teacher=teacher
+    )
+    lines: list[str] = []
+    card = train(request, lines.append)
+    assert card is not None
+    (looked,) = [line for line in lines if line.startswith("looked at")]
+    (path,) = tmp_path.glob("sheet_*.png")
+    seen = int(path.stem.removeprefix("sheet_"))
+    assert f"after {seen} samples" in looked
+    assert f"{seen} faces seen" in card.training
+    shown = cv2.imread(str(path))
+    assert shown is not None
+    assert shown.shape == (4 * 16, 8 * 16, 3)
+    assert shown.std() > 1
+    distance = float(looked.split("squeezenet_distance ")[1].split()[0])
+    assert distance > 0.1  # noise is far from the photos it was shown
+    assert f"from 40 of the training is {distance:.4g}" in card.training
+    assert "not the published FID" in card.training
+    assert export_state(request).training == card.training
+    with pytest.raises(RecipeError, match="not the weights of SqueezeNet"):
+        train(replace(request, teacher=photos / "0.png"))
+
+
+def test_the_distance_of_real_faces_from_themselves_is_nothing(
+    photos: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prior that draws the very faces it was shown is at no distance; one of noise is not."""
+
+    class Copyist(torch.nn.Module):
+        def __init__(self, recipe: PriorRecipe, spoilt: float) -> None:
+            super().__init__()
+            self.stream = recipe.samples([photos], seed=0)
+            self.spoilt = torch.nn.Parameter(torch.tensor(spoilt))
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            faces = [torch.from_numpy(next(self.stream)["face"]) for _ in z]
+            return torch.stack(faces) + self.spoilt * torch.randn(len(z), 3, 16, 16)
+
+    monkeypatch.setattr(prior, "INSPECTED_FACES", 64)
+    torch.manual_seed(0)
+    recipe = PriorRecipe(net=SMALL, teacher=shared / "weights" / "squeezenet1_0.safetensors")
+    far = recipe.inspect(Copyist(recipe, 0.5), [photos]).figures["squeezenet_distance"]
+    # Those for the sheet come first: the copies are others of the same three photos.
+    near = recipe.inspect(Copyist(recipe, 0.0), [photos]).figures["squeezenet_distance"]
+    assert 0.0 <= near < 0.1
+    assert far > 10 * near
+    assert PriorRecipe(net=SMALL).inspect(Copyist(recipe, 0.0), [photos]).figures == {}
 
 
 def test_augmentation_changes_a_share_of_the_images_and_lets_gradients_through() -> None:

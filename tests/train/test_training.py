@@ -21,7 +21,7 @@ from resilver.models.store import bundled_model, stored_model
 from resilver.nets.unet import UNetConfig
 from resilver.train.export import CardText, export
 from resilver.train.learn_noise import learn_noise
-from resilver.train.loop import FitConfig, fit, learning_rate_factor, load_average
+from resilver.train.loop import FitConfig, fit, learning_rate_factor
 from resilver.train.recipe import Sample
 from resilver.train.recipes import RECIPES, recipe_named
 from resilver.train.recipes.content import ContentRecipe
@@ -29,6 +29,7 @@ from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.run import TAUGHT, TrainRequest, train
 from resilver.train.scans import align, neighbours, pick, read_scans
 from resilver.train.squeezenet import SqueezeNet, aligned_input
+from resilver.train.state import load_average
 from resilver.train.weights import load_onnx_weights
 
 # torch's own notice about the exporter that is used on purpose (see train/export.py).

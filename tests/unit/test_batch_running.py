@@ -19,8 +19,8 @@ from report_sample import sample_report
 from resilver.batch import Assignment, Naming, Outcome, Summary, explain, restore_each, select
 from resilver.errors import OptionError, PhotoDenied, PhotoNotWritten
 from resilver.photo import Photo
+from resilver.photofile.source_types import INPAINTED_BY_NETWORK
 from resilver.report import Report
-from resilver.reporting.source_type import INPAINTED_BY_NETWORK
 from resilver.stages.draft import Mark
 from resilver.version import SOFTWARE
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import tempfile
 import time
 import traceback
@@ -15,7 +14,7 @@ from typing import Protocol
 from resilver.batch.selection import Assignment, ReportKind
 from resilver.errors import PhotoDenied, PhotoError, PhotoNotWritten, ResilverError
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
-from resilver.photofile.writing import write_whole
+from resilver.photofile.writing import write_text
 from resilver.report import Report
 from resilver.reporting import to_html, to_json
 
@@ -163,18 +162,3 @@ def make_folder(folder: Path) -> None:
         if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             raise PhotoDenied(folder, "no permission to write there") from error
         raise PhotoNotWritten(folder, f"cannot be written to ({error.strerror})") from error
-
-
-def write_text(path: Path, text: str, *, overwrite: bool) -> None:
-    """Writes a text file as UTF-8: whole or not at all.
-
-    Raises:
-        PhotoNotWritten, PhotoDenied: it cannot be written, or is already there.
-    """
-    data = text.encode("utf-8")
-
-    def fill(descriptor: int) -> None:
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-
-    write_whole(path, fill, overwrite=overwrite)

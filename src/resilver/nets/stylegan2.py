@@ -11,7 +11,7 @@ Weights of "equalised" layers are stored at unit variance and scaled when used (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -41,6 +41,19 @@ class StyleGAN2Config:
     def layers(self) -> int:
         """How many styles an image takes: one a convolution, and one for the last colours."""
         return 2 * len(self.channels)
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor]) -> StyleGAN2Config:
+        """The shape of the generator that these weights are of, read off their own shapes.
+
+        Raises:
+            KeyError: a weight is missing.
+        """
+        channels = [weights["input.input"].shape[1]]
+        while (name := f"convs.{2 * len(channels) - 2}.conv.weight") in weights:
+            channels.append(weights[name].shape[1])
+        depth = max(int(name.split(".")[1]) for name in weights if name.startswith("style."))
+        return cls(weights["style.1.weight"].shape[0], depth, tuple(channels))
 
 
 class EqualLinear(nn.Module):

@@ -119,6 +119,21 @@ def write_whole(path: Path, fill: Callable[[int], None], *, overwrite: bool) -> 
         beside.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str, *, overwrite: bool) -> None:
+    """Write a text file as UTF-8: whole or not at all.
+
+    Raises:
+        PhotoNotWritten, PhotoDenied: it cannot be written, or is already there.
+    """
+    data = text.encode("utf-8")
+
+    def fill(descriptor: int) -> None:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+
+    write_whole(path, fill, overwrite=overwrite)
+
+
 def _publish(beside: Path, path: Path, *, overwrite: bool) -> None:
     if overwrite:
         beside.replace(path)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
+from resilver.photofile.source_types import ENHANCED, INPAINTED, INPAINTED_BY_NETWORK
 from resilver.report import Report
-
-# Terms of the IPTC vocabulary "Digital Source Type" (NewsCodes, as of 2024-09-17).
-_VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-INPAINTED_BY_NETWORK = _VOCABULARY + "compositeWithTrainedAlgorithmicMedia"
-INPAINTED = _VOCABULARY + "compositeSynthetic"
-ENHANCED = _VOCABULARY + "algorithmicallyEnhanced"
 
 _INVENTING_NETWORKS = frozenset({"fill"})  # others find, measure or clean, and invent nothing
 _INVENTING_STAGES = frozenset({"faces"})  # whatever its network is called

@@ -10,12 +10,23 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from resilver.train.squeezenet import SqueezeNet
 
+_LEAST_PX = 64  # smaller faces are enlarged to it: SqueezeNet sees in cells of 16 px
+
 Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]  # mean (d,), covariance (d, d)
+
+
+def in_view(faces: Tensor) -> Tensor:
+    """Faces (N, 3, S, S) in [-1, 1] as SqueezeNet is shown them: [0, 1], at least 64 px."""
+    faces = (faces.clamp(-1.0, 1.0) + 1.0) / 2.0
+    if faces.shape[-1] >= _LEAST_PX:
+        return faces
+    return F.interpolate(faces, (_LEAST_PX, _LEAST_PX), mode="bilinear", align_corners=False)
 
 
 @torch.no_grad()

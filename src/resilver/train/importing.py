@@ -25,11 +25,12 @@ from resilver.nets.rrdbnet import RRDBNet
 from resilver.nets.srvgg import SRVGGNet
 from resilver.nets.stylegan2 import Generator
 from resilver.train.export import PRIOR_TOLERANCE, CardText, export
-from resilver.train.layouts import rebuild
+from resilver.train.layouts import drawing_part, rebuild
 from resilver.train.recipe import RecipeInfo, example_image
 
-# Where checkpoints keep their weights, the best first: a running average, then the raw ones.
-_HOLDERS = ("params_ema", "g_ema", "params", "state_dict", "model")
+# Where checkpoints keep their weights, the best first: a running average (the third is our own
+# runs'), then the raw ones.
+_HOLDERS = ("params_ema", "g_ema", "average", "params", "state_dict", "model")
 _TOLERANCE = 1e-2  # of networks that are deeper than ours
 
 
@@ -43,6 +44,8 @@ class Terms:
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """The weights in a .pth, .pt or .safetensors file, by name.
+
+    Of a run's `state.pt` of the recipe `prior` they are those of the average generator.
 
     Raises:
         ModelError: no such file, not a checkpoint, damaged, or one that would run code.
@@ -72,7 +75,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     )
     if not weights:
         raise ModelError(f"{path}: there are no weights in it")
-    return weights
+    return drawing_part(weights)
 
 
 def import_checkpoint(path: Path, name: str, folder: Path, terms: Terms) -> ModelCard:
@@ -101,7 +104,7 @@ def import_checkpoint(path: Path, name: str, folder: Path, terms: Terms) -> Mode
     text = CardText(
         licence=terms.licence,
         training_data=terms.origin,
-        training=f"published weights, imported from {path.name} (SHA-256 {file_sha256(path)})",
+        training=f"weights imported from {path.name} (SHA-256 {file_sha256(path)})",
         scores={},
         intended_use=layout.summary,
         limits=info.limits,

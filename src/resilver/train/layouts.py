@@ -20,6 +20,7 @@ from resilver.nets.srvgg import SRVGGConfig, SRVGGNet
 from resilver.nets.stylegan2 import Generator, StyleGAN2Config
 
 State = Mapping[str, Tensor]
+_GENERATOR = "generator."  # how `train.recipes.prior` names its part that draws
 Task = Literal["face", "upscale", "prior"]
 
 
@@ -64,6 +65,16 @@ def rebuild(state: State) -> tuple[Layout, nn.Module]:
     return layout, network.eval()
 
 
+def drawing_part(state: State) -> dict[str, Tensor]:
+    """The generator's weights in the state of a prior in training; of any other state, all."""
+    part = {
+        name.removeprefix(_GENERATOR): weight
+        for name, weight in state.items()
+        if name.startswith(_GENERATOR)
+    }
+    return part or dict(state)
+
+
 def _numbered(state: State, pattern: str) -> int:
     """How many of `pattern.format(0)`, `pattern.format(1)`, ... there are in a row."""
     count = 0
@@ -88,12 +99,7 @@ def _srvgg(state: State) -> nn.Module:
 
 
 def _stylegan2(state: State) -> nn.Module:
-    scales = _numbered(state, "to_rgbs.{}.bias")
-    channels = [state["input.input"].shape[1]]
-    channels += [state[f"convs.{2 * scale}.conv.weight"].shape[1] for scale in range(scales)]
-    dim = state["style.1.weight"].shape[0]
-    layers = max(int(key.split(".")[1]) for key in state if key.startswith("style."))
-    return Generator(StyleGAN2Config(dim, layers, tuple(channels)))
+    return Generator(StyleGAN2Config.of(state))
 
 
 def _gfpgan(state: State) -> nn.Module:

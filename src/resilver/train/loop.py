@@ -14,7 +14,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ from torch.utils.tensorboard import SummaryWriter
 from resilver.errors import RecipeError
 from resilver.train.optimise import GENTLE, Optimiser
 from resilver.train.recipe import Batch, Recipe, Sample
+from resilver.train.state import load_state, save_state
+from resilver.train.watching import Watch
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class FitConfig:
     warmup_steps: int = 100
     clip_factor: float = 3.0  # a gradient longer than this many usual ones is shortened to it
     save_every_s: float = 120.0
+    inspect_every_s: float = 600.0  # recipes that are `Inspected` only; and once at the end
     log_every: int = 50
     resume: bool = True  # go on from `state.pt` where it exists
 
@@ -54,6 +57,8 @@ class FitResult:
     steps: int
     seconds: float  # training time over all sittings
     samples: int
+    # Of the last inspection, where the recipe is `Inspected`.
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 class _Stream(IterableDataset[Sample]):
@@ -122,9 +127,9 @@ def fit(
         adversarial=adversarial,
     )
     state_path = config.out / "state.pt"
-    step, elapsed = 0, 0.0
+    step, elapsed, figures = 0, 0.0, {}
     if config.resume and state_path.is_file():
-        step, elapsed = _load(state_path, recipe, network, average, optimiser, device)
+        step, elapsed, figures = load_state(state_path, recipe, network, average, optimiser, device)
         log(f"resumed at step {step}, {elapsed / 60:.1f} min")
     trained: nn.Module = nn.parallel.DistributedDataParallel(network) if world > 1 else network
     # A resumed run must not see the same crops again: the step moves the seed on.
@@ -140,6 +145,8 @@ def fit(
     short = device.type == "cuda" or _all_agree(bfloat16_pays(), world, device)
     log(f"computing in {'bfloat16' if short else 'float32'}")
     writer = SummaryWriter(str(config.out / "events")) if rank == 0 else None
+    watch = Watch(recipe, sources, config.out, config.inspect_every_s, writer, log, figures)
+    samples_a_step = recipe.info.batch * world
     budget_s = config.minutes * 60.0
     usual_norm = math.inf  # of the gradient, over the last fifty steps or so
     batches = iter(loader)
@@ -170,15 +177,21 @@ def fit(
             shown = "  ".join(f"{name} {value:.5g}" for name, value in figures.items())
             log(f"step {step}  {elapsed / 60:.1f}/{config.minutes:g} min  {shown}")
         if rank == 0 and time.monotonic() - saved > config.save_every_s:
-            _save(state_path, recipe, network, average, optimiser, step, elapsed)
+            save_state(
+                state_path, recipe, network, average, optimiser, step, elapsed, watch.figures
+            )
             saved = time.monotonic()
+        if watch.is_due:
+            watch.look(average, step, step * samples_a_step)
+    watch.look(average, step, step * samples_a_step)
     if rank == 0:
-        _save(state_path, recipe, network, average, optimiser, step, elapsed)
+        save_state(state_path, recipe, network, average, optimiser, step, elapsed, watch.figures)
     if writer is not None:
         writer.close()
     if world > 1:
         dist.destroy_process_group()
-    return FitResult(average.cpu().float().eval(), step, elapsed, step * recipe.info.batch * world)
+    network = average.cpu().float().eval()
+    return FitResult(network, step, elapsed, step * samples_a_step, watch.figures)
 
 
 def bfloat16_pays() -> bool:
@@ -261,58 +274,3 @@ def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     )
     for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
         mine.copy_(theirs)
-
-
-def _save(
-    path: Path,
-    recipe: Recipe,
-    network: nn.Module,
-    average: nn.Module,
-    optimiser: Optimiser,
-    step: int,
-    elapsed: float,
-) -> None:
-    state = {
-        "recipe": recipe.info.name,
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "elapsed": elapsed,
-    }
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _load(
-    path: Path,
-    recipe: Recipe,
-    network: nn.Module,
-    average: nn.Module,
-    optimiser: Optimiser,
-    device: torch.device,
-) -> tuple[int, float]:
-    state = torch.load(path, map_location=device, weights_only=True)
-    if state["recipe"] != recipe.info.name:
-        raise RecipeError(f"{path} is of the recipe {state['recipe']!r}, not {recipe.info.name!r}")
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"]), float(state["elapsed"])
-
-
-def load_average(path: Path, recipe: Recipe) -> nn.Module:
-    """The EMA network stored in a `state.pt`, float32 on the CPU, in eval mode.
-
-    Raises:
-        RecipeError: the file is of another recipe.
-    """
-    state: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True)
-    if state["recipe"] != recipe.info.name:
-        raise RecipeError(f"{path} is of the recipe {state['recipe']!r}, not {recipe.info.name!r}")
-    network = recipe.network()
-    weights = state["average"]
-    assert isinstance(weights, dict)
-    network.load_state_dict(weights)
-    return network.eval()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -64,6 +64,27 @@ class Recipe(Protocol):
 
     @property
     def output_names(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What a look at a network in training showed."""
+
+    figures: dict[str, float]
+    sheet: NDArray[np.uint8]  # what it does now, RGB (H, W, 3)
+
+
+@runtime_checkable
+class Inspected(Protocol):
+    """A recipe whose network must be looked at while it learns: its loss does not tell.
+
+    `train.loop.fit` calls it every `FitConfig.inspect_every_s`, writes the sheet beside the state
+    and logs the figures.
+    """
+
+    def inspect(self, average: nn.Module, sources: list[Path]) -> Inspection:
+        """A look at the running average, on its own device and in eval mode."""
+        ...
 
 
 def channels_first(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,15 +13,25 @@ from safetensors.torch import save_file
 
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence, ModelCard
+from resilver.nets.stylegan2 import StyleGAN2Config
 from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
-from resilver.train.loop import FitConfig, FitResult, fit, is_first_process, load_average
+from resilver.train.loop import FitConfig, FitResult, fit, is_first_process
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Recipe
 from resilver.train.recipes import recipe_named
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.detect import DetectRecipe
-from resilver.train.recipes.prior import PriorRecipe, PriorTraining, config_for, started_from
+from resilver.train.recipes.prior import (
+    DISTANCE,
+    INSPECTED_FACES,
+    PriorRecipe,
+    PriorTraining,
+    config_for,
+    started_from,
+)
+from resilver.train.squeezenet import SqueezeNet
+from resilver.train.state import load_average
 from resilver.train.weights import load_onnx_weights
 
 # Recipes whose first argument is their teacher: SqueezeNet's weights, and a folder of detectors.
@@ -37,7 +47,9 @@ class TrainRequest:
     out: Path  # folder: `<recipe>.onnx`, its card, `state.pt`, TensorBoard events
     minutes: float
     clean_targets: bool = False  # recipe `denoise` only: for comparison with Noise2Noise
-    teacher: Path | None = None  # recipes of `TAUGHT` only: published networks to learn from
+    # Recipes of `TAUGHT`: published networks to learn from; `prior`: SqueezeNet's weights, if its
+    # distance from real faces is to be followed.
+    teacher: Path | None = None
     licence: Licence = "research"  # say "clean" only where the data's terms allow any use
     data_note: str = ""  # what the data is and its terms, for the card
     seed: int = 0
@@ -95,6 +107,7 @@ def export_state(request: TrainRequest) -> ModelCard:
         steps,
         float(state["elapsed"]),
         steps * recipe.info.batch,
+        dict(state.get("figures", {})),
     )
     return export_result(recipe, result, request)
 
@@ -103,6 +116,7 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     """Writes `<recipe>.onnx` and its card into the output folder."""
     if result.steps == 0:
         raise RecipeError("not one step was trained: give it more minutes")
+    prior = isinstance(recipe, PriorRecipe)
     start = f", from {request.start_from.name}" if request.start_from is not None else ""
     how = "clean targets" if request.clean_targets else "the recipe's own targets"
     text = CardText(
@@ -110,15 +124,14 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
         training_data=request.data_note or ", ".join(path.name for path in request.sources),
         training=(
             f"recipe {recipe.info.name} with {how}{start}: {result.steps} steps, "
-            f"{result.samples} crops, "
-            f"{result.seconds / 60:.0f} min wall-clock on {hardware()}"
+            f"{result.samples} {'faces' if prior else 'crops'} seen, "
+            f"{result.seconds / 60:.0f} min wall-clock on {hardware()}{_last_look(result)}"
         ),
         scores={},
         intended_use=recipe.info.summary,
         limits=recipe.info.limits,
     )
     path = request.out / f"{recipe.info.name}.onnx"
-    prior = isinstance(recipe, PriorRecipe)
     tolerance = PRIOR_TOLERANCE if prior else TOLERANCE
     card = export(recipe, result.network, path, text, tolerance=tolerance)
     if isinstance(result.network, PriorTraining):  # searched and built upon with gradients
@@ -126,6 +139,17 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
         half = {name: value.half().contiguous() for name, value in weights.items()}
         save_file(half, path.with_suffix(".safetensors"))
     return card
+
+
+def _last_look(result: FitResult) -> str:
+    """What the card says of the last inspection; nothing where there was none."""
+    distance = result.figures.get(DISTANCE)
+    if distance is None:
+        return ""
+    return (
+        f"; at the end the Fréchet distance of SqueezeNet features (not the published FID) of "
+        f"{INSPECTED_FACES} drawn faces from {INSPECTED_FACES} of the training is {distance:.4g}"
+    )
 
 
 def with_scores(card_path: Path, scores: dict[str, float]) -> ModelCard:
@@ -146,13 +170,16 @@ def hardware() -> str:
 def _recipe(request: TrainRequest) -> Recipe:
     if request.clean_targets and request.recipe != "denoise":
         raise OptionError("clean targets are a choice of the recipe denoise only")
+    if request.recipe == "prior":
+        net = StyleGAN2Config() if request.side_px is None else config_for(request.side_px)
+        if request.teacher is not None:
+            SqueezeNet.read(request.teacher)  # wrong weights should not show after ten minutes
+        return PriorRecipe(net=net, teacher=request.teacher)
     if (request.teacher is not None) != (request.recipe in TAUGHT):
         taught = " and ".join(TAUGHT)
         raise OptionError(f"the recipes {taught}, and no others, need a teacher's weights")
     if request.side_px is not None:
-        if request.recipe != "prior":
-            raise OptionError("the faces' side is a choice of the recipe prior only")
-        return PriorRecipe(net=config_for(request.side_px))
+        raise OptionError("the faces' side is a choice of the recipe prior only")
     if request.clean_targets:
         return DenoiseRecipe(clean_targets=True)
     if request.teacher is not None:

@@ -10,7 +10,7 @@ says of the discriminator is not listened to.
 
 from __future__ import annotations
 
-import math
+import itertools
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,15 +29,21 @@ from resilver.errors import ModelError, OptionError, RecipeError
 from resilver.nets.discriminator import Discriminator
 from resilver.nets.stylegan2 import Generator, StyleGAN2Config, ToRGB
 from resilver.train.augment import adapted, augment
-from resilver.train.layouts import rebuild
+from resilver.train.distance import Statistics, frechet, in_view, statistics
+from resilver.train.layouts import drawing_part, rebuild
 from resilver.train.photos import find_shards, part_overlays, shuffled
-from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first
+from resilver.train.recipe import Batch, Inspection, RecipeInfo, Sample, channels_first
+from resilver.train.sheets import sheet
+from resilver.train.squeezenet import SqueezeNet
 
 R1_EVERY, PATH_EVERY = 16, 8  # steps; each is then weighted by as much
 R1_WEIGHT, PATH_WEIGHT = 1.0, 2.0
 PATH_SHARE = 2  # path lengths are measured on a part of the batch
 CHANNELS = (256, 256, 256, 192, 128, 64, 32)  # at 4, 8, ... 256 px
 MIXING = 0.9  # share of images drawn from two codes
+INSPECTED_FACES = 1000  # drawn, and of the training: twice as many as SqueezeNet has features
+DISTANCE = "squeezenet_distance"  # the figure of an inspection
+_SHOWN, _AT_ONCE = 32, 40  # faces on a sheet, and looked at in one go
 _PATH_DECAY = 0.99
 
 INFO = RecipeInfo(
@@ -147,12 +153,17 @@ class PriorTraining(nn.Module):
 
 @dataclass
 class PriorRecipe:
-    """Faces, aligned as in FFHQ, of any size; mirrored half of the time."""
+    """Faces, aligned as in FFHQ, of any size; mirrored half of the time.
+
+    `teacher` names SqueezeNet's weights; without it an inspection shows faces and measures nothing.
+    """
 
     net: StyleGAN2Config = field(default_factory=StyleGAN2Config)
+    teacher: Path | None = None
     info: RecipeInfo = INFO
     input_names: tuple[str, ...] = ("z",)
     output_names: tuple[str, ...] = ("face",)
+    _real: Statistics | None = field(default=None, init=False, repr=False)  # of faces learned from
 
     @property
     def size_px(self) -> int:
@@ -177,6 +188,24 @@ class PriorRecipe:
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         return network(batch["face"])
+
+    @torch.no_grad()
+    def inspect(self, average: nn.Module, sources: list[Path]) -> Inspection:
+        """What the same codes show every time, and how far from real faces that is."""
+        device = next(average.parameters()).device
+        codes = torch.Generator().manual_seed(0)
+        z = torch.randn(INSPECTED_FACES, self.net.style_dim, generator=codes).to(device)
+        shown = sheet(average(z[:_SHOWN]))
+        if self.teacher is None:
+            return Inspection({}, shown)
+        judge = SqueezeNet.read(self.teacher).to(device)
+        if self._real is None:
+            faces = itertools.islice(self.samples(sources, seed=0), INSPECTED_FACES)
+            real = torch.from_numpy(np.stack([sample["face"] for sample in faces]))
+            batches = (in_view(part.to(device)) for part in real.split(_AT_ONCE))
+            self._real = statistics(judge, batches)
+        drawn = statistics(judge, (in_view(average(part)) for part in z.split(_AT_ONCE)))
+        return Inspection({DISTANCE: frechet(self._real, drawn)}, shown)
 
     def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
         generator = torch.Generator().manual_seed(seed)
@@ -210,12 +239,7 @@ def started_from(path: Path, config: StyleGAN2Config) -> PriorTraining:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         average: dict[str, Tensor] = state["average"]
-        drawing = {
-            name.removeprefix("generator."): weight
-            for name, weight in average.items()
-            if name.startswith("generator.")
-        }
-        _layout, generator = rebuild(drawing)
+        _layout, generator = rebuild(drawing_part(average))
         assert isinstance(generator, Generator)
         before = PriorTraining(generator.config)
         before.load_state_dict(average)
@@ -258,15 +282,3 @@ def grown(small: PriorTraining, config: StyleGAN2Config) -> PriorTraining:
             mine[name].copy_(weight)
     large.augmented.copy_(small.augmented)
     return large
-
-
-def sheet(faces: Tensor, columns: int = 8) -> NDArray[np.uint8]:
-    """Faces (N, 3, S, S) in [-1, 1] side by side, RGB (rows * S, columns * S, 3)."""
-    count, _channels, side, _ = faces.shape
-    rows = math.ceil(count / columns)
-    canvas = np.zeros((rows * side, columns * side, 3), np.uint8)
-    levels = ((faces.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    for index, face in enumerate(levels):
-        top, left = index // columns * side, index % columns * side
-        canvas[top : top + side, left : left + side] = face
-    return canvas

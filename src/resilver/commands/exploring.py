@@ -1,0 +1,86 @@
+"""`resilver explore`: imagines faces that a tiny one could be."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from resilver.batch.running import make_folder
+from resilver.commands.screen import Screen
+from resilver.errors import ModelError, OptionError
+from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
+
+_BOX = re.compile(r"(\d+),(\d+),(\d+),(\d+)", re.ASCII)
+_LARGEST = 10**9  # more than a photo has pixels a side
+
+
+def explore_face(
+    path: Path,
+    folder: Path,
+    *,
+    prior: str | None,
+    box: str | None,
+    factor: int | None,
+    candidates: int,
+    seed: int,
+    steps: int,
+    upscale_model: str | None,
+    threads: int | None,
+    overwrite: bool,
+) -> int:
+    """Imagines faces and writes them into a folder; returns the exit code."""
+    _need_torch()
+    area = None if box is None else _box(box)
+    from resilver.latent.enlarger import Enlarger  # noqa: PLC0415
+    from resilver.latent.exploration import (  # noqa: PLC0415
+        SENTENCE,
+        ExploreRequest,
+        SearchConfig,
+        explore,
+    )
+    from resilver.latent.output import REPORT, SHEET, check_folder, face_name, write  # noqa: PLC0415
+    from resilver.latent.prior import open_prior  # noqa: PLC0415
+
+    request = ExploreRequest(area, factor, SearchConfig(candidates, seed, steps))
+    photo = Photo.open(path, max_megapixels=DEFAULT_MAX_MEGAPIXELS)
+    opened = open_prior(prior, threads)
+    enlarger = None if upscale_model is None else Enlarger.named(upscale_model, threads)
+    make_folder(folder)
+    check_folder(folder, range(seed, seed + candidates), path, overwrite=overwrite)
+    screen = Screen()
+    with screen.progress() as advance:
+        found = explore(photo, opened, request, enlarger=enlarger, progress=advance)
+    write(found, folder, path, overwrite=overwrite)
+    for one in found.candidates:
+        screen.line(
+            f"{folder / face_name(one.seed)}  {one.rmse_255:.2f} grey levels off when shrunk "
+            f"(the search alone: {one.searched_rmse_255:.1f})"
+            + ("" if one.is_consistent else ", NOT consistent with what was given"),
+            "imagined",
+            "yellow",
+        )
+    if found.enlarging:
+        screen.line(
+            f"beyond the {found.prior_px} px that {found.prior[0]!r} draws: {found.enlarging}"
+        )
+    screen.line(f"{folder / SHEET} and {REPORT}", "written", "green")
+    screen.line(SENTENCE)
+    return 0
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    found = _BOX.fullmatch(text)
+    numbers = [] if found is None else [min(int(number), _LARGEST) for number in found.groups()]
+    if not numbers:
+        raise OptionError(f"a box is x,y,width,height in whole pixels, not {text!r}")
+    x, y, width, height = numbers
+    return x, y, width, height
+
+
+def _need_torch() -> None:
+    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise ModelError(
+            f'exploring needs {", ".join(missing)}: install it with  pip install "resilver[train]"'
+        )

@@ -1,0 +1,257 @@
+"""`resilver explore`: from a tiny face to a folder of imagined ones, and refusals in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner, Result
+
+from resilver.cli import app
+from resilver.errors import ModelError, OptionError
+from resilver.latent.enlarger import Enlarger
+from resilver.latent.exploration import SENTENCE, ExploreRequest, SearchConfig, explore
+from resilver.latent.output import write
+from resilver.latent.prior import open_prior
+from resilver.nets.srvgg import SRVGGConfig, SRVGGNet
+from resilver.nets.stylegan2 import Generator, StyleGAN2Config
+from resilver.photo import Photo
+from resilver.photofile.source_types import IMAGINED
+from resilver.train.importing import Terms, import_checkpoint
+
+# Torch would rather export by its other exporter; ours is chosen in `resilver.train.export`.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+TERMS = Terms("clean", "made by the test")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a prior of 32 px and upscalers by 2 and by 1, all of random weights."""
+    folder = tmp_path_factory.mktemp("made")
+    torch.manual_seed(0)
+    prior = Generator(StyleGAN2Config(style_dim=12, mapping_layers=2, channels=(12, 12, 8, 8)))
+    torch.save({"g_ema": prior.state_dict()}, folder / "prior.pt")
+    torch.save({"params": SRVGGNet(SRVGGConfig(2, 8, 2)).state_dict()}, folder / "larger.pth")
+    torch.save({"params": SRVGGNet(SRVGGConfig(1, 8, 2)).state_dict()}, folder / "same.pth")
+    for file, name in (("prior.pt", "small"), ("larger.pth", "larger"), ("same.pth", "same")):
+        import_checkpoint(folder / file, name, folder / "models", TERMS)
+    return folder / "models"
+
+
+@pytest.fixture
+def models(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same as what the person has imported, free to be spoilt."""
+    shutil.copytree(made, tmp_path / "models")
+    monkeypatch.setenv("RESILVER_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks as small as these only wait for a second one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A face of 16 px, if one has imagination."""
+    face = np.full((16, 16, 3), (150, 170, 190), np.uint8)
+    cv2.circle(face, (8, 8), 6, (90, 120, 170), -1)
+    cv2.imwrite(str(tmp_path / "tiny.png"), face)
+    return tmp_path / "tiny.png"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def read(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A written picture (H, W) or (H, W, 3) in grey levels."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    return np.asarray(pixels, np.float32)
+
+
+def test_a_folder_of_faces_that_agree_with_what_was_given(
+    models: Path, tiny: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    result = run("explore", tiny, "-o", out, "--candidates", "2", "--seed", "5", "--steps", "8")
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in out.iterdir()} == {
+        "face_5.png",
+        "face_6.png",
+        "sheet.png",
+        "report.json",
+    }
+    told = json.loads((out / "report.json").read_text("utf-8"))
+    assert told["words"] == SENTENCE
+    assert (told["prior"]["name"], told["prior"]["side_px"]) == ("small", 32)
+    assert told["beyond_the_prior"] == ""
+    for entry in told["candidates"]:
+        face = read(out / entry["file"])
+        assert face.shape == (32, 32, 3)
+        small = cv2.resize(face, (16, 16), interpolation=cv2.INTER_AREA)
+        error = float(np.sqrt(np.square(small - read(tiny)).mean()))
+        assert entry["rmse_255"] == pytest.approx(error, abs=2e-3)
+        assert entry["consistent"] is (error <= 1.5)
+        assert entry["searched_rmse_255"] > error
+        assert entry["words"] == SENTENCE
+        assert f"{entry['file']}  {error:.2f} grey levels off" in result.stdout
+        assert IMAGINED.encode() in (Photo.open(out / entry["file"]).metadata.xmp or b"")
+    assert all(entry["consistent"] for entry in told["candidates"])
+    assert IMAGINED.encode() in (Photo.open(out / "sheet.png").metadata.xmp or b"")
+    assert SENTENCE in result.stdout
+    faces = [read(out / f"face_{seed}.png") for seed in (5, 6)]
+    assert np.abs(faces[0] - faces[1]).mean() > 0.5
+
+    again = run("explore", tiny, "-o", out, "--candidates", "2", "--seed", "5", "--steps", "8")
+    assert again.exit_code == 1
+    assert "face_5.png: the file exists; overwriting has to be asked for" in again.stderr
+    over = run(
+        "explore", tiny, "-o", out, "--candidates", "2", "--seed", "5", "--steps", "8",
+        "--overwrite",
+    )  # fmt: skip
+    assert over.exit_code == 0
+    for seed, face in zip((5, 6), faces, strict=True):
+        np.testing.assert_array_equal(read(out / f"face_{seed}.png"), face)
+
+
+def test_a_box_in_a_grey_photo_of_16_bits(models: Path, tmp_path: Path) -> None:
+    levels = np.random.default_rng(0).integers(20000, 40000, (70, 90), np.uint16)
+    levels[10:27, 30:47] = cv2.resize(np.eye(4, dtype=np.float32) * 20000 + 20000, (17, 17)).astype(
+        np.uint16
+    )
+    cv2.imwrite(str(tmp_path / "scan.png"), levels)
+    out = tmp_path / "out"
+    result = run(
+        "explore", tmp_path / "scan.png", "-o", out, "--box", "30,10,16,16", "--candidates", "1",
+        "--steps", "3",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    told = json.loads((out / "report.json").read_text("utf-8"))
+    assert told["grey"] is True
+    assert told["area"] == {"top": 10, "bottom": 26, "left": 30, "right": 46}
+    face = read(out / "face_0.png")
+    assert face.shape == (32, 32)  # stays grey
+    small = cv2.resize(face, (16, 16), interpolation=cv2.INTER_AREA)
+    error = float(np.sqrt(np.square(small - levels[10:26, 30:46] / 257.0).mean()))
+    assert told["candidates"][0]["rmse_255"] == pytest.approx(error, abs=2e-3)
+    assert error < 1.5
+
+
+def test_beyond_the_prior_an_upscaler_or_plain_interpolation(
+    models: Path, tiny: Path, tmp_path: Path
+) -> None:
+    common = ("--candidates", "1", "--steps", "2", "--factor", "9")
+    plain = run("explore", tiny, "-o", tmp_path / "plain", *common)
+    assert plain.exit_code == 0, plain.output
+    assert "beyond the 32 px that 'small' draws: enlarged by plain interpolation" in plain.stdout
+    named = run("explore", tiny, "-o", tmp_path / "named", *common, "--upscale-model", "larger")
+    assert named.exit_code == 0, named.output
+    assert "enlarged by the network 'larger'" in named.stdout
+    faces = [read(tmp_path / folder / "face_0.png") for folder in ("plain", "named")]
+    for face in faces:
+        assert face.shape == (144, 144, 3)
+        small = cv2.resize(face, (16, 16), interpolation=cv2.INTER_AREA)
+        assert np.sqrt(np.square(small - read(tiny)).mean()) < 1.5
+    assert np.abs(faces[0] - faces[1]).max() > 1
+
+
+def test_a_large_picture_is_enlarged_in_blocks_without_seams(models: Path) -> None:
+    coarse = np.random.default_rng(0).random((40, 40, 3), np.float32)
+    picture = np.asarray(cv2.resize(coarse, (300, 300)), np.float32)
+    enlarger = Enlarger.named("larger", 1)
+    assert enlarger.network is not None
+    (whole,) = enlarger.network.run(np.ascontiguousarray(np.moveaxis(picture, -1, 0))[None])
+    expected = np.clip(np.moveaxis(whole[0], 0, -1), 0, 1)
+    np.testing.assert_allclose(enlarger.enlarge(picture, 600), expected, atol=1e-4)
+
+
+def test_from_python_a_prior_of_the_official_layout(
+    shared: Path, models: Path, tiny: Path, tmp_path: Path
+) -> None:
+    checkpoint = shared / "fixtures" / "stylegan2_rosinality_64" / "checkpoint.pt"
+    import_checkpoint(checkpoint, "official", models, TERMS)
+    with pytest.raises(ModelError, match="there are several priors: official, small; name one"):
+        open_prior()
+    prior = open_prior("official")
+    assert prior.side_px == 64
+    shares: list[float] = []
+    found = explore(
+        Photo.open(tiny),
+        prior,
+        ExploreRequest(search=SearchConfig(candidates=2, steps=3)),
+        progress=lambda share, _words: shares.append(share),
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] <= 1
+    assert [one.pixels.shape for one in found.candidates] == [(64, 64, 3)] * 2
+    with pytest.raises(OptionError, match=r"draws faces of 64 px: for a face of 33 px .* least 66"):
+        explore(Photo.from_array(np.zeros((33, 33), np.uint8)), prior)
+    write(found, tmp_path, tiny)
+    assert (tmp_path / "face_1.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--prior", "nobody"], 1, "no network is called 'nobody'; for this there are: small"),
+        (["--prior", "larger"], 1, "'larger' is a network for upscale, not for prior"),
+        (["--upscale-model", "small"], 1, "'small' is a network for prior, not for upscale"),
+        (["--upscale-model", "same"], 1, "'same' does not enlarge"),
+        (["--box", "1,1,20,20"], 2, "does not lie within the photo of 16 x 16 px"),
+        (["--box", "1,1,20"], 2, "a box is x,y,width,height in whole pixels, not '1,1,20'"),
+        (["--box", "0,0,8,8"], 2, "a face of 8 px a side is too small to explore"),
+        (["--factor", "7"], 2, "a face is made 8 to 64 times as large, not 7"),
+        (["--seed", str(2**63)], 2, "a seed is 0 to"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    models: Path, tiny: Path, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    result = run("explore", tiny, "-o", tmp_path / "out", *arguments)
+    assert result.exit_code == code, result.output
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
+def test_without_a_prior_the_line_says_how_to_get_one(
+    models: Path, tiny: Path, tmp_path: Path
+) -> None:
+    (models / "small.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"small\.safetensors: missing, and a search needs it"):
+        open_prior("small")
+    for path in models.glob("small.*"):
+        path.unlink()
+    result = run("explore", tiny, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "resilver models import FILE --as NAME  and name it with --prior NAME" in result.stderr
+
+
+def test_weights_that_are_not_those_of_the_card_are_not_searched(models: Path) -> None:
+    path = models / "small.safetensors"
+    weights = load_file(path)
+    save_file({**weights, "to_rgb1.bias": weights["to_rgb1.bias"] + 1}, path)
+    with pytest.raises(ModelError, match=r"does not draw what small\.onnx does"):
+        open_prior("small")
+    del weights["to_rgb1.bias"]
+    save_file(weights, path)
+    with pytest.raises(ModelError, match="not the weights of a StyleGAN2 generator"):
+        open_prior("small")
+    path.write_bytes(b"no weights")
+    with pytest.raises(ModelError, match="not the weights of a StyleGAN2 generator"):
+        open_prior("small")
