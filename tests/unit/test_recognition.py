@@ -196,7 +196,7 @@ def test_of_eyes_nose_and_mouth_only_what_is_beyond_doubt_is_damage(
     where: tuple[slice, slice], level: float, stays: bool, told: bool
 ) -> None:
     maps = np.zeros((5, 160, 160), np.float32)
-    maps[:, 120:125, 20:120] = DOUBTFUL  # enough damage for the open look
+    maps[:, 120:127, 20:120] = DOUBTFUL  # enough damage for the open look
     maps[(4, 0), *where] = level
     sight = Sight(marks_from_maps(maps), 0.0, 0.0)
     pixels = toned((160, 160))
@@ -209,7 +209,7 @@ def test_of_eyes_nose_and_mouth_only_what_is_beyond_doubt_is_damage(
 @pytest.mark.parametrize("told", [False, True])
 def test_in_a_face_nothing_more_is_believed_for_being_told(told: bool) -> None:
     maps = np.zeros((5, 160, 160), np.float32)
-    maps[:, 120:125, 20:120] = DOUBTFUL
+    maps[:, 120:127, 20:120] = DOUBTFUL
     for where in (np.s_[15:17, 26:36], np.s_[80:82, 26:36]):  # the forehead, and outside
         maps[(4, 0), *where] = FAINT
         maps[(4, 0), where[0].start, where[1].start] = SURE
@@ -223,7 +223,7 @@ def test_plenty_of_damage_is_as_good_as_being_told() -> None:
     maps = np.zeros((5, 160, 160), np.float32)
     maps[(4, 0), 80:82, 26:36] = FAINT
     maps[(4, 0), 80, 26] = SURE
-    for rows, plenty in ((5, False), (21, True)):
+    for rows, plenty in ((7, False), (21, True)):
         maps[:, 120 : 120 + rows, 20:120] = DOUBTFUL
         assert (rows * 100 >= PLENTY_SHARE * 160 * 160) == plenty
         sight = Sight(marks_from_maps(maps), 0.0, 0.0)
