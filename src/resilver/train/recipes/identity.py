@@ -41,7 +41,7 @@ _AS_IT_IS = 0.25
 _VIEW_PX = SIDE_PX + 2 * MARGIN_PX
 _FRAME_PX: Points = IDENTITY_FRAME * np.float32(SIDE_PX)
 _VIEW_FRAME: Points = (_FRAME_PX + np.float32(MARGIN_PX)) / np.float32(_VIEW_PX)
-_SMALLEST_PX = 44.0  # a view is shrunk to at most this before it is aged: a face of 24 px
+_SMALLEST_PX = 44.0  # a view is shrunk to no less than this before it is aged: faces of 24 px
 
 INFO = RecipeInfo(
     name="identity",
@@ -49,8 +49,8 @@ INFO = RecipeInfo(
     reference="Chen et al. 2018 (MobileFaceNet); Hinton et al. 2015; Park et al. 2019",
     batch=48,
     learning_rate=3e-3,
-    limits="Faces under 24 px, in profile or covered it compares badly; children, twins and kin "
-    "look alike to it. Two photos of one person may differ as much as two people.",
+    limits="It compares two states of one photo; two photos of one person may differ as much as "
+    "two people. A moved detail (a mole, a scar) hardly counts. Not trained on faces under 24 px.",
 )
 
 
