@@ -3,7 +3,9 @@
 After Chen et al., "MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification" (2018):
 small, and with one learned weight for every place of the last feature map, since an eye and a
 corner of the frame do not count alike. Plain 3x3 convolutions in residual blocks (He et al., 2016)
-in place of theirs, since those run fastest on a CPU.
+in place of theirs, since those run fastest on a CPU. Batch normalisation (Ioffe and Szegedy, 2015)
+where the other networks have none: it vanishes into the convolutions at export, there are no tiles
+that could disagree, and in a trial of 220 steps the teacher's features were imitated in less time.
 """
 
 from __future__ import annotations
@@ -42,16 +44,21 @@ class FaceEmbedder(nn.Module):
         for width, blocks in zip(self.config.widths, self.config.blocks, strict=True):
             self.scales.append(
                 nn.Sequential(
-                    nn.Conv2d(inputs, width, 3, stride=2, padding=1),
+                    nn.Conv2d(inputs, width, 3, stride=2, padding=1, bias=False),
+                    nn.BatchNorm2d(width),
                     nn.ReLU(),
                     *(ResidualBlock(width) for _ in range(blocks)),
                 )
             )
             inputs = width
         places = SIDE_PX // _STRIDE
-        self.expand = nn.Sequential(nn.Conv2d(inputs, head, 1), nn.ReLU())
+        self.expand = nn.Sequential(
+            nn.Conv2d(inputs, head, 1, bias=False), nn.BatchNorm2d(head), nn.ReLU()
+        )
         self.head = nn.Sequential(
-            nn.Conv2d(head, head, places, groups=head),  # (N, head, 7, 7) -> (N, head, 1, 1)
+            # (N, head, 7, 7) -> (N, head, 1, 1)
+            nn.Conv2d(head, head, places, groups=head, bias=False),
+            nn.BatchNorm2d(head),
             nn.Flatten(),
             nn.Linear(head, NUMBERS),
         )
