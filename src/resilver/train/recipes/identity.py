@@ -50,7 +50,8 @@ INFO = RecipeInfo(
     batch=48,
     learning_rate=3e-3,
     limits="It compares two states of one photo; two photos of one person may differ as much as "
-    "two people. A moved detail (a mole, a scar) hardly counts. Not trained on faces under 24 px.",
+    "two people. Hair, pose and the head's shape count as much as features do, a moved detail (a "
+    "mole, a scar) hardly. Not trained on faces under 24 px.",
 )
 
 
