@@ -340,7 +340,9 @@ def explore(
 def train(
     recipe: Annotated[
         str,
-        typer.Argument(metavar="RECIPE", help="content, damage, fill, denoise, detect or prior."),
+        typer.Argument(
+            metavar="RECIPE", help="content, damage, fill, denoise, detect, identity or prior."
+        ),
     ],
     *,
     minutes: flags.Minutes,
@@ -360,7 +362,8 @@ def train(
         typer.Option(
             metavar="PATH",
             help="content: the weights of SqueezeNet v1.0 (prior: the same, to measure how far "
-            "its faces are from real ones); detect: a folder of face detectors.",
+            "its faces are from real ones); detect: a folder of face detectors; "
+            "identity: of those and MobileFaceNet.",
         ),
     ] = None,
     resume: Annotated[

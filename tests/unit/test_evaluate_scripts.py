@@ -28,6 +28,7 @@ def test_all_are_there() -> None:
         "detection",
         "harm",
         "hidden",
+        "identity",
         "old",
         "recognition",
         "repair",

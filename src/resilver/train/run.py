@@ -22,6 +22,7 @@ from resilver.train.recipes import recipe_named
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.detect import DetectRecipe
+from resilver.train.recipes.identity import IdentityRecipe
 from resilver.train.recipes.prior import (
     DISTANCE,
     INSPECTED_FACES,
@@ -34,8 +35,12 @@ from resilver.train.squeezenet import SqueezeNet
 from resilver.train.state import load_average
 from resilver.train.weights import load_onnx_weights
 
-# Recipes whose first argument is their teacher: SqueezeNet's weights, and a folder of detectors.
-TAUGHT: dict[str, Callable[[Path], Recipe]] = {"content": ContentRecipe, "detect": DetectRecipe}
+# Recipes whose first argument is their teacher: SqueezeNet's weights, or a folder of networks.
+TAUGHT: dict[str, Callable[[Path], Recipe]] = {
+    "content": ContentRecipe,
+    "detect": DetectRecipe,
+    "identity": IdentityRecipe,
+}
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ def _recipe(request: TrainRequest) -> Recipe:
             SqueezeNet.read(request.teacher)  # wrong weights should not show after ten minutes
         return PriorRecipe(net=net, teacher=request.teacher)
     if (request.teacher is not None) != (request.recipe in TAUGHT):
-        taught = " and ".join(TAUGHT)
+        taught = ", ".join(TAUGHT)
         raise OptionError(f"the recipes {taught}, and no others, need a teacher's weights")
     if request.side_px is not None:
         raise OptionError("the faces' side is a choice of the recipe prior only")

@@ -11,6 +11,7 @@ from resilver.train.recipes.damage import DamageRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.detect import DetectRecipe
 from resilver.train.recipes.fill import FillRecipe
+from resilver.train.recipes.identity import IdentityRecipe
 from resilver.train.recipes.prior import PriorRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
@@ -19,6 +20,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "fill": FillRecipe,
     "denoise": DenoiseRecipe,
     "detect": DetectRecipe,
+    "identity": IdentityRecipe,
     "prior": PriorRecipe,
 }
 
