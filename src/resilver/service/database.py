@@ -131,6 +131,7 @@ class Database:
             raise ServiceError(f"the database cannot be used ({type(error).__name__})") from error
         found = self.fact("schema")
         if found != SCHEMA:
+            self.close()
             raise ServiceError(f"the database is of version {found}, this resilver of {SCHEMA}")
 
     @property

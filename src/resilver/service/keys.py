@@ -193,11 +193,11 @@ def _enter(
 ) -> bool:
     """A line in the ledger; False if it is there already."""
     entered = connection.execute(
-        database.insert_once(CREDITS).values(
-            reason=reason, reference=reference, key=key_id, photos=photos, at_s=time.time()
-        )
+        database.insert_once(CREDITS)
+        .values(reason=reason, reference=reference, key=key_id, photos=photos, at_s=time.time())
+        .returning(CREDITS.c.photos)
     )
-    return entered.rowcount > 0
+    return entered.first() is not None
 
 
 def _digest(secret: str) -> str:

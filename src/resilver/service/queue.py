@@ -143,7 +143,8 @@ class Queue:
             paid = visitor.key is not None and hold_credit(
                 self._database, connection, visitor.key, job.id
             )
-            connection.execute(sa.insert(JOBS).values(**{**vars(job), "paid": paid}))
+            job = replace(job, paid=paid)
+            connection.execute(sa.insert(JOBS).values(**vars(job)))
             self._dispatch.enqueue(connection, job)
         return job
 
