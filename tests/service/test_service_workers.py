@@ -113,6 +113,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
+@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
 def test_a_worker_without_time_hands_its_photo_back(
     service: Service, start: Start, tmp_path: Path
 ) -> None:
