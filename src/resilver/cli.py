@@ -429,7 +429,7 @@ def learn_noise(
 def serve(
     *,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 = any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     database: serving_flags.Database = None,
     storage: serving_flags.Storage = None,
     works: Annotated[

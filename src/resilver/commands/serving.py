@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_network
 
+from resilver.commands.screen import Screen
 from resilver.errors import OptionError, ServiceError
 
 try:
@@ -88,6 +89,7 @@ def serve(settings: Settings, *, host: str, port: int, works: bool) -> int:
     from resilver.service.web.serving import uvicorn_config  # noqa: PLC0415
 
     _log()
+    Screen().line(f"http://{host}:{port}", "answers at")
     server = uvicorn.Server(uvicorn_config(create_app(settings, works=works), settings, host, port))
     with suppress(KeyboardInterrupt):  # uvicorn has stopped orderly, and tells it on
         server.run()
