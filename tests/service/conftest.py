@@ -11,6 +11,7 @@ pytest.importorskip("dbos", reason="the service needs the extra 'serve'")
 
 from running_services import Databases, databases, photo_bytes, served, settings_in
 
+from resilver.service.forecast import Forecast
 from resilver.service.running import Service
 from resilver.service.settings import Settings
 
@@ -35,6 +36,7 @@ def settings(source: Databases, tmp_path: Path) -> Iterator[Settings]:
 def service(settings: Settings) -> Iterator[Service]:
     """A service without a worker."""
     made = Service(settings, works=False)
+    made.forecast = Forecast(made.database, settings, keep_s=0.0)  # nothing is a second old
     yield made
     made.dispatch.close()
     made.database.close()

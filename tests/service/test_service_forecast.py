@@ -107,6 +107,24 @@ def test_a_worker_takes_as_many_as_their_megapixels_allow(service: Service) -> N
     assert service.forecast.of(jobs[4]).eta_s == pytest.approx(4 * 10.0 / 2 + 10.0)
 
 
+def test_a_photo_that_finds_a_free_place_does_not_wait(service: Service) -> None:
+    teach(service)
+    add_worker(service, "one", slots=2)
+    first, second = (service.queue.submit(a_visitor(), a_photo()) for _ in range(2))
+    assert service.queue.begin(first.id, first.workflow, "one") is not None
+    assert service.forecast.of(second).eta_s == pytest.approx(10.0)
+
+
+def test_the_next_free_place_of_an_owner_is_the_end_of_his_first_photo(service: Service) -> None:
+    teach(service)
+    add_worker(service, "one")
+    service.queue.submit(a_visitor("key:other"), a_photo())
+    for _ in range(3):
+        service.queue.submit(a_visitor("key:his"), a_photo())
+    assert service.forecast.next_free_s("key:his") == pytest.approx(20.0)
+    assert service.forecast.next_free_s("key:nobody") is None
+
+
 def test_a_worker_that_fell_silent_does_not_count(service: Service) -> None:
     add_worker(service, "one")
     job = service.queue.submit(a_visitor(), a_photo())

@@ -20,10 +20,12 @@ from resilver.service.settings import Settings
 from resilver.service.web import compatible, restorations, topping_up, traffic
 from resilver.service.web.guard import Guard
 from resilver.service.web.models import first_fault
+from resilver.service.web.visitors import service_of
 from resilver.version import __version__
 
 LOG = logging.getLogger("resilver.service")
 _TRY_AGAIN_S = 60.0
+_LONGEST_PAUSE_S = 3600.0
 
 
 def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
@@ -72,13 +74,14 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
 def _answer_plainly(app: FastAPI) -> None:
     """Every refusal is {"detail": one sentence}."""
 
-    async def refused(_request: Request, error: Exception) -> Response:
+    async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
         headers: dict[str, str] = {}
         if error.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if error.status in (429, 503):
-            headers["Retry-After"] = str(round(error.retry_after_s or _TRY_AGAIN_S))
+            seconds = error.retry_after_s or await run_in_threadpool(_free_in_s, request)
+            headers["Retry-After"] = str(round(min(max(seconds, 1.0), _LONGEST_PAUSE_S)))
         return JSONResponse({"detail": str(error)}, error.status, headers)
 
     async def invalid(_request: Request, error: Exception) -> Response:
@@ -92,3 +95,11 @@ def _answer_plainly(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+
+
+def _free_in_s(request: Request) -> float:
+    """Until the visitor has room for another photo."""
+    visitor = getattr(request.state, "visitor", None)
+    if visitor is None:
+        return _TRY_AGAIN_S
+    return service_of(request).forecast.next_free_s(visitor.owner) or _TRY_AGAIN_S
