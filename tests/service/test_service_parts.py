@@ -14,7 +14,7 @@ import pytest
 from running_services import wait_until
 
 from resilver.errors import OptionError, ServiceError
-from resilver.pipeline import Options
+from resilver.options import Options
 from resilver.service.gate import Gate
 from resilver.service.options import OF_THE_SERVER, OF_THE_UPLOAD, RestorationOptions
 from resilver.service.scratch import Scratch

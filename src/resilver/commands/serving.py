@@ -65,8 +65,11 @@ def settings(
         max_megapixels=max_megapixels,
         queued_per_owner=queued_per_owner,
     )
+    where = database or default_database()
     return Settings(
-        database=database or default_database(),
+        database=where,
+        # Many workers ask one server; a file is asked by one or two, who can be quicker.
+        poll_s=0.1 if where.startswith("sqlite") else 0.5,
         storage=storage or default_storage(),
         head_start_s={FREE: 0.0, FAST: head_start_h * 3600.0},
         limits=limits,

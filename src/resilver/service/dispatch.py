@@ -90,6 +90,22 @@ class Dispatch:
         )
         return [one.workflow_id for one in held]
 
+    def failed_since(self, seconds: float) -> list[str]:
+        """The workflows that DBOS gave up, since their code broke off (the database was away, say).
+
+        Args:
+            seconds: since 1970.
+        """
+        moment = datetime.fromtimestamp(seconds, UTC).isoformat()
+        failed: list[Any] = self._client.list_workflows(
+            name=RESTORE,
+            status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            completed_after=moment,
+            load_input=False,
+            load_output=False,
+        )
+        return [one.workflow_id for one in failed]
+
     def deliver_again(self, workflow: str) -> None:
         """Puts a webhook whose worker died back in line."""
         self._client.resume_workflow(workflow, queue_name=WEBHOOKS)

@@ -111,11 +111,13 @@ class Housekeeper:
                 connection.execute(sa.delete(WORKERS).where(WORKERS.c.id == worker, silent))
 
     def _take_in_strays(self) -> None:
-        """Jobs at work in the name of a worker that nobody knows of."""
+        """Jobs that nobody works on: their worker is unknown, or their workflow broke off."""
         known = sa.select(WORKERS.c.id)
         query = sa.select(JOBS).where(JOBS.c.state == RUNNING, JOBS.c.worker.not_in(known))
         with self._database.reading() as connection:
             strays = [job_of(row) for row in connection.execute(query)]
+        failed = self._dispatch.failed_since(time.time() - _SWEEP_EVERY_S)
+        strays += [job for job in map(self._job_of, failed) if job is not None]
         for job in strays:
             self._queue.hand_back(job, orderly=False)
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from resilver.errors import OptionError
-from resilver.pipeline import Options
+from resilver.options import Options
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
 
-# The machine's, not the person's: how large a tile is, how many threads; weights from a path.
-OF_THE_SERVER = frozenset({"tile_px", "threads", "denoise_model"})
+# Of the one who runs it: how large a tile is, how many threads, weights that he has imported.
+OF_THE_SERVER = frozenset({"tile_px", "threads", "denoise_model", "face_model"})
 # Comes as a picture of its own.
 OF_THE_UPLOAD = frozenset({"mask"})
 
@@ -39,6 +39,12 @@ class RestorationOptions(BaseModel):
     fill: str = Field("learned", max_length=40, description=f"One of {', '.join(FILLS)}.")
     mask_mode: Literal["add", "replace", "subtract"] = Field(
         "add", description="Add the mask to what is found, use it instead, or take it away."
+    )
+    faces: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
+        (), max_length=1000, description="Which faces, from 1, from left to right; empty = all."
+    )
+    fidelity: float = Field(
+        0.0, ge=0.0, le=1.0, description="Of faces: 0 as they are restored, 1 as they came."
     )
     licence: Literal["any", "clean"] = Field(
         "any", description="'clean' leaves out networks that are not free for any use."
@@ -74,6 +80,8 @@ class RestorationOptions(BaseModel):
             fill=self.fill,
             mask=mask,
             mask_mode=self.mask_mode,
+            faces=self.faces,
+            fidelity=self.fidelity,
             licence=self.licence,
             threads=threads,
         )

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.errors import PhotoError, ResilverError
+from resilver.options import Options
 from resilver.photo import Photo
-from resilver.pipeline import Options, Pipeline
+from resilver.pipeline import Pipeline
 from resilver.report import Report
 from resilver.reporting import to_html, to_json
 from resilver.service.costs import FILE, note_costs

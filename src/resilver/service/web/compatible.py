@@ -36,10 +36,19 @@ class Extras(BaseModel):
 
     upscaling_resize: float = Field(2.0, description="Not done; see html_info.")
     upscaler_1: str = Field("None", max_length=200, description="Not done; see html_info.")
-    gfpgan_visibility: float = Field(0.0, ge=0.0, le=1.0, description="Not done; see html_info.")
-    codeformer_visibility: float = Field(
-        0.0, ge=0.0, le=1.0, description="Not done; see html_info."
+    gfpgan_visibility: float = Field(
+        0.0, ge=0.0, le=1.0, description="How much of the restored faces shows; 0 = none."
     )
+    codeformer_visibility: float = Field(
+        0.0, ge=0.0, le=1.0, description="The same; the larger of both counts."
+    )
+
+    def options(self) -> dict[str, object]:
+        """As a restoration takes them."""
+        visibility = max(self.gfpgan_visibility, self.codeformer_visibility)
+        if visibility == 0.0:
+            return {"ext": "png", "skip": ("faces",)}
+        return {"ext": "png", "fidelity": 1.0 - visibility}
 
 
 class SinglePhoto(Extras):
@@ -84,7 +93,7 @@ class SeveralAnswers(BaseModel):
 )
 async def single(request: Request, visitor: Who, asked: SinglePhoto) -> SingleAnswer:
     """Restore one photo and wait for it."""
-    (image,) = await _restored(request, visitor, [asked.image])
+    (image,) = await _restored(request, visitor, asked, [asked.image])
     return SingleAnswer(html_info=_info(asked), image=image)
 
 
@@ -96,26 +105,25 @@ async def single(request: Request, visitor: Who, asked: SinglePhoto) -> SingleAn
 async def batch(request: Request, visitor: Who, asked: SeveralPhotos) -> SeveralAnswers:
     """Restore several photos and wait for all of them."""
     photos = [photo.data for photo in asked.image_list]
-    images = await _restored(request, visitor, photos)
+    images = await _restored(request, visitor, asked, photos)
     return SeveralAnswers(html_info=_info(asked), images=images)
 
 
 def _info(asked: Extras) -> str:
-    left_out: list[str] = []
-    if asked.upscaler_1.strip().lower() not in _NO_UPSCALER and asked.upscaling_resize != 1.0:
-        left_out.append("upscaling")
-    if asked.gfpgan_visibility > 0 or asked.codeformer_visibility > 0:
-        left_out.append("face restoration")
     words = "<p>Restored by resilver; every stage acts where it finds its defect.</p>"
-    return words + (f"<p>Not done: {', '.join(left_out)}.</p>" if left_out else "")
+    if asked.upscaler_1.strip().lower() in _NO_UPSCALER or asked.upscaling_resize == 1.0:
+        return words
+    return f"{words}<p>Not done: upscaling.</p>"
 
 
-async def _restored(request: Request, visitor: Visitor, photos: list[str]) -> list[str]:
+async def _restored(
+    request: Request, visitor: Visitor, extras: Extras, photos: list[str]
+) -> list[str]:
     service = service_of(request)
     jobs: list[Job] = []
     try:
         for photo in photos:
-            asked = RestorationRequest.model_validate({"photo": photo, "ext": "png"})
+            asked = RestorationRequest.model_validate({"photo": photo, **extras.options()})
             jobs.append(
                 await run_in_threadpool(
                     take_in, service, request.app.state.scratch, visitor, asked, None, None

@@ -32,7 +32,7 @@ from resilver.service.webhooks import check_webhook
 _MOST_FIELDS = 40
 _FIELD_BYTES = 64_000
 _LONGEST_IDEMPOTENCY = 200
-_LISTS = ("only", "skip", "force")
+_LISTS = ("only", "skip", "force", "faces")
 _RAW_FALLBACK = ".dng"  # rawpy goes by content; any name of a RAW file will do
 
 
