@@ -29,6 +29,7 @@ except ImportError as error:
     ) from error
 
 _NORMAL = 0
+_LOOK_UP_EVERY_S = 0.5
 
 
 def settings(
@@ -108,7 +109,10 @@ def work(settings: Settings) -> int:
     service = Service(settings, works=True)
     service.start()
     logging.getLogger("resilver.service").info("this worker takes photos")
-    told.wait()
+    # Python runs its handlers between two steps of this thread. A signal that comes between the last
+    # step and the wait, or in another thread, does not end a wait without an end.
+    while not told.wait(_LOOK_UP_EVERY_S):
+        pass
     service.stop()
     return _NORMAL
 
