@@ -16,6 +16,9 @@ from typing import Any
 import httpx
 import pytest
 from running_services import photo_bytes, wait_until
+from typer.testing import CliRunner, Result
+
+from resilver.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 SAID = "http://127.0.0.1:8000"  # in the guide
@@ -23,14 +26,8 @@ LONG_S = 90.0
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
 
 
-def cli(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "resilver.cli", *words],
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def cli(*words: str, folder: Path) -> Result:
+    return CliRunner().invoke(app, words, env=environment(folder))
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -81,15 +78,15 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     listed = cli("keys", "list", folder=tmp_path).stdout
     assert all(word in listed for word in (found[1], "anna", "fast", "3"))
     assert found[2] not in listed
-    assert cli("keys", "revoke", found[1], folder=tmp_path).returncode == 0
+    assert cli("keys", "revoke", found[1], folder=tmp_path).exit_code == 0
     again = cli("keys", "revoke", found[1], folder=tmp_path)
-    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
 
 
 def test_a_worker_without_its_database_says_so_in_one_line(tmp_path: Path) -> None:
     url = "postgresql://me:secret@127.0.0.1:1/none"
     done = cli("worker", "--database", url, folder=tmp_path)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("resilver: the database cannot be used")
     assert "secret" not in done.stderr

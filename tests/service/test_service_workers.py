@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -178,16 +177,15 @@ def test_the_fast_lane_is_served_first_and_an_old_free_photo_before_it(
 def test_a_photo_that_is_cancelled_or_deleted_while_it_is_restored_stops_its_worker(
     service: Service, start: Start, tmp_path: Path
 ) -> None:
-    first, second = (send(service, photo_bytes(tmp_path, 500, 500)) for _ in range(2))
+    first, second = (send(service, photo_bytes(tmp_path, 900, 900)) for _ in range(2))
     start()
-    wait_until(lambda: at_work(service, first) and at_work(service, second), LONG_S)
+    wait_until(lambda: now(service, first).state == "running", LONG_S)
     assert service.queue.cancel(now(service, first))
+    wait_until(lambda: now(service, second).state == "running", LONG_S)
     service.delete(now(service, second))
-    stopped_s = time.monotonic()
     last = send(service, photo_bytes(tmp_path))
     wait_until(lambda: not now(service, last).active, LONG_S)
     assert now(service, last).state == "succeeded", "the worker goes on with the next"
     wait_until(lambda: not (tmp_path / "photos" / second.id).exists(), LONG_S)
-    assert time.monotonic() - stopped_s < LONG_S
     assert [path.name for path in (tmp_path / "photos" / first.id).iterdir()] == ["photo.png"]
     assert find_job(service.database, second.id) is None

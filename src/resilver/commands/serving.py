@@ -109,8 +109,8 @@ def work(settings: Settings) -> int:
     service = Service(settings, works=True)
     service.start()
     logging.getLogger("resilver.service").info("this worker takes photos")
-    # Python runs its handlers between two steps of this thread. A signal that comes between the last
-    # step and the wait, or in another thread, does not end a wait without an end.
+    # Python runs its handlers between two steps of this thread. A signal that comes between the
+    # last step and the wait, or in another thread, does not end a wait without an end.
     while not told.wait(_LOOK_UP_EVERY_S):
         pass
     service.stop()
