@@ -22,10 +22,10 @@ import uvicorn
 
 from making_photos import picture
 from resilver.photo import Photo
+from resilver.service.arrivals import Arrival, new_job_id
 from resilver.service.database import Database
 from resilver.service.dispatch import Dispatch
 from resilver.service.keys import Visitor
-from resilver.service.queue import Arrival, new_job_id
 from resilver.service.settings import Limits, Settings
 from resilver.service.web.app import create_app
 from resilver.service.web.serving import uvicorn_config

@@ -144,12 +144,12 @@ def test_a_try_that_its_worker_hands_back_does_not_count(service: Service) -> No
 
 def test_a_photo_that_ends_its_workers_is_given_up(service: Service) -> None:
     job = service.queue.submit(a_visitor(), a_photo())
-    for number in range(3):
+    for number in range(4):  # the first may have been the fault of a photo beside it
         assert service.queue.hand_back(begun(service, job, f"w{number}"), orderly=False)
-    assert service.queue.begin(job.id, now(service, job).workflow, "w3") is None
+    assert service.queue.begin(job.id, now(service, job).workflow, "w4") is None
     given_up = now(service, job)
     assert given_up.state == "failed"
-    assert given_up.reason == "it was given up after 3 tries that ended a worker each"
+    assert given_up.reason == "it was given up: it ended 3 workers that had nothing else in hand"
 
 
 def test_credits_are_spent_once_and_given_back(service: Service) -> None:

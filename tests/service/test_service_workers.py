@@ -88,7 +88,7 @@ def test_photos_of_a_killed_worker_are_restored_by_another_once(
     wait_until(lambda: not any(now(service, job).active for job in jobs), LONG_S)
     for job in jobs:
         assert_restored_once(service, job, tmp_path)
-    assert now(service, slow).tries == 2
+    assert (now(service, slow).tries, now(service, slow).deaths) == (2, 1)
     assert service.keys.list()[0].credits == 8, "paid once"
     own = list((tmp_path / "scratch").iterdir())
     assert len(own) == 1, "the folder of the killed one is gone"
@@ -131,8 +131,8 @@ def test_a_photo_that_ends_its_workers_has_failed_at_last(
     service: Service, start: Start, tmp_path: Path
 ) -> None:
     poison = send(service, photo_bytes(tmp_path, 500, 500))
-    with service.database.writing() as connection:  # two workers have died of it already
-        connection.execute(sa.update(JOBS).where(JOBS.c.id == poison.id).values(tries=2))
+    with service.database.writing() as connection:  # three workers have died over it already
+        connection.execute(sa.update(JOBS).where(JOBS.c.id == poison.id).values(deaths=3))
     victim = start()
     wait_until(lambda: at_work(service, poison), LONG_S)
     victim.kill()
@@ -140,7 +140,7 @@ def test_a_photo_that_ends_its_workers_has_failed_at_last(
     start()
     wait_until(lambda: not now(service, poison).active, LONG_S)
     assert now(service, poison).state == "failed"
-    assert now(service, poison).tries == 3
+    assert now(service, poison).deaths == 4
 
 
 @pytest.mark.parametrize("source", ["sqlite"], indirect=True)

@@ -44,6 +44,7 @@ JOBS = sa.Table(
     sa.Column("mask", sa.Text),
     sa.Column("result", sa.Text),
     sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("deaths", sa.Integer, nullable=False, default=0),
     sa.Column("worker", sa.Text),
     sa.Column("stage", sa.Text),
     sa.Column("fraction", sa.Float, nullable=False, default=0.0),

@@ -43,6 +43,7 @@ class Job:
     mask: str | None
     result: str | None
     tries: int
+    deaths: int  # of workers that had it in hand; from the first on it is worked on alone
     worker: str | None
     stage: str | None  # at work on now
     fraction: float  # done, 0..1

@@ -6,13 +6,13 @@ want the same change one finds that nothing is left to do.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import sqlalchemy as sa
 
+from resilver.service.arrivals import Arrival, job_of_arrival, new_workflow
 from resilver.service.database import JOBS, Database
 from resilver.service.dispatch import Dispatch
 from resilver.service.jobs import (
@@ -28,32 +28,10 @@ from resilver.service.jobs import (
     job_of,
 )
 from resilver.service.keys import Visitor, give_back_credit, hold_credit
-from resilver.service.lanes import priority_of, queue_of
 from resilver.service.refusal import Refusal
 from resilver.service.settings import Settings
 
 FORGET_AFTER_S = 7 * 86_400.0  # how long "expired" is answered before a photo is unknown
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A photo that has passed all checks and lies in the storage."""
-
-    id: str  # of the job
-    photo: str  # name in the job's folder
-    mask: str | None
-    format: str
-    size: tuple[int, int]  # (height, width)
-    options: str  # JSON
-    stages: tuple[str, ...]  # wanted ones
-    fingerprint: str  # SHA-256 of photo, mask and options
-    idempotency: str | None
-    webhook: str | None
-
-
-def new_job_id() -> str:
-    """192 random bits: whoever has not been told it does not find it."""
-    return secrets.token_urlsafe(24)
 
 
 class Queue:
@@ -99,47 +77,13 @@ class Queue:
         Raises:
             Refusal: 429 no room, 402 no credits, 409 the idempotency key was used for another one.
         """
-        settings, now = self._settings, self._now()
-        height, width = arrival.size
-        megapixels = height * width / 1e6
-        lane = visitor.lane if visitor.lane in settings.head_start_s else "free"
-        job = Job(
-            id=arrival.id,
-            workflow=_new_workflow(),
-            owner=visitor.owner,
-            lane=lane,
-            queue=queue_of(megapixels, settings.limits.large_megapixels),
-            state=QUEUED,
-            reason=None,
-            priority=priority_of(now, settings.head_start_s[lane]),
-            submitted_s=now,
-            started_s=None,
-            finished_s=None,
-            expires_s=None,
-            format=arrival.format,
-            width=width,
-            height=height,
-            megapixels=megapixels,
-            options=arrival.options,
-            stages=",".join(arrival.stages),
-            photo=arrival.photo,
-            mask=arrival.mask,
-            result=None,
-            tries=0,
-            worker=None,
-            stage=None,
-            fraction=0.0,
-            idempotency=arrival.idempotency,
-            fingerprint=arrival.fingerprint,
-            webhook=arrival.webhook,
-            paid=False,
-        )
+        job = job_of_arrival(arrival, visitor, self._settings, self._now())
         with self._database.writing(alone=visitor.owner) as connection:
             if arrival.idempotency is not None:
                 again = self.known(visitor, arrival.idempotency)
                 if again is not None:
                     return checked_again(again, arrival.fingerprint)
-            self._check_room(connection, visitor, megapixels)
+            self._check_room(connection, visitor, job.megapixels)
             paid = visitor.key is not None and hold_credit(
                 self._database, connection, visitor.key, job.id
             )
@@ -162,7 +106,7 @@ class Queue:
                     JOBS.c.id == job_id,
                     JOBS.c.workflow == workflow,
                     JOBS.c.state == QUEUED,
-                    JOBS.c.tries < limit,
+                    JOBS.c.deaths <= limit,  # the first may have been another photo's fault
                 )
                 .values(
                     state=RUNNING,
@@ -178,7 +122,9 @@ class Queue:
                 return job_of(begun)
         job = find_job(self._database, job_id)
         if job is not None and job.workflow == workflow and job.state == QUEUED:
-            self.fail(job, f"it was given up after {job.tries} tries that ended a worker each")
+            self.fail(
+                job, f"it was given up: it ended {limit} workers that had nothing else in hand"
+            )
         return None
 
     def advance(self, job: Job, stage: str, fraction: float) -> bool:
@@ -222,10 +168,13 @@ class Queue:
         up again, have no say in it any more.
 
         Args:
-            orderly: its worker stops; else it died, and the try counts.
+            orderly: its worker stops; else it died, and if the job was at work that is held
+                against it.
         """
-        again = replace(job, workflow=_new_workflow(), state=QUEUED)
-        tries = JOBS.c.tries - 1 if orderly and job.state == RUNNING else JOBS.c.tries
+        again = replace(job, workflow=new_workflow(), state=QUEUED)
+        at_work = job.state == RUNNING
+        tries = JOBS.c.tries - 1 if orderly and at_work else JOBS.c.tries
+        deaths = JOBS.c.deaths + 1 if at_work and not orderly else JOBS.c.deaths
         with self._database.writing() as connection:
             changed = connection.execute(
                 sa.update(JOBS)
@@ -238,6 +187,7 @@ class Queue:
                     workflow=again.workflow,
                     state=QUEUED,
                     tries=tries,
+                    deaths=deaths,
                     worker=None,
                     stage=None,
                     fraction=0.0,
@@ -331,10 +281,6 @@ class Queue:
         ).scalar_one()
         if everyone >= self._settings.limits.queued_in_all:
             raise Refusal(429, "the queue is full")
-
-
-def _new_workflow() -> str:
-    return secrets.token_hex(16)
 
 
 def checked_again(job: Job, fingerprint: str) -> Job:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from dbos import DBOS
 
@@ -14,7 +15,7 @@ from resilver.service.database import Database
 from resilver.service.dispatch import DELIVER, RESTORE, WEBHOOKS, Dispatch, dbos_config
 from resilver.service.gate import Gate
 from resilver.service.housekeeping import Housekeeper
-from resilver.service.jobs import find_job
+from resilver.service.jobs import Job, find_job
 from resilver.service.lanes import LARGE, QUEUES, SMALL
 from resilver.service.queue import Queue
 from resilver.service.restoring import Restoring
@@ -98,8 +99,7 @@ class Worker:
         waiting = find_job(self._database, job_id)
         if waiting is None or waiting.workflow != workflow or not waiting.active:
             return
-        small = waiting.queue == SMALL
-        with self._gate.inside(waiting.megapixels) if small else nullcontext():
+        with self._room_for(waiting):
             again = True
             while again:
                 if self._closing.is_set():
@@ -109,6 +109,15 @@ class Worker:
                 again = job is not None and self._restoring.attempt(job)
                 if again:
                     self._closing.wait(_BETWEEN_TRIES_S)
+
+    def _room_for(self, job: Job) -> AbstractContextManager[None]:
+        """Waits until there is room for a photo; one over which a worker has died gets all of it.
+
+        So when the next one dies too, it is plain whose fault it was.
+        """
+        if job.deaths:
+            return self._gate.inside(math.inf)
+        return self._gate.inside(job.megapixels) if job.queue == SMALL else nullcontext()
 
 
 def _workflow(name: str, work: Callable[[str], None]) -> None:

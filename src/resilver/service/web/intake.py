@@ -19,10 +19,11 @@ from starlette.formparsers import MultiPartException
 from resilver.errors import OptionError, PhotoError
 from resilver.photofile.formats import FORMATS, RAW_SUFFIXES
 from resilver.photofile.probing import Header, read_header
+from resilver.service.arrivals import Arrival, new_job_id
 from resilver.service.jobs import Job
 from resilver.service.keys import Visitor
 from resilver.service.options import RestorationOptions
-from resilver.service.queue import Arrival, checked_again, new_job_id
+from resilver.service.queue import checked_again
 from resilver.service.refusal import Refusal
 from resilver.service.running import Service
 from resilver.service.scratch import Scratch
