@@ -17,9 +17,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-# ... and what the tests need: the dev tools and the train extra (a CPU build of torch suffices).
+# ... and what the tests need: the dev tools and the extras (a CPU build of torch suffices).
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,serve,dev]'
 	@touch $@
 
 # Restores the sample portrait, or your own: make restore PHOTO=path/to/photo-or-folder

@@ -10,7 +10,8 @@ ResilverError                 one clear sentence for the person; `str(error)` is
 │   └── PhotoNotWritten       the result could not be written (disk full, exists, bad folder)
 ├── ModelError                a weight file or its card is missing, wrong or does not verify
 ├── OptionError               an unknown or impossible option (stage name, fill name, strength)
-└── RecipeError               a training recipe cannot run (no data, bad shard, no torch)
+├── RecipeError               a training recipe cannot run (no data, bad shard, no torch)
+└── ServiceError              the service cannot run (no database, no storage, port taken)
 """
 
 from __future__ import annotations
@@ -70,3 +71,7 @@ class OptionError(ResilverError):
 
 class RecipeError(ResilverError):
     """A training recipe cannot run."""
+
+
+class ServiceError(ResilverError):
+    """The service cannot run: its database or its storage is out of reach."""

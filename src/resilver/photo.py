@@ -223,6 +223,17 @@ class Photo:
         """A tile as float32 (h, w, 3) in [0, 1]; the array is the caller's own."""
         return self.pixels[rows, cols] * np.float32(1.0 / np.iinfo(self.pixels.dtype).max)
 
+    def as_mask(self) -> NDArray[np.uint8]:
+        """Read as a mask painted by hand: (H, W) uint8, white = damaged.
+
+        The brightest channel counts, so that a mark in any colour on black is seen; what is
+        transparent is not marked.
+        """
+        planes = self.pixels.max(axis=2)
+        if self.alpha is not None:
+            planes = np.minimum(planes, self.alpha)
+        return planes if planes.dtype == np.uint8 else (planes >> 8).astype(np.uint8)
+
     def preview(self, longest_px: int) -> NDArray[np.uint8]:
         """A small copy, uint8 (h, w, 3) sRGB, its longer side at most `longest_px`.
 

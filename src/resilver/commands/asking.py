@@ -101,14 +101,7 @@ def report_kinds(given: list[str]) -> tuple[ReportKind, ...]:
 def read_mask(path: Path, max_megapixels: float) -> NDArray[np.uint8]:
     """A mask painted by hand, from any image file: (H, W) uint8, white = damaged.
 
-    Of a coloured image the brightest channel counts, so that a mark in any colour on black is seen;
-    what is transparent is not marked.
-
     Raises:
         PhotoError: the file cannot be read.
     """
-    photo = Photo.open(path, max_megapixels=max_megapixels)
-    planes = photo.pixels.max(axis=2)
-    if photo.alpha is not None:
-        planes = np.minimum(planes, photo.alpha)
-    return planes if planes.dtype == np.uint8 else (planes >> 8).astype(np.uint8)
+    return Photo.open(path, max_megapixels=max_megapixels).as_mask()

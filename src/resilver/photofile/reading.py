@@ -21,7 +21,7 @@ from resilver.photofile.formats import recognise_format
 from resilver.photofile.metadata import Metadata
 from resilver.photofile.vips_runtime import Samples
 
-_HEAD_BYTES = 512
+HEAD_BYTES = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,8 @@ def read_scan(path: Path, max_megapixels: float) -> Scan:
     Raises:
         PhotoError: of the kind that says what is wrong with the file.
     """
-    with _opened(path) as descriptor:
-        head = os.read(descriptor, _HEAD_BYTES)
+    with opened(path) as descriptor:
+        head = os.read(descriptor, HEAD_BYTES)
         os.lseek(descriptor, 0, os.SEEK_SET)
         name = recognise_format(path, head)
         try:
@@ -74,7 +74,7 @@ def _read_as(name: str, path: Path, descriptor: int, max_megapixels: float) -> S
 
 
 @contextmanager
-def _opened(path: Path) -> Generator[int]:
+def opened(path: Path) -> Generator[int]:
     """A descriptor of a regular file with something in it."""
     try:
         status = path.stat()

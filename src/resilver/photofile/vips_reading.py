@@ -92,6 +92,21 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
     return replace(scan, grey=True) if one_channel else scan
 
 
+def stored_size(descriptor: int, name: str) -> tuple[int, int]:
+    """(height, width) as the header of a photo file says.
+
+    Raises:
+        pyvips.Error: it cannot be read.
+    """
+    if name == "tiff":
+        size = read_tiff_tags(descriptor).size
+        if size is not None:
+            return size
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    image = _LOADERS[name](pyvips.Source.new_from_descriptor(descriptor), access="sequential")
+    return image.height, image.width
+
+
 def _one_band(image: pyvips.Image) -> pyvips.Image:
     """A grey AVIF as one band, which libvips opens as three; as it is if its profile is for RGB."""
     icc = blob_field(image, "icc-profile-data")

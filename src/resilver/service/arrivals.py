@@ -1,0 +1,80 @@
+"""Photos that have passed all checks, on their way into the line."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from resilver.service.jobs import QUEUED, Job
+from resilver.service.keys import Visitor
+from resilver.service.lanes import priority_of, queue_of
+from resilver.service.settings import FREE, Settings
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A photo that has passed all checks and lies in the storage."""
+
+    id: str  # of the job
+    photo: str  # name in the job's folder
+    mask: str | None
+    format: str
+    size: tuple[int, int]  # (height, width)
+    options: str  # JSON
+    stages: tuple[str, ...]  # wanted ones
+    fingerprint: str  # SHA-256 of photo, mask and options
+    idempotency: str | None
+    webhook: str | None
+
+
+def new_job_id() -> str:
+    """192 random bits: whoever has not been told it does not find it."""
+    return secrets.token_urlsafe(24)
+
+
+def new_workflow() -> str:
+    """The id by which DBOS knows a job; unlike the job's own it opens nothing."""
+    return secrets.token_hex(16)
+
+
+def job_of_arrival(arrival: Arrival, visitor: Visitor, settings: Settings, now: float) -> Job:
+    """The job that a photo becomes.
+
+    Args:
+        now: seconds since 1970.
+    """
+    height, width = arrival.size
+    megapixels = height * width / 1e6
+    lane = visitor.lane if visitor.lane in settings.head_start_s else FREE
+    return Job(
+        id=arrival.id,
+        workflow=new_workflow(),
+        owner=visitor.owner,
+        lane=lane,
+        queue=queue_of(megapixels, settings.limits.large_megapixels),
+        state=QUEUED,
+        reason=None,
+        priority=priority_of(now, settings.head_start_s[lane]),
+        submitted_s=now,
+        started_s=None,
+        finished_s=None,
+        expires_s=None,
+        format=arrival.format,
+        width=width,
+        height=height,
+        megapixels=megapixels,
+        options=arrival.options,
+        stages=",".join(arrival.stages),
+        photo=arrival.photo,
+        mask=arrival.mask,
+        result=None,
+        tries=0,
+        deaths=0,
+        worker=None,
+        stage=None,
+        fraction=0.0,
+        idempotency=arrival.idempotency,
+        fingerprint=arrival.fingerprint,
+        webhook=arrival.webhook,
+        paid=False,
+    )

@@ -1,0 +1,99 @@
+"""What a stage costs: seconds for a photo, and seconds for each of its megapixels, as measured.
+
+Each finished photo moves both a little (recursive least squares with forgetting; Haykin, "Adaptive
+Filter Theory"), so that the figures follow the machine, the photos and the load of today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from resilver.service.database import COSTS, Database
+
+FILE = "file"  # fetching, opening, saving and storing, counted like a stage
+_FORGETTING = 0.98  # weight of what was known, with each new photo: about the last fifty count
+_FIRST_GUESS = (0.2, 1.5)  # seconds for a photo and for a megapixel, before anything was measured
+_SAME_SIZE = 1e-3  # photos whose sizes differ less than this (squared, relative) are of one size
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one stage takes."""
+
+    photo_s: float  # seconds for any photo, however small
+    megapixel_s: float  # seconds for each megapixel
+
+    def seconds(self, photos: float, megapixels: float) -> float:
+        """For so many photos of so many megapixels in all."""
+        return self.photo_s * photos + self.megapixel_s * megapixels
+
+
+def measured_costs(database: Database) -> dict[str, Cost]:
+    """What is known of each stage."""
+    with database.reading() as connection:
+        rows = connection.execute(sa.select(COSTS)).all()
+    return {row.stage: _fit(row.n, row.x, row.y, row.xx, row.xy) for row in rows}
+
+
+def note_costs(database: Database, megapixels: float, seconds: Mapping[str, float]) -> None:
+    """Learns from one photo.
+
+    Args:
+        megapixels: of the photo.
+        seconds: wall-clock of each stage.
+    """
+    with database.writing(alone="costs") as connection:
+        for stage, taken in sorted(seconds.items()):
+            c = COSTS.c
+            changed = connection.execute(
+                sa.update(COSTS)
+                .where(c.stage == stage)
+                .values(
+                    n=c.n * _FORGETTING + 1.0,
+                    x=c.x * _FORGETTING + megapixels,
+                    y=c.y * _FORGETTING + taken,
+                    xx=c.xx * _FORGETTING + megapixels * megapixels,
+                    xy=c.xy * _FORGETTING + megapixels * taken,
+                )
+            )
+            if changed.rowcount == 0:
+                sums = {
+                    "n": 1.0,
+                    "x": megapixels,
+                    "y": taken,
+                    "xx": megapixels * megapixels,
+                    "xy": megapixels * taken,
+                }
+                connection.execute(database.insert_once(COSTS).values(stage=stage, **sums))
+
+
+def seconds_of(
+    costs: Mapping[str, Cost], stages: Iterable[str], photos: float, megapixels: float
+) -> float:
+    """What photos with these stages take, one after another.
+
+    A stage that was never measured is taken to cost as much as the others do.
+    """
+    unknown = Cost(*_FIRST_GUESS)
+    if costs:
+        unknown = Cost(
+            sum(cost.photo_s for cost in costs.values()) / len(costs),
+            sum(cost.megapixel_s for cost in costs.values()) / len(costs),
+        )
+    return sum(costs.get(stage, unknown).seconds(photos, megapixels) for stage in (FILE, *stages))
+
+
+def _fit(n: float, x: float, y: float, xx: float, xy: float) -> Cost:
+    """The line through weighted points (megapixels, seconds); neither part is below zero."""
+    spread = n * xx - x * x
+    if spread > _SAME_SIZE * n * xx:
+        slope = (n * xy - x * y) / spread
+        if slope <= 0.0:
+            return Cost(y / n, 0.0)
+        base = (y - slope * x) / n
+        if base >= 0.0:
+            return Cost(base, slope)
+    return Cost(0.0, xy / xx) if xx > 0.0 else Cost(y / n, 0.0)

@@ -1,0 +1,99 @@
+"""What a person may ask of a restoration over the API: the options of the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from resilver.errors import OptionError
+from resilver.options import Options
+from resilver.stages import STAGES
+from resilver.stages.fills import FILLS
+
+# Of the one who runs it: how large a tile is, how many threads, weights that he has imported.
+OF_THE_SERVER = frozenset({"tile_px", "threads", "denoise_model", "face_model"})
+# Comes as a picture of its own.
+OF_THE_UPLOAD = frozenset({"mask"})
+
+StageName = Annotated[str, Field(max_length=40, examples=[STAGES[0]])]
+Extension = Literal["jpg", "png", "tif", "webp", "avif", "heic"]
+
+
+class RestorationOptions(BaseModel):
+    """What to do with a photo; by default every stage measures, and acts where it must."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    only: tuple[StageName, ...] = Field((), max_length=20, description="Run these stages only.")
+    skip: tuple[StageName, ...] = Field((), max_length=20, description="Leave these stages out.")
+    force: tuple[StageName, ...] = Field(
+        (), max_length=20, description="Let these stages act whatever they find."
+    )
+    repair: float = Field(1.0, ge=0.0, le=1.0, description="Strength of the repair.")
+    denoise: float | None = Field(
+        None, ge=0.0, le=1.0, description="Strength of denoising, whatever is measured."
+    )
+    fill: str = Field("learned", max_length=40, description=f"One of {', '.join(FILLS)}.")
+    mask_mode: Literal["add", "replace", "subtract"] = Field(
+        "add", description="Add the mask to what is found, use it instead, or take it away."
+    )
+    faces: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
+        (), max_length=1000, description="Which faces, from 1, from left to right; empty = all."
+    )
+    fidelity: float = Field(
+        0.0, ge=0.0, le=1.0, description="Of faces: 0 as they are restored, 1 as they came."
+    )
+    licence: Literal["any", "clean"] = Field(
+        "any", description="'clean' leaves out networks that are not free for any use."
+    )
+    ext: Extension | None = Field(None, description="Type of the result; null = as the photo.")
+
+    def stages(self) -> tuple[str, ...]:
+        """The stages that these options leave in, in running order."""
+        return tuple(
+            name
+            for name in STAGES
+            if (not self.only or name in self.only) and name not in self.skip
+        )
+
+    def for_pipeline(
+        self, mask: NDArray[np.uint8] | None = None, threads: int | None = None
+    ) -> Options:
+        """As the pipeline takes them.
+
+        Args:
+            mask: (H, W), above 127 = damaged.
+            threads: of a network.
+
+        Raises:
+            OptionError: an unknown stage or fill.
+        """
+        return Options(
+            only=self.only,
+            skip=self.skip,
+            force=self.force,
+            repair=self.repair,
+            denoise=self.denoise,
+            fill=self.fill,
+            mask=mask,
+            mask_mode=self.mask_mode,
+            faces=self.faces,
+            fidelity=self.fidelity,
+            licence=self.licence,
+            threads=threads,
+        )
+
+    def check(self, *, has_mask: bool) -> None:
+        """Refuses what cannot be done.
+
+        Raises:
+            OptionError: an unknown stage or fill, no stage left, or a mode for no mask.
+        """
+        self.for_pipeline()
+        if not self.stages():
+            raise OptionError("no stage is left to run")
+        if self.mask_mode != "add" and not has_mask:
+            raise OptionError(f"mask_mode {self.mask_mode} needs a mask")

@@ -1,0 +1,300 @@
+"""What happens to jobs: submitted, begun, advanced, ended, handed back, forgotten.
+
+Every change is one transaction that names the state it starts from, so that of two processes that
+want the same change one finds that nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from resilver.service.arrivals import Arrival, job_of_arrival, new_workflow
+from resilver.service.database import JOBS, Database
+from resilver.service.dispatch import Dispatch
+from resilver.service.jobs import (
+    ACTIVE,
+    CANCELLED,
+    EXPIRED,
+    FAILED,
+    QUEUED,
+    RUNNING,
+    SUCCEEDED,
+    Job,
+    find_job,
+    job_of,
+)
+from resilver.service.keys import Visitor, give_back_credit, hold_credit
+from resilver.service.refusal import Refusal
+from resilver.service.settings import Settings
+
+FORGET_AFTER_S = 7 * 86_400.0  # how long "expired" is answered before a photo is unknown
+
+
+class Queue:
+    """The jobs of one service.
+
+    Args:
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        dispatch: Dispatch,
+        settings: Settings,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._dispatch = dispatch
+        self._settings = settings
+        self._now = now
+
+    def known(self, visitor: Visitor, idempotency: str) -> Job | None:
+        """The job that this visitor submitted with this idempotency key."""
+        query = sa.select(JOBS).where(
+            JOBS.c.owner == visitor.owner, JOBS.c.idempotency == idempotency
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else job_of(row)
+
+    def check_room(self, visitor: Visitor, megapixels: float = 0.0) -> None:
+        """Refuses a visitor who has as much waiting as he may, or everybody if the queue is full.
+
+        Raises:
+            Refusal: 429.
+        """
+        with self._database.reading() as connection:
+            self._check_room(connection, visitor, megapixels)
+
+    def submit(self, visitor: Visitor, arrival: Arrival) -> Job:
+        """Puts a photo in line.
+
+        Raises:
+            Refusal: 429 no room, 402 no credits, 409 the idempotency key was used for another one.
+        """
+        job = job_of_arrival(arrival, visitor, self._settings, self._now())
+        with self._database.writing(alone=visitor.owner) as connection:
+            if arrival.idempotency is not None:
+                again = self.known(visitor, arrival.idempotency)
+                if again is not None:
+                    return checked_again(again, arrival.fingerprint)
+            self._check_room(connection, visitor, job.megapixels)
+            paid = visitor.key is not None and hold_credit(
+                self._database, connection, visitor.key, job.id
+            )
+            job = replace(job, paid=paid)
+            connection.execute(sa.insert(JOBS).values(**vars(job)))
+            self._dispatch.enqueue(connection, job)
+        return job
+
+    def begin(self, job_id: str, workflow: str, worker: str) -> Job | None:
+        """Starts a try; None if there is nothing to do any more.
+
+        Args:
+            workflow: on whose behalf; a job that was put back in line has another one since.
+        """
+        limit = self._settings.limits.max_tries
+        with self._database.writing() as connection:
+            begun = connection.execute(
+                sa.update(JOBS)
+                .where(
+                    JOBS.c.id == job_id,
+                    JOBS.c.workflow == workflow,
+                    JOBS.c.state == QUEUED,
+                    JOBS.c.deaths <= limit,  # the first may have been another photo's fault
+                )
+                .values(
+                    state=RUNNING,
+                    tries=JOBS.c.tries + 1,
+                    worker=worker,
+                    started_s=self._now(),
+                    stage="open",
+                    fraction=0.0,
+                )
+                .returning(*JOBS.c)
+            ).one_or_none()
+            if begun is not None:
+                return job_of(begun)
+        job = find_job(self._database, job_id)
+        if job is not None and job.workflow == workflow and job.state == QUEUED:
+            self.fail(
+                job, f"it was given up: it ended {limit} workers that had nothing else in hand"
+            )
+        return None
+
+    def advance(self, job: Job, stage: str, fraction: float) -> bool:
+        """Notes how far a try has come; False if it is no longer wanted."""
+        with self._database.writing() as connection:
+            changed = connection.execute(
+                sa.update(JOBS).where(*_this_try(job)).values(stage=stage, fraction=fraction)
+            )
+        return changed.rowcount > 0
+
+    def succeed(self, job: Job, result: str) -> bool:
+        """Ends a try with its result; False if it is no longer wanted."""
+        return self._end(job, SUCCEEDED, _this_try(job), result=result, fraction=1.0)
+
+    def fail(self, job: Job, reason: str) -> bool:
+        """Ends a job without a result; its credit is given back."""
+        return self._end(job, FAILED, _this_try(job), reason=reason)
+
+    def cancel(self, job: Job) -> bool:
+        """Ends a job that waits or runs; a worker at it stops within a tile."""
+        where = (JOBS.c.id == job.id, JOBS.c.state.in_(ACTIVE))
+        cancelled = self._end(job, CANCELLED, where)
+        if cancelled and job.state == QUEUED:
+            self._dispatch.withdraw(job.workflow)
+        return cancelled
+
+    def put_back(self, job: Job) -> bool:
+        """Ends a try that went wrong; the worker goes on with the next one."""
+        with self._database.writing() as connection:
+            changed = connection.execute(
+                sa.update(JOBS)
+                .where(*_this_try(job))
+                .values(state=QUEUED, worker=None, stage=None, fraction=0.0, started_s=None)
+            )
+        return changed.rowcount > 0
+
+    def hand_back(self, job: Job, *, orderly: bool) -> bool:
+        """Puts a job that was claimed back in line, where it stood, for any worker.
+
+        It gets a new workflow, so that the old one, and a worker that was taken for dead and wakes
+        up again, have no say in it any more.
+
+        Args:
+            orderly: its worker stops; else it died, and if the job was at work that is held
+                against it.
+        """
+        again = replace(job, workflow=new_workflow(), state=QUEUED)
+        at_work = job.state == RUNNING
+        tries = JOBS.c.tries - 1 if orderly and at_work else JOBS.c.tries
+        deaths = JOBS.c.deaths + 1 if at_work and not orderly else JOBS.c.deaths
+        with self._database.writing() as connection:
+            changed = connection.execute(
+                sa.update(JOBS)
+                .where(
+                    JOBS.c.id == job.id,
+                    JOBS.c.workflow == job.workflow,
+                    JOBS.c.state.in_(ACTIVE),
+                )
+                .values(
+                    workflow=again.workflow,
+                    state=QUEUED,
+                    tries=tries,
+                    deaths=deaths,
+                    worker=None,
+                    stage=None,
+                    fraction=0.0,
+                    started_s=None,
+                )
+            )
+            if changed.rowcount == 0:
+                return False
+            self._dispatch.enqueue(connection, again)
+        return True
+
+    def remove(self, job: Job) -> None:
+        """Deletes every trace of a job but its line in the ledger of credits."""
+        self.cancel(job)
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(JOBS).where(JOBS.c.id == job.id))
+
+    def expiring(self, limit: int = 100) -> list[Job]:
+        """Jobs whose photo and result are to be deleted now."""
+        query = sa.select(JOBS).where(JOBS.c.expires_s < self._now()).limit(limit)
+        with self._database.reading() as connection:
+            return [job_of(row) for row in connection.execute(query)]
+
+    def expire(self, job: Job) -> None:
+        """Notes that the files of a job are gone; some time later the job is gone as well."""
+        if job.state == EXPIRED:
+            self.remove(job)
+            return
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(JOBS)
+                .where(JOBS.c.id == job.id)
+                .values(
+                    state=EXPIRED,
+                    reason=None,
+                    result=None,
+                    webhook=None,
+                    options="{}",
+                    expires_s=self._now() + FORGET_AFTER_S,
+                )
+            )
+
+    def _end(
+        self,
+        job: Job,
+        state: str,
+        where: tuple[sa.ColumnElement[bool], ...],
+        *,
+        result: str | None = None,
+        reason: str | None = None,
+        fraction: float = 0.0,
+    ) -> bool:
+        now = self._now()
+        with self._database.writing() as connection:
+            changed = connection.execute(
+                sa.update(JOBS)
+                .where(*where)
+                .values(
+                    state=state,
+                    result=result,
+                    reason=reason,
+                    finished_s=now,
+                    expires_s=now + self._settings.keep_s,
+                    worker=None,
+                    stage=None,
+                    fraction=fraction,
+                )
+            )
+            if changed.rowcount == 0:
+                return False
+            if state != SUCCEEDED and job.paid:
+                key_id = job.owner.removeprefix("key:")
+                give_back_credit(self._database, connection, key_id, job.id)
+            if job.webhook is not None:
+                self._dispatch.announce(connection, job)
+        return True
+
+    def _check_room(self, connection: sa.Connection, visitor: Visitor, megapixels: float) -> None:
+        waiting = JOBS.c.state.in_(ACTIVE)
+        mine = connection.execute(
+            sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(JOBS.c.megapixels), 0.0)).where(
+                waiting, JOBS.c.owner == visitor.owner
+            )
+        ).one()
+        if mine[0] >= visitor.max_queued:
+            raise Refusal(429, f"you have {mine[0]} photos waiting, as many as you may")
+        if mine[1] + megapixels > visitor.max_megapixels:
+            raise Refusal(429, f"you may have {visitor.max_megapixels:g} megapixels waiting")
+        everyone = connection.execute(
+            sa.select(sa.func.count()).where(JOBS.c.state == QUEUED)
+        ).scalar_one()
+        if everyone >= self._settings.limits.queued_in_all:
+            raise Refusal(429, "the queue is full")
+
+
+def checked_again(job: Job, fingerprint: str) -> Job:
+    """A job that was asked for twice with one idempotency key.
+
+    Raises:
+        Refusal: the second time it was for something else.
+    """
+    if job.fingerprint != fingerprint:
+        raise Refusal(409, "this idempotency key was used for another photo or other options")
+    return job
+
+
+def _this_try(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
+    """The job as this try knows it: nobody has ended it or taken it over since."""
+    owner = JOBS.c.worker.is_(None) if job.worker is None else JOBS.c.worker == job.worker
+    return (JOBS.c.id == job.id, JOBS.c.state == job.state, JOBS.c.tries == job.tries, owner)

@@ -1,0 +1,188 @@
+"""One try at one photo: fetched, restored, stored, and told as it goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.errors import PhotoError, ResilverError
+from resilver.options import Options
+from resilver.photo import Photo
+from resilver.pipeline import Pipeline
+from resilver.report import Report
+from resilver.reporting import to_html, to_json
+from resilver.service.costs import FILE, note_costs
+from resilver.service.database import Database
+from resilver.service.jobs import COMPARISON, REPORT_HTML, REPORT_JSON, Job, find_job
+from resilver.service.options import RestorationOptions
+from resilver.service.queue import Queue
+from resilver.service.scratch import Scratch
+from resilver.service.settings import Settings
+from resilver.service.storage import Storage
+
+LOG = logging.getLogger("resilver.service")
+_TELL_EVERY_S = 0.5
+_KEPT_PIPELINES = 3
+_COMPARISON_QUALITY = 88
+_GAP_PX = 8
+
+
+class _Stopped(Exception):
+    """The photo is not wanted any more, or took too long, or its worker stops."""
+
+
+class Restoring:
+    """Restores the photos of jobs.
+
+    Args:
+        hurry: set when the worker must not wait for the end of a photo.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        storage: Storage,
+        scratch: Scratch,
+        settings: Settings,
+        hurry: threading.Event,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._storage = storage
+        self._scratch = scratch
+        self._settings = settings
+        self._hurry = hurry
+        self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def attempt(self, job: Job) -> bool:
+        """One try; True if another one makes sense."""
+        started = time.monotonic()
+        try:
+            report = self._restore(job, started)
+        except _Stopped:
+            self._discard(job)
+            if self._hurry.is_set():
+                self._queue.hand_back(job, orderly=True)
+            elif self._too_long(started):
+                self._queue.fail(job, "it took longer than photos may take here")
+            return False
+        except ResilverError as error:
+            self._discard(job)
+            self._queue.fail(job, reason_of(error))
+            return False
+        except Exception as error:
+            # The kind and the place, not the words: they may quote a file or its name.
+            LOG.exception("workflow %s: %s", job.workflow, type(error).__name__, exc_info=False)
+            self._discard(job)
+            if job.tries < self._settings.limits.max_tries:
+                return self._queue.put_back(job)
+            self._queue.fail(job, f"a fault in resilver ({type(error).__name__})")
+            return False
+        seconds = {record.finding.stage: record.seconds for record in report.stages}
+        seconds[FILE] = max(0.0, time.monotonic() - started - sum(seconds.values()))
+        note_costs(self._database, job.megapixels, seconds)
+        return False
+
+    def _restore(self, job: Job, started: float) -> Report:
+        options = RestorationOptions.model_validate_json(job.options)
+        tell = self._teller(job, started)
+        with self._scratch.folder() as folder:
+            photo = folder / job.photo
+            self._storage.get(f"{job.folder}/{job.photo}", photo)
+            pipeline = self._pipeline(options, self._mask(job, folder))
+            most = self._settings.limits.max_megapixels
+            # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
+            result, report = pipeline.restore(
+                Photo.open(photo, max_megapixels=most),
+                lambda stage, share: tell(stage, 0.02 + 0.9 * share),
+            )
+            tell("save", 0.92)
+            name = f"result.{options.ext}" if options.ext else f"result{result.suffix}"
+            result.save(folder / name)
+            (folder / REPORT_JSON).write_text(to_json(report), "utf-8")
+            (folder / REPORT_HTML).write_text(to_html(report), "utf-8")
+            (folder / COMPARISON).write_bytes(side_by_side(report.before, report.after))
+            for file in (name, REPORT_JSON, REPORT_HTML, COMPARISON):
+                self._storage.put(folder / file, job.file(file))
+        if not self._queue.succeed(job, name):
+            raise _Stopped
+        return report
+
+    def _mask(self, job: Job, folder: Path) -> NDArray[np.uint8] | None:
+        if job.mask is None:
+            return None
+        path = folder / job.mask
+        self._storage.get(f"{job.folder}/{job.mask}", path)
+        return Photo.open(path, max_megapixels=self._settings.limits.max_megapixels).as_mask()
+
+    def _pipeline(self, options: RestorationOptions, mask: NDArray[np.uint8] | None) -> Pipeline:
+        asked: Options = options.for_pipeline(mask, self._settings.threads)
+        if mask is not None:
+            return Pipeline(asked)
+        values = options.model_dump(exclude={"ext"})
+        key = json.dumps(values, sort_keys=True)
+        with self._lock:  # networks are loaded once and kept
+            if key not in self._pipelines:
+                self._pipelines[key] = Pipeline(asked)
+            self._pipelines.move_to_end(key)
+            while len(self._pipelines) > _KEPT_PIPELINES:
+                self._pipelines.popitem(last=False)
+            return self._pipelines[key]
+
+    def _teller(self, job: Job, started: float) -> Callable[[str, float], None]:
+        told = started
+
+        def tell(stage: str, fraction: float) -> None:
+            nonlocal told
+            if self._hurry.is_set() or self._too_long(started):
+                raise _Stopped
+            if time.monotonic() - told >= _TELL_EVERY_S:
+                told = time.monotonic()
+                if not self._queue.advance(job, stage, fraction):
+                    raise _Stopped
+
+        return tell
+
+    def _too_long(self, started: float) -> bool:
+        return time.monotonic() - started > self._settings.limits.time_limit_s
+
+    def _discard(self, job: Job) -> None:
+        """Takes away what this try has stored already."""
+        try:
+            if find_job(self._database, job.id) is None:  # deleted meanwhile, so all of it
+                self._storage.delete(job.folder)
+            else:
+                self._storage.delete_some(job.folder, f"{job.tries}-")
+        except OSError as error:
+            LOG.warning("workflow %s: %s in cleaning up", job.workflow, type(error).__name__)
+
+
+def reason_of(error: ResilverError) -> str:
+    """What is wrong, without the name of a file."""
+    return error.reason if isinstance(error, PhotoError) else str(error)
+
+
+def side_by_side(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bytes:
+    """Before and after as one JPEG.
+
+    Args:
+        before: (h, w, 3).
+        after: (h2, w2, 3), shown as large as `before`.
+    """
+    height, width = before.shape[:2]
+    shown = cv2.resize(after, (width, height), interpolation=cv2.INTER_AREA)
+    gap = np.full((height, _GAP_PX, 3), 255, np.uint8)
+    both = np.concatenate([before, gap, np.asarray(shown, np.uint8)], axis=1)
+    _, data = cv2.imencode(".jpg", both[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _COMPARISON_QUALITY])
+    return data.tobytes()

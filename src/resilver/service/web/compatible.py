@@ -1,0 +1,150 @@
+"""The two calls by which programs of the field send photos: `/sdapi/v1/extra-...`.
+
+They come from the "Extras" tab of AUTOMATIC1111's web interface, and many programs speak them. The
+answer holds the picture itself, so a call lasts until it is restored; what has no place in a
+restoration (an upscaler of a certain name) is not done, and `html_info` says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from resilver.service.jobs import SUCCEEDED, Job, find_job
+from resilver.service.keys import Visitor
+from resilver.service.refusal import Refusal
+from resilver.service.running import Service
+from resilver.service.web.intake import take_in
+from resilver.service.web.models import RestorationRequest
+from resilver.service.web.restorations import Who, problems
+from resilver.service.web.visitors import service_of
+
+router = APIRouter(prefix="/sdapi/v1", tags=["compatible"])
+_LOOK_EVERY_S = 0.2
+_MOST_IN_A_BATCH = 50
+_NO_UPSCALER = ("", "none")
+
+
+class Extras(BaseModel):
+    """What those programs send; what is not listed here is accepted and has no effect."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    upscaling_resize: float = Field(2.0, description="Not done; see html_info.")
+    upscaler_1: str = Field("None", max_length=200, description="Not done; see html_info.")
+    gfpgan_visibility: float = Field(
+        0.0, ge=0.0, le=1.0, description="How much of the restored faces shows; 0 = none."
+    )
+    codeformer_visibility: float = Field(
+        0.0, ge=0.0, le=1.0, description="The same; the larger of both counts."
+    )
+
+    def options(self) -> dict[str, object]:
+        """As a restoration takes them."""
+        visibility = max(self.gfpgan_visibility, self.codeformer_visibility)
+        if visibility == 0.0:
+            return {"ext": "png", "skip": ("faces",)}
+        return {"ext": "png", "fidelity": 1.0 - visibility}
+
+
+class SinglePhoto(Extras):
+    """One photo."""
+
+    image: str = Field(description="Base64, with or without a data URI before it.")
+
+
+class NamedPhoto(BaseModel):
+    """One of several."""
+
+    data: str = Field(description="Base64, with or without a data URI before it.")
+    name: str = Field("", description="Of no effect.")
+
+
+class SeveralPhotos(Extras):
+    """Several photos."""
+
+    image_list: list[NamedPhoto] = Field(
+        alias="imageList", min_length=1, max_length=_MOST_IN_A_BATCH
+    )
+
+
+class SingleAnswer(BaseModel):
+    """The restored photo."""
+
+    html_info: str
+    image: str = Field(description="PNG in base64.")
+
+
+class SeveralAnswers(BaseModel):
+    """The restored photos, in the order they came."""
+
+    html_info: str
+    images: list[str]
+
+
+@router.post(
+    "/extra-single-image",
+    response_model=SingleAnswer,
+    responses=problems(401, 402, 408, 413, 415, 422, 429, 500),
+)
+async def single(request: Request, visitor: Who, asked: SinglePhoto) -> SingleAnswer:
+    """Restore one photo and wait for it."""
+    (image,) = await _restored(request, visitor, asked, [asked.image])
+    return SingleAnswer(html_info=_info(asked), image=image)
+
+
+@router.post(
+    "/extra-batch-images",
+    response_model=SeveralAnswers,
+    responses=problems(401, 402, 408, 413, 415, 422, 429, 500),
+)
+async def batch(request: Request, visitor: Who, asked: SeveralPhotos) -> SeveralAnswers:
+    """Restore several photos and wait for all of them."""
+    photos = [photo.data for photo in asked.image_list]
+    images = await _restored(request, visitor, asked, photos)
+    return SeveralAnswers(html_info=_info(asked), images=images)
+
+
+def _info(asked: Extras) -> str:
+    words = "<p>Restored by resilver; every stage acts where it finds its defect.</p>"
+    if asked.upscaler_1.strip().lower() in _NO_UPSCALER or asked.upscaling_resize == 1.0:
+        return words
+    return f"{words}<p>Not done: upscaling.</p>"
+
+
+async def _restored(
+    request: Request, visitor: Visitor, extras: Extras, photos: list[str]
+) -> list[str]:
+    service = service_of(request)
+    jobs: list[Job] = []
+    try:
+        for photo in photos:
+            asked = RestorationRequest.model_validate({"photo": photo, **extras.options()})
+            jobs.append(
+                await run_in_threadpool(
+                    take_in, service, request.app.state.scratch, visitor, asked, None, None
+                )
+            )
+        return [await _waited_for(request, service, job) for job in jobs]
+    finally:  # these programs never come back for it
+        for job in jobs:
+            await run_in_threadpool(service.delete, job)
+
+
+async def _waited_for(request: Request, service: Service, job: Job) -> str:
+    while True:
+        current = await run_in_threadpool(find_job, service.database, job.id)
+        if current is None:
+            raise Refusal(500, "it was deleted")
+        if current.state == SUCCEEDED and current.result is not None:
+            pieces = service.storage.read(current.file(current.result))
+            return base64.b64encode(await run_in_threadpool(b"".join, pieces)).decode("ascii")
+        if not current.active:
+            raise Refusal(500, current.reason or f"it was {current.state}")
+        if await request.is_disconnected():
+            raise Refusal(499, "nobody waits for it")
+        await asyncio.sleep(_LOOK_EVERY_S)

@@ -1,0 +1,96 @@
+"""What stands before every request: limits while it arrives, strict headers when it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resilver.service.settings import Limits
+
+_STRICT = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+# What the API answers is data; nothing in it may load or run anything.
+_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, words: str) -> None:
+        self.status = status
+        self.words = words
+        super().__init__(words)
+
+
+class Guard:
+    """ASGI middleware: bounds requests in size and time, and keeps browsers strict by headers.
+
+    A request is refused as soon as it says or shows that it is too large, before it is read.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answered = False
+
+        async def strictly(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                headers = MutableHeaders(scope=message)
+                for name, value in _STRICT.items():
+                    headers[name] = value
+                headers.setdefault("Content-Security-Policy", _POLICY)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, self._bounded(Headers(scope=scope), receive), strictly)
+        except _Refused as refusal:
+            if answered:
+                raise
+            headers = {"Connection": "close"}  # the rest of the request is not waited for
+            answer = JSONResponse({"detail": refusal.words}, refusal.status, headers)
+            await answer(scope, receive, strictly)
+
+    def _bounded(self, headers: Headers, receive: Receive) -> Receive:
+        limits = self._limits
+        is_json = headers.get("content-type", "").startswith("application/json")
+        most = limits.max_json_bytes if is_json else limits.max_bytes
+        claimed = headers.get("content-length", "0")
+        too_large = _Refused(413, f"a request has at most {most // 1_000_000} MB")
+        ends = time.monotonic() + limits.upload_s
+        seen, complete = 0, False
+
+        async def bounded() -> Message:
+            nonlocal seen, complete
+            if complete:
+                return await receive()
+            if not claimed.isdigit() or int(claimed) > most:
+                raise too_large
+            patience = min(limits.idle_s, ends - time.monotonic())
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, patience))
+            except TimeoutError as error:
+                raise _Refused(408, "the request did not arrive in time") from error
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                complete = not message.get("more_body", False)
+                if seen > most:
+                    raise too_large
+            return message
+
+        return bounded

@@ -1,0 +1,51 @@
+"""uvicorn, set up for the service: quiet about who asked for what, impatient with dawdlers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvicorn
+from h11 import IDLE
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from resilver.service.settings import Settings
+
+_HEADER_S = 10.0  # from the connection to the end of the first request's header
+_HEADER_BYTES = 32_768
+_CONNECTIONS = 2_000
+
+
+class ImpatientProtocol(H11Protocol):
+    """HTTP/1.1 that hangs up on whoever connects and does not say what he wants.
+
+    uvicorn waits for the first header for ever; a few thousand silent connections would be all it
+    takes to keep everybody else out ("Slowloris").
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(_HEADER_S, self._look)
+
+    def _look(self) -> None:
+        if self.conn.their_state is IDLE and not self.transport.is_closing():
+            self.transport.close()
+
+
+def uvicorn_config(app: ASGIApp, settings: Settings, host: str, port: int) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=ImpatientProtocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,  # paths hold the ids of photos
+        server_header=False,
+        proxy_headers=settings.proxy is not None,
+        forwarded_allow_ips=settings.proxy,
+        limit_concurrency=_CONNECTIONS,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        timeout_graceful_shutdown=5,
+    )

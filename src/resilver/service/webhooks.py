@@ -1,0 +1,144 @@
+"""Webhooks: a person's own server is told that a photo is done; never a machine inside ours.
+
+A name may lead to a private address, and may lead elsewhere a moment later. So it is resolved once,
+every address it gives is checked, and the connection goes to the checked address itself.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import socket
+import time
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+import httpx
+
+from resilver.service.database import Database
+from resilver.service.jobs import Job, find_job
+from resilver.service.refusal import Refusal
+from resilver.service.settings import Settings
+from resilver.service.signing import HEADER, sign, webhook_secret
+
+LOG = logging.getLogger("resilver.service")
+MOST_TRIES = 6
+_FIRST_PAUSE_S = 2.0
+_TIMEOUT_S = 10.0
+_LONGEST_URL = 2000
+_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
+
+
+class Webhooks:
+    """Calls the webhooks of finished jobs.
+
+    Args:
+        first_pause_s: before the second try; each further pause is four times as long.
+    """
+
+    def __init__(
+        self, database: Database, settings: Settings, first_pause_s: float = _FIRST_PAUSE_S
+    ) -> None:
+        self._database = database
+        self._networks = settings.webhook_networks
+        self._first_pause_s = first_pause_s
+
+    def deliver(self, job_id: str) -> None:
+        """Calls the webhook of a job until it answers with success, a few times at most."""
+        job = find_job(self._database, job_id)
+        if job is None or job.webhook is None:
+            return
+        pause_s = self._first_pause_s
+        for number in range(1, MOST_TRIES + 1):
+            outcome = self._call(job, job.webhook)
+            if outcome is None:
+                return
+            LOG.info("webhook of workflow %s, try %d: %s", job.workflow, number, outcome)
+            if number < MOST_TRIES:
+                time.sleep(pause_s * random.uniform(0.8, 1.2))
+                pause_s *= 4.0
+
+    def _call(self, job: Job, url: str) -> str | None:
+        """One call; what went wrong, without the URL, or None."""
+        values = {"event": "restoration.ended", "id": job.id, "status": job.state}
+        body = json.dumps(values).encode("utf-8")
+        key_id = job.owner.removeprefix("key:")
+        secret = webhook_secret(self._database.fact("secret"), key_id)
+        parts = urlsplit(url)
+        try:
+            address = checked_address(url, self._networks)
+            host = f"[{address}]" if address.version == 6 else str(address)
+            netloc = host if parts.port is None else f"{host}:{parts.port}"
+            with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
+                answer = client.post(
+                    parts._replace(netloc=netloc).geturl(),
+                    content=body,
+                    headers={
+                        "Host": parts.netloc,
+                        "Content-Type": "application/json",
+                        HEADER: sign(secret, body),
+                    },
+                    extensions={"sni_hostname": parts.hostname},
+                )
+        except (httpx.HTTPError, Refusal) as error:
+            return type(error).__name__
+        return None if answer.is_success else f"status {answer.status_code}"
+
+
+def check_webhook(url: str, networks: tuple[str, ...]) -> None:
+    """Refuses a URL that cannot be a webhook.
+
+    Raises:
+        Refusal: 422.
+    """
+    checked_address(url, networks)
+
+
+def checked_address(url: str, networks: tuple[str, ...]) -> IPv4Address | IPv6Address:
+    """The address to call, once every address of the name was found to be in the open internet.
+
+    Args:
+        networks: private ones that are allowed all the same, as CIDR.
+
+    Raises:
+        Refusal: 422, no such URL, or one that leads to a private address.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise Refusal(422, "the webhook is no URL") from error
+    if (
+        len(url) > _LONGEST_URL
+        or parts.scheme not in ("https", "http")
+        or not parts.hostname
+        or parts.username is not None
+        or not url.isascii()
+        or any(sign.isspace() for sign in url)
+    ):
+        raise Refusal(422, "a webhook is https://HOST/PATH, without a user name in it")
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Refusal(422, "the host of the webhook is not known") from error
+    addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    for address in addresses:
+        if not _may_be_called(address, networks):
+            raise Refusal(422, "the webhook leads to a private address")
+    return addresses[0]
+
+
+def _may_be_called(address: IPv4Address | IPv6Address, networks: tuple[str, ...]) -> bool:
+    if any(address in ip_network(network) for network in networks):
+        return True
+    # An IPv6 address may carry an IPv4 one inside, which is the one that counts.
+    inner = None
+    if isinstance(address, IPv6Address):
+        teredo = address.teredo
+        inner = address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
+        if address in _NAT64:
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+    if inner is not None and not _may_be_called(inner, networks):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved

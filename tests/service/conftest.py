@@ -1,0 +1,57 @@
+"""Fixtures of the service's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("dbos", reason="the service needs the extra 'serve'")
+
+from running_services import Databases, databases, photo_bytes, served, settings_in
+
+from resilver.service.forecast import Forecast
+from resilver.service.running import Service
+from resilver.service.settings import Settings
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def source(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Databases]:
+    """A source of databases, of each kind."""
+    with databases(request.param, tmp_path_factory.mktemp(request.param)) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(source: Databases, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a new service, on each kind of database."""
+    with source.fresh(tmp_path) as url:
+        yield settings_in(tmp_path, url)
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Service]:
+    """A service without a worker."""
+    made = Service(settings, works=False)
+    made.forecast = Forecast(made.database, settings, keep_s=0.0)  # nothing is a second old
+    yield made
+    made.dispatch.close()
+    made.database.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a worker, on SQLite."""
+    folder = tmp_path_factory.mktemp("server")
+    settings = settings_in(folder, f"sqlite:///{folder / 'queue.sqlite'}")
+    with served(settings) as address:
+        yield address
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> bytes:
+    """A small photo as a file's content."""
+    return photo_bytes(tmp_path)

@@ -1,0 +1,137 @@
+"""Housekeeping: what fell between two chairs is found and taken up again."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from dbos import DBOSClient
+from running_services import a_photo, a_visitor
+
+from resilver.service.database import WORKERS
+from resilver.service.housekeeping import Housekeeper
+from resilver.service.jobs import Job, find_job
+from resilver.service.running import Service
+
+
+@pytest.fixture
+def house(service: Service) -> Housekeeper:
+    return Housekeeper(
+        service.database,
+        service.dispatch,
+        service.queue,
+        service.storage,
+        service.settings,
+        worker=None,
+    )
+
+
+def now(service: Service, job: Job) -> Job:
+    found = find_job(service.database, job.id)
+    assert found is not None
+    return found
+
+
+def set_status(service: Service, workflow: str, status: str, executor: str | None) -> None:
+    """As DBOS itself would: a workflow that was claimed, or that ended."""
+    table = "workflow_status" if service.database.is_sqlite else "dbos.workflow_status"
+    with service.database.writing() as connection:
+        connection.execute(
+            sa.text(
+                f"UPDATE {table} SET status = :s, executor_id = :e, completed_at = :t"
+                " WHERE workflow_uuid = :w"
+            ),
+            {"s": status, "e": executor, "t": int(time.time() * 1000), "w": workflow},
+        )
+
+
+def statuses(service: Service) -> dict[str, str]:
+    client = DBOSClient(
+        system_database_url=service.database.url,
+        system_database_engine=service.database.engine,
+        application_name="resilver",
+    )
+    found = {one.workflow_id: one.status for one in client.list_workflows()}
+    client.destroy()
+    return found
+
+
+def test_photos_that_a_dead_worker_had_claimed_go_back_in_line(
+    service: Service, house: Housekeeper
+) -> None:
+    claimed, at_work = (service.queue.submit(a_visitor(), a_photo()) for _ in range(2))
+    assert service.queue.begin(at_work.id, at_work.workflow, "dead") is not None
+    for job in (claimed, at_work):
+        set_status(service, job.workflow, "PENDING", "dead")
+    with service.database.writing() as connection:
+        connection.execute(
+            sa.insert(WORKERS).values(id="dead", seen_s=time.time() - 60, slots=1, megapixels=9.0)
+        )
+    house.tidy()
+    for job, tries in ((claimed, 0), (at_work, 1)):
+        again = now(service, job)
+        assert (again.state, again.tries, again.worker) == ("queued", tries, None)
+        assert again.workflow != job.workflow
+        assert again.priority == job.priority
+    found = statuses(service)
+    assert [found.get(now(service, job).workflow) for job in (claimed, at_work)] == ["ENQUEUED"] * 2
+    assert claimed.workflow not in found
+    with service.database.reading() as connection:
+        assert connection.execute(sa.select(WORKERS)).all() == []
+
+
+def test_photos_of_a_worker_that_nobody_knows_go_back_in_line(
+    service: Service, house: Housekeeper
+) -> None:
+    job = service.queue.submit(a_visitor(), a_photo())
+    assert service.queue.begin(job.id, job.workflow, "never heard of") is not None
+    house.tidy()
+    assert now(service, job).state == "queued"
+
+
+def test_photos_whose_workflow_broke_off_go_back_in_line(
+    service: Service, house: Housekeeper
+) -> None:
+    job, done = (service.queue.submit(a_visitor(), a_photo()) for _ in range(2))
+    begun = service.queue.begin(done.id, done.workflow, "w")
+    assert begun is not None
+    assert service.queue.succeed(begun, "result.png")
+    for one in (job, done):
+        set_status(service, one.workflow, "ERROR", "w")
+    house.tidy()
+    again = now(service, job)
+    assert again.workflow != job.workflow
+    assert statuses(service)[again.workflow] == "ENQUEUED"
+    assert now(service, done).state == "succeeded", "what is over is over"
+    house.tidy()
+    assert now(service, job).workflow == again.workflow, "once"
+
+
+def test_a_live_worker_keeps_its_photos(service: Service, house: Housekeeper) -> None:
+    job = service.queue.submit(a_visitor(), a_photo())
+    with service.database.writing() as connection:
+        connection.execute(
+            sa.insert(WORKERS).values(id="alive", seen_s=time.time(), slots=1, megapixels=9.0)
+        )
+    assert service.queue.begin(job.id, job.workflow, "alive") is not None
+    set_status(service, job.workflow, "PENDING", "alive")
+    house.tidy()
+    assert (now(service, job).state, now(service, job).worker) == ("running", "alive")
+
+
+def test_folders_without_a_job_are_swept_after_a_day(
+    service: Service, house: Housekeeper, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    job = service.queue.submit(a_visitor(), a_photo())
+    for folder in (job.id, "young", "old"):
+        service.storage.put(source, f"{folder}/photo.png")
+    yesterday = time.time() - 90_000
+    for folder in (job.id, "old"):
+        os.utime(tmp_path / "photos" / folder / "photo.png", (yesterday, yesterday))
+    house.tidy()
+    assert sorted(service.storage.folders()) == sorted([job.id, "young"])

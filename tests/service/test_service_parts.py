@@ -1,0 +1,147 @@
+"""The small parts: storage, scratch, gate, options, settings."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from running_services import wait_until
+
+from resilver.errors import OptionError, ServiceError
+from resilver.options import Options
+from resilver.service.gate import Gate
+from resilver.service.options import OF_THE_SERVER, OF_THE_UPLOAD, RestorationOptions
+from resilver.service.scratch import Scratch
+from resilver.service.settings import Settings
+from resilver.service.storage import Storage
+
+
+@pytest.mark.parametrize("kind", ["folder", "url"])
+def test_a_storage_keeps_files_and_deletes_them(tmp_path: Path, kind: str) -> None:
+    storage = Storage(str(tmp_path / "kept") if kind == "folder" else f"memory://{tmp_path.name}")
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 3_000_000)
+    storage.put(source, "job/1-result.png")
+    storage.put(source, "job/2-result.png")
+    storage.put(source, "other/photo.png")
+    assert storage.size("job/1-result.png") == 3_000_000
+    assert b"".join(storage.read("job/1-result.png")) == source.read_bytes()
+    storage.get("job/2-result.png", tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == source.read_bytes()
+    assert sorted(storage.folders()) == ["job", "other"]
+    assert not storage.is_older("job", 60.0)
+    assert storage.is_older("job", -60.0)
+    storage.delete_some("job", "1-")
+    with pytest.raises(FileNotFoundError):
+        storage.size("job/1-result.png")
+    assert storage.size("job/2-result.png") == 3_000_000
+    storage.delete("job")
+    storage.delete("job")
+    assert storage.folders() == ["other"]
+    for key in ("../source", "job/../../source", "/etc/passwd", "a\\b"):
+        with pytest.raises(ValueError, match="made by the service"):
+            storage.size(key)
+
+
+def test_a_folder_of_photos_is_for_nobody_else(tmp_path: Path) -> None:
+    Storage(str(tmp_path / "kept"))
+    assert (tmp_path / "kept").stat().st_mode & 0o077 == 0
+
+
+def test_a_storage_that_cannot_be_used_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (str(tmp_path / "file" / "folder"), "nosuchprotocol://bucket"):
+        with pytest.raises(ServiceError, match="the storage cannot be used"):
+            Storage(place)
+
+
+def test_scratch_of_a_killed_process_is_cleared_by_the_next(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from resilver.service.scratch import Scratch\n"
+        "scratch = Scratch(Path(sys.argv[1]))\n"
+        "with scratch.folder() as folder:\n"
+        "    (folder / 'photo.png').write_bytes(b'x'); time.sleep(60)\n"
+    )
+    shared = tmp_path / "scratch"
+    process = subprocess.Popen([sys.executable, "-c", script, str(shared)])
+    wait_until(lambda: list(shared.rglob("photo.png")), 30.0)
+    second = Scratch(shared)
+    assert list(shared.rglob("photo.png")), "what is in use is left alone"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    third = Scratch(shared)
+    assert not list(shared.rglob("photo.png"))
+    for scratch in (second, third):
+        scratch.close()
+    assert list(shared.iterdir()) == []
+
+
+def test_a_gate_lets_in_by_megapixels_and_in_order() -> None:
+    gate = Gate(10.0)
+    inside: list[str] = []
+    most: list[float] = []
+    sizes = {"a": 6.0, "b": 6.0, "c": 2.0, "huge": 50.0, "d": 4.0}
+    lock = threading.Lock()
+    leave = {name: threading.Event() for name in sizes}
+
+    def enter(name: str) -> None:
+        with gate.inside(sizes[name]):
+            with lock:
+                inside.append(name)
+                most.append(sum(min(sizes[one], 10.0) for one in inside))
+            leave[name].wait(20.0)
+            with lock:
+                inside.remove(name)
+
+    threads: list[threading.Thread] = []
+    for name in sizes:
+        threads.append(threading.Thread(target=enter, args=(name,)))
+        threads[-1].start()
+        time.sleep(0.05)  # they come in this order
+    assert inside == ["a"], "c would fit, but b came first"
+    leave["a"].set()
+    wait_until(lambda: inside == ["b", "c"], 10.0)
+    leave["c"].set()
+    wait_until(lambda: inside == ["b"], 10.0)
+    leave["b"].set()
+    wait_until(lambda: inside == ["huge"], 10.0)
+    leave["huge"].set()
+    wait_until(lambda: inside == ["d"], 10.0)
+    leave["d"].set()
+    for thread in threads:
+        thread.join()
+    assert max(most) <= 10.0
+
+
+def test_every_option_of_the_pipeline_is_one_of_the_api_or_of_the_server() -> None:
+    asked = set(RestorationOptions.model_fields) - {"ext"}
+    assert {field.name for field in fields(Options)} == asked | OF_THE_SERVER | OF_THE_UPLOAD
+    default = RestorationOptions().for_pipeline()
+    for field in fields(Options):
+        assert getattr(default, field.name) == getattr(Options(), field.name)
+
+
+def test_options_that_leave_nothing_to_do_are_refused() -> None:
+    with pytest.raises(OptionError, match="no stage is left"):
+        RestorationOptions(only=("repair",), skip=("repair",)).check(has_mask=False)
+    with pytest.raises(OptionError, match="needs a mask"):
+        RestorationOptions(mask_mode="subtract").check(has_mask=False)
+    RestorationOptions(mask_mode="subtract").check(has_mask=True)
+
+
+def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    for wrong in (
+        {"head_start_s": {"free": 0.0, "fast": -1.0}},
+        {"head_start_s": {"fast": 0.0}},
+        {"keep_s": 0.0},
+        {"slots": 0},
+    ):
+        with pytest.raises(OptionError):
+            Settings("sqlite:///x", str(tmp_path), **wrong)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []

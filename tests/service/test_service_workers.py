@@ -1,0 +1,191 @@
+"""Workers as real processes: killed, stopped, poisoned; every photo is restored once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from running_services import a_photo, a_visitor, photo_bytes, wait_until
+
+from resilver.photo import Photo
+from resilver.service.database import CREDITS, JOBS, WORKERS
+from resilver.service.jobs import Job, find_job
+from resilver.service.running import Service
+from resilver.service.settings import Settings
+
+HERE = Path(__file__).parent
+LONG_S = 90.0  # the machine may be busy
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
+    """Starts workers, and ends those that still run."""
+    processes: list[subprocess.Popen[bytes]] = []
+    paths = [str(HERE.parent), *(path for path in sys.path if path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+    def begin(grace_s: float = 20.0) -> subprocess.Popen[bytes]:
+        command = [sys.executable, str(HERE / "worker_process.py"), str(tmp_path)]
+        process = subprocess.Popen([*command, settings.database, str(grace_s)], env=environment)
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def send(service: Service, photo: bytes, owner: str = "local") -> Job:
+    """Puts a photo in line, as the API does once it is checked."""
+    arrival = a_photo()
+    path = service.settings.scratch.parent / "sent.png"
+    path.write_bytes(photo)
+    service.storage.put(path, f"{arrival.id}/{arrival.photo}")
+    return service.queue.submit(a_visitor(owner), arrival)
+
+
+def now(service: Service, job: Job) -> Job:
+    found = find_job(service.database, job.id)
+    assert found is not None
+    return found
+
+
+def at_work(service: Service, job: Job) -> bool:
+    return now(service, job).state == "running" and now(service, job).fraction > 0.0
+
+
+def assert_restored_once(service: Service, job: Job, tmp_path: Path) -> None:
+    done = now(service, job)
+    assert (done.state, done.reason) == ("succeeded", None)
+    names = {path.name for path in (tmp_path / "photos" / job.id).iterdir()}
+    made = ("result.png", "report.json", "report.html", "comparison.jpg")
+    assert names == {"photo.png", *(f"{done.tries}-{name}" for name in made)}
+    result = Photo.open(tmp_path / "photos" / job.id / f"{done.tries}-result.png")
+    source = Photo.open(tmp_path / "photos" / job.id / "photo.png")
+    assert result.size == source.size
+
+
+def test_photos_of_a_killed_worker_are_restored_by_another_once(
+    service: Service, start: Start, tmp_path: Path
+) -> None:
+    key, _ = service.keys.create("anna", lane="fast", photos=9, max_queued=9, max_megapixels=99.0)
+    slow = send(service, photo_bytes(tmp_path, 500, 500), key.visitor.owner)
+    victim = start()
+    wait_until(lambda: at_work(service, slow), LONG_S)
+    jobs = [slow, *(send(service, photo_bytes(tmp_path, 64, 80, seed)) for seed in range(2))]
+    victim.kill()
+    victim.wait()
+    assert now(service, slow).state == "running", "nobody has noticed yet"
+    start()
+    wait_until(lambda: not any(now(service, job).active for job in jobs), LONG_S)
+    for job in jobs:
+        assert_restored_once(service, job, tmp_path)
+    assert (now(service, slow).tries, now(service, slow).deaths) == (2, 1)
+    assert service.keys.list()[0].credits == 8, "paid once"
+    own = list((tmp_path / "scratch").iterdir())
+    assert len(own) == 1, "the folder of the killed one is gone"
+    with service.database.reading() as connection:
+        assert len(connection.execute(sa.select(WORKERS)).all()) == 1
+        assert len(connection.execute(sa.select(CREDITS)).all()) == 2  # granted, held
+
+
+@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
+def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(
+    service: Service, start: Start, tmp_path: Path
+) -> None:
+    slow = send(service, photo_bytes(tmp_path, 300, 300))
+    worker = start(60.0)
+    wait_until(lambda: at_work(service, slow), LONG_S)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(LONG_S) == 0
+    assert_restored_once(service, slow, tmp_path)
+    with service.database.reading() as connection:
+        assert connection.execute(sa.select(WORKERS)).all() == [], "it said that it is gone"
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
+def test_a_worker_without_time_hands_its_photo_back(
+    service: Service, start: Start, tmp_path: Path
+) -> None:
+    slow = send(service, photo_bytes(tmp_path, 500, 500))
+    worker = start(0.1)
+    wait_until(lambda: at_work(service, slow), LONG_S)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(LONG_S) == 0
+    back = now(service, slow)
+    assert (back.state, back.tries, back.worker) == ("queued", 0, None)
+    assert [path.name for path in (tmp_path / "photos" / slow.id).iterdir()] == ["photo.png"]
+
+
+@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
+def test_a_photo_that_ends_its_workers_has_failed_at_last(
+    service: Service, start: Start, tmp_path: Path
+) -> None:
+    poison = send(service, photo_bytes(tmp_path, 500, 500))
+    with service.database.writing() as connection:  # three workers have died over it already
+        connection.execute(sa.update(JOBS).where(JOBS.c.id == poison.id).values(deaths=3))
+    victim = start()
+    wait_until(lambda: at_work(service, poison), LONG_S)
+    victim.kill()
+    victim.wait()
+    start()
+    wait_until(lambda: not now(service, poison).active, LONG_S)
+    assert now(service, poison).state == "failed"
+    assert now(service, poison).deaths == 4
+
+
+@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
+def test_the_fast_lane_is_served_first_and_an_old_free_photo_before_it(
+    service: Service, start: Start, tmp_path: Path
+) -> None:
+    """DBOS itself gives them out in the order that the forecast tells."""
+    photo = photo_bytes(tmp_path)
+    free = [send(service, photo) for _ in range(6)]
+    hours = 7 * 3600
+    with service.database.writing() as connection:  # the last of them has waited for seven hours
+        connection.execute(
+            sa.update(JOBS).where(JOBS.c.id == free[5].id).values(priority=JOBS.c.priority - hours)
+        )
+        connection.execute(
+            sa.text("UPDATE workflow_status SET priority = priority - :h WHERE workflow_uuid = :w"),
+            {"h": hours, "w": free[5].workflow},
+        )
+    arrival = a_photo()
+    path = tmp_path / "sent.png"
+    service.storage.put(path, f"{arrival.id}/{arrival.photo}")
+    fast = service.queue.submit(a_visitor(lane="fast"), arrival)
+    places = [service.forecast.of(now(service, job)).place for job in (free[5], fast, free[0])]
+    assert places == [1, 2, 3]
+    start()
+    wait_until(lambda: not any(now(service, job).active for job in (*free, fast)), LONG_S)
+    begun = sorted((*free, fast), key=lambda job: now(service, job).started_s or 0.0)
+    # Four at a time are let in together, so only the first four are known as a set.
+    assert {job.id for job in (free[5], fast)} <= {job.id for job in begun[:4]}
+    assert now(service, free[4]).started_s >= now(service, fast).started_s  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
+def test_a_photo_that_is_cancelled_or_deleted_while_it_is_restored_stops_its_worker(
+    service: Service, start: Start, tmp_path: Path
+) -> None:
+    first, second = (send(service, photo_bytes(tmp_path, 900, 900)) for _ in range(2))
+    start()
+    wait_until(lambda: now(service, first).state == "running", LONG_S)
+    assert service.queue.cancel(now(service, first))
+    wait_until(lambda: now(service, second).state == "running", LONG_S)
+    service.delete(now(service, second))
+    last = send(service, photo_bytes(tmp_path))
+    wait_until(lambda: not now(service, last).active, LONG_S)
+    assert now(service, last).state == "succeeded", "the worker goes on with the next"
+    wait_until(lambda: not (tmp_path / "photos" / second.id).exists(), LONG_S)
+    assert [path.name for path in (tmp_path / "photos" / first.id).iterdir()] == ["photo.png"]
+    assert find_job(service.database, second.id) is None
