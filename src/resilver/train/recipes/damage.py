@@ -36,9 +36,9 @@ INFO = RecipeInfo(
     learning_rate=2e-3,
     trained=("unet.stem", "unet.encode", "unet.shrink", "unet.middle"),  # by the recipe content
     limits=(
-        "Trained on synthetic ageing: damage unlike it (tape, paper backing, burnt holes) is missed; "
-        "on real prints lettering, bare twigs, foliage, brickwork, flowers and the rims of glasses "
-        "are sometimes taken for damage."
+        "Trained on synthetic ageing: damage unlike it (tape, paper backing, burnt holes) is "
+        "missed; on real prints lettering, bare twigs, foliage, brickwork, flowers and the rims of "
+        "glasses are sometimes taken for damage."
     ),
 )
 
