@@ -343,7 +343,8 @@ def train(
     recipe: Annotated[
         str,
         typer.Argument(
-            metavar="RECIPE", help="content, damage, fill, denoise, detect, identity or prior."
+            metavar="RECIPE",
+            help="content, damage, fill, denoise, detect, identity, prior or faces.",
         ),
     ],
     *,
@@ -365,7 +366,7 @@ def train(
             metavar="PATH",
             help="content: the weights of SqueezeNet v1.0 (prior: the same, to measure how far "
             "its faces are from real ones); detect: a folder of face detectors; "
-            "identity: of those and MobileFaceNet.",
+            "identity: of those and MobileFaceNet; faces: of SqueezeNet and MobileFaceNet.",
         ),
     ] = None,
     resume: Annotated[
@@ -384,12 +385,17 @@ def train(
     start_from: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Begin with an exported network; prior: with a run's state.pt."
+            metavar="FILE",
+            help="Begin with an exported network; prior, faces: with a run's state.pt.",
         ),
     ] = None,
     side: Annotated[
         int | None, typer.Option(metavar="PX", help="prior: the side of the faces, 16 to 256.")
     ] = None,
+    without: Annotated[
+        str,
+        typer.Option(metavar="LOSS,...", help="faces: losses to switch off, for comparison."),
+    ] = "",
 ) -> None:
     """Train a network by its recipe and export it (needs the extra 'train')."""
     with plain_errors():
@@ -411,6 +417,7 @@ def train(
                 threads=threads,
                 start_from=start_from,
                 side_px=side,
+                without=tuple(name.strip() for name in without.split(",") if name.strip()),
             )
         )
 

@@ -26,6 +26,7 @@ def test_all_are_there() -> None:
     assert SCRIPTS == [
         "denoise",
         "detection",
+        "faces",
         "harm",
         "hidden",
         "identity",

@@ -30,6 +30,7 @@ def train_recipe(
     threads: int | None,
     start_from: Path | None,
     side_px: int | None,
+    without: tuple[str, ...],
 ) -> int:
     """Trains a network and exports it with its card; returns the exit code."""
     _need_torch()
@@ -54,6 +55,7 @@ def train_recipe(
         resume=resume,
         start_from=start_from,
         side_px=side_px,
+        without=without,
     )
     try:
         card = train(request, screen.line)

@@ -42,6 +42,14 @@ class GFPGANConfig:
 
     prior: StyleGAN2Config = field(default_factory=StyleGAN2Config)  # of the decoder
     unet_channels: tuple[int, ...] = (32, 64, 96, 128, 128, 128)  # at size, size / 2, ... 4 px
+    # Squares of so many pixels a side are one place with all their colours: a network for faces
+    # twice as large at the cost of the small one. Official checkpoints and priors have 1.
+    fold: int = 1
+
+    @property
+    def size(self) -> int:
+        """Side of the faces, px."""
+        return self.prior.size * self.fold
 
 
 class _ResBlock(nn.Module):
@@ -65,7 +73,10 @@ def _resampled(x: Tensor, scale: float) -> Tensor:
 
 
 class _ModulatedConv(nn.Module):
-    """As in `resilver.nets.stylegan2`, with plain weights; doubles by interpolation beforehand."""
+    """As in `resilver.nets.stylegan2`, with plain weights; doubles by interpolation beforehand.
+
+    Where it demodulates, the activation's gain comes with it: a pass over the picture less.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, kernel_px: int, style_dim: int, *, demodulate: bool = True
@@ -82,7 +93,7 @@ class _ModulatedConv(nn.Module):
         x = F.conv2d(x * scales[:, :, None, None], weight, padding=weight.shape[-1] // 2)
         if self._demodulate:
             power = scales.square() @ weight.square().sum(dim=(2, 3)).T  # (N, out)
-            x = x * torch.rsqrt(power + 1e-8)[:, :, None, None]
+            x = x * (_GAIN * torch.rsqrt(power + 1e-8))[:, :, None, None]
         return x
 
 
@@ -97,15 +108,15 @@ class _StyleConv(nn.Module):
     def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
         if self._double:
             x = _resampled(x, 2.0)
-        x = self.modulated_conv(x, style) * _GAIN
+        x = self.modulated_conv(x, style)
         return F.leaky_relu(x + self.weight * noise + self.bias, _SLOPE)
 
 
 class _ToRGB(nn.Module):
-    def __init__(self, inputs: int, style_dim: int) -> None:
+    def __init__(self, inputs: int, style_dim: int, colours: int) -> None:
         super().__init__()
-        self.modulated_conv = _ModulatedConv(inputs, 3, 1, style_dim, demodulate=False)
-        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
+        self.modulated_conv = _ModulatedConv(inputs, colours, 1, style_dim, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(1, colours, 1, 1))
 
     def forward(self, x: Tensor, style: Tensor, before: Tensor | None) -> Tensor:
         colours = self.modulated_conv(x, style) + self.bias
@@ -127,9 +138,9 @@ class _Noises(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The prior, steered: styles (N, layers, style_dim) and conditions -> (N, 3, size, size)."""
+    """The prior, steered: styles (N, layers, style_dim) and conditions -> (N, C, size, size)."""
 
-    def __init__(self, config: StyleGAN2Config) -> None:
+    def __init__(self, config: StyleGAN2Config, colours: int = 3) -> None:
         super().__init__()
         channels, dim = config.channels, config.style_dim
         mapping: list[nn.Module] = [PixelNorm()]
@@ -138,12 +149,12 @@ class Decoder(nn.Module):
         self.style_mlp = nn.Sequential(*mapping)  # unused here: the codes come as w
         self.constant_input = _Constant(channels[0])
         self.style_conv1 = _StyleConv(channels[0], channels[0], dim)
-        self.to_rgb1 = _ToRGB(channels[0], dim)
+        self.to_rgb1 = _ToRGB(channels[0], dim, colours)
         self.style_convs, self.to_rgbs = nn.ModuleList(), nn.ModuleList()
         for coarse, fine in pairwise(channels):
             self.style_convs.append(_StyleConv(coarse, fine, dim, double=True))
             self.style_convs.append(_StyleConv(fine, fine, dim))
-            self.to_rgbs.append(_ToRGB(fine, dim))
+            self.to_rgbs.append(_ToRGB(fine, dim, colours))
         self.noises = _Noises(len(channels))
 
     def forward(self, styles: Tensor, scales: Sequence[Tensor], shifts: Sequence[Tensor]) -> Tensor:
@@ -167,8 +178,8 @@ class Decoder(nn.Module):
 class GFPGAN(nn.Module):
     """Damaged faces (N, 3, size, size) in [-1, 1] -> restored ones, about [-1, 1].
 
-    `forward_scales` also gives what the U-Net alone makes of the face at 8, 16, ... px, by which
-    its own supervision goes.
+    `forward_scales` also gives what the U-Net alone makes of the face at 8, 16, ... px (times the
+    fold), by which its own supervision goes.
     """
 
     def __init__(self, config: GFPGANConfig | None = None) -> None:
@@ -177,7 +188,8 @@ class GFPGAN(nn.Module):
         prior, widths = self.config.prior, self.config.unet_channels
         if len(widths) != len(prior.channels):
             raise ValueError("one width of the U-Net for every scale of the prior")
-        self.conv_body_first = nn.Conv2d(3, widths[0], 1)
+        colours = 3 * self.config.fold**2
+        self.conv_body_first = nn.Conv2d(colours, widths[0], 1)
         self.conv_body_down = nn.ModuleList(
             _ResBlock(fine, coarse, 0.5) for fine, coarse in pairwise(widths)
         )
@@ -186,9 +198,9 @@ class GFPGAN(nn.Module):
         self.conv_body_up = nn.ModuleList(
             _ResBlock(coarse, fine, 2.0) for coarse, fine in pairwise(upwards)
         )
-        self.toRGB = nn.ModuleList(nn.Conv2d(width, 3, 1) for width in upwards[1:])
+        self.toRGB = nn.ModuleList(nn.Conv2d(width, colours, 1) for width in upwards[1:])
         self.final_linear = nn.Linear(widths[-1] * 16, prior.layers * prior.style_dim)
-        self.stylegan_decoder = Decoder(prior)
+        self.stylegan_decoder = Decoder(prior, colours)
         halves = [channels // 2 for channels in prior.channels[1:]]
         pairs = list(zip(upwards[1:], halves, strict=True))
         self.condition_scale = nn.ModuleList(_steering(width, half, 1.0) for width, half in pairs)
@@ -198,8 +210,10 @@ class GFPGAN(nn.Module):
         return self.forward_scales(face)[0]
 
     def forward_scales(self, face: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(restored (N, 3, size, size), the U-Net's own (N, 3, S, S) for S = 8, 16, ... size)."""
-        x = F.leaky_relu(self.conv_body_first(face), _SLOPE)
+        """(restored (N, 3, size, size), the U-Net's own (N, 3, S, S), S from small to size)."""
+        fold = self.config.fold
+        places = face if fold == 1 else F.pixel_unshuffle(face, fold)  # (N, 3 fold^2, H, W)
+        x = F.leaky_relu(self.conv_body_first(places), _SLOPE)
         skips: list[Tensor] = []
         for down in self.conv_body_down:
             x = down(x)
@@ -215,7 +229,11 @@ class GFPGAN(nn.Module):
             scales.append(self.condition_scale[step](x))
             shifts.append(self.condition_shift[step](x))
             own.append(self.toRGB[step](x))
-        return self.stylegan_decoder(styles, scales, shifts), own
+        drawn = self.stylegan_decoder(styles, scales, shifts)
+        if fold > 1:
+            drawn = F.pixel_shuffle(drawn, fold)
+            own = [F.pixel_shuffle(colours, fold) for colours in own]
+        return drawn, own
 
     @torch.no_grad()
     def from_prior(self, prior: Generator) -> None:
@@ -224,8 +242,8 @@ class GFPGAN(nn.Module):
         Raises:
             ValueError: the prior has another shape.
         """
-        if prior.config != self.config.prior:
-            raise ValueError(f"the prior is {prior.config}, not {self.config.prior}")
+        if prior.config != self.config.prior or self.config.fold != 1:
+            raise ValueError(f"the prior is {prior.config}, not of a {self.config}")
         decoder = self.stylegan_decoder
         layers = (layer for layer in decoder.style_mlp if isinstance(layer, nn.Linear))
         for mine, theirs in zip(layers, list(prior.style)[1:], strict=True):

@@ -104,7 +104,7 @@ def export(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         summary=recipe.info.summary,
         reference=recipe.info.reference,
-        task=recipe.info.name,
+        task=recipe.info.task or recipe.info.name,
         size_px=recipe.size_px,
         scale=scale,
         licence=text.licence,

@@ -168,7 +168,7 @@ class _Drawing(nn.Module):
 def _exported(network: nn.Module, info: RecipeInfo) -> tuple[_Exported, int]:
     """The network as it is exported, and how many times it enlarges."""
     if isinstance(network, GFPGAN):
-        size = network.config.prior.size
+        size = network.config.size
         return _Exported(_FaceInUnits(network), info, size, ("face",), ("restored",)), 1
     if isinstance(network, Generator):
         size, latent = network.config.size, network.config.style_dim

@@ -114,7 +114,8 @@ def _gfpgan(state: State) -> nn.Module:
     widths = [state["conv_body_first.weight"].shape[0]]
     widths += [state[f"conv_body_down.{scale}.conv2.weight"].shape[0] for scale in range(scales)]
     prior = StyleGAN2Config(dim, layers, tuple(channels))
-    return GFPGAN(GFPGANConfig(prior, tuple(widths)))
+    fold = math.isqrt(state["conv_body_first.weight"].shape[1] // 3)
+    return GFPGAN(GFPGANConfig(prior, tuple(widths), fold))
 
 
 LAYOUTS: tuple[Layout, ...] = (

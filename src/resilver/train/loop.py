@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torch.utils.tensorboard import SummaryWriter
 
 from resilver.errors import RecipeError
-from resilver.train.optimise import GENTLE, Optimiser
+from resilver.train.optimise import GENTLE, Optimiser, to_channels_last
 from resilver.train.recipe import Batch, Recipe, Sample
 from resilver.train.state import load_state, save_state
 from resilver.train.watching import Watch
@@ -115,8 +115,7 @@ def fit(
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
     network = (initial or recipe.network()).to(device)
-    if not any(weight.ndim == 5 for weight in network.parameters()):  # those cannot be moved
-        network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    to_channels_last(network)
     average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     adversarial = recipe.info.optimiser == "adam"
     optimiser = Optimiser(
@@ -125,6 +124,7 @@ def fit(
         trained=recipe.info.trained,
         trained_factor=1.0 if initial is None else GENTLE,
         adversarial=adversarial,
+        judges=recipe.info.judges,
     )
     state_path = config.out / "state.pt"
     step, elapsed, figures = 0, 0.0, {}

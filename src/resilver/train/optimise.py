@@ -20,11 +20,16 @@ _REST = 0.25
 GENTLE = 0.1
 
 
+# Parts of names of first and last layers, which see raw data or give colours.
+_OUTER = {"stem", "head", "conv_body_first", "toRGB", "to_rgb1", "to_rgbs"}
+
+
 class OptimiserState(TypedDict):
-    """What a checkpoint keeps; both parts as torch gives them."""
+    """What a checkpoint keeps; all parts as torch gives them."""
 
     muon: dict[str, object]
     adamw: dict[str, object]
+    judges: dict[str, object]
 
 
 class Optimiser:
@@ -32,7 +37,8 @@ class Optimiser:
 
     Muon orthogonalises the update of a whole weight matrix, and torch's own takes matrices only: it
     is given two-dimensional views (out, height * width * in) that share the convolutions' memory.
-    First and last layers are left to AdamW, as its authors advise.
+    First and last layers are left to AdamW, as its authors advise, and so is what is no matrix.
+    Modulated convolutions (1, out, in, height, width) are matrices as well.
     """
 
     def __init__(
@@ -43,8 +49,11 @@ class Optimiser:
         trained: tuple[str, ...] = (),
         trained_factor: float = GENTLE,
         adversarial: bool = False,
+        judges: tuple[str, ...] = (),
     ) -> None:
         """Groups the weights; those whose names begin with one of `trained` move more slowly.
+
+        `judges`: those whose names begin with one of these learn against the others.
 
         `adversarial`: Adam alone, without momentum and decay, as two networks that learn against
         each other need it (Karras et al., 2018).
@@ -53,12 +62,15 @@ class Optimiser:
         self._hidden: list[tuple[nn.Parameter, nn.Parameter]] = []  # (weight, its view)
         matrices: list[list[nn.Parameter]] = [[], []]  # the rest, then the trained parts
         others: list[list[nn.Parameter]] = [[], []]
+        judging: list[nn.Parameter] = []
         for name, weight in network.named_parameters():
             group = int(name.startswith(trained)) if trained else 0
-            if weight.ndim == 4 and not adversarial and not {"stem", "head"} & set(name.split(".")):
+            if judges and name.startswith(judges):
+                judging.append(weight)
+            elif weight.ndim >= 4 and not adversarial and not _OUTER & set(name.split(".")):
+                rows = _rows_first(weight.detach())
                 # `view`, not `flatten`: a copy would be trained in the network's stead, unsaid.
-                flat = weight.detach().permute(0, 2, 3, 1).view(len(weight), -1)
-                view = nn.Parameter(flat)
+                view = nn.Parameter(rows.view(len(rows), -1))
                 self._hidden.append((weight, view))
                 matrices[group].append(view)
             else:
@@ -77,6 +89,7 @@ class Optimiser:
             betas=(0.0, 0.99) if adversarial else (0.9, 0.99),
             weight_decay=0.0 if adversarial else 1e-4,
         )
+        self._judges = torch.optim.Adam(judging, betas=(0.0, 0.99)) if judging else None
         self._rest = 1.0 if adversarial else _REST
 
     def step(self, factor: float) -> None:
@@ -84,24 +97,43 @@ class Optimiser:
         if self._muon is not None:
             for weight, view in self._hidden:
                 gradient = weight.grad
-                view.grad = None if gradient is None else gradient.permute(0, 2, 3, 1).flatten(1)
+                view.grad = None if gradient is None else _rows_first(gradient).flatten(1)
             for group in self._muon.param_groups:
                 group["lr"] = self._rate * factor * group["factor"]
             self._muon.step()
         for group in self._adamw.param_groups:
             group["lr"] = self._rate * self._rest * factor * group["factor"]
         self._adamw.step()
+        if self._judges is not None:
+            for group in self._judges.param_groups:
+                group["lr"] = self._rate * factor
+            self._judges.step()
 
     def state_dict(self) -> OptimiserState:
         return {
             "muon": {} if self._muon is None else self._muon.state_dict(),
             "adamw": self._adamw.state_dict(),
+            "judges": {} if self._judges is None else self._judges.state_dict(),
         }
 
     def load_state_dict(self, state: OptimiserState) -> None:
         if self._muon is not None:
             self._muon.load_state_dict(state["muon"])
         self._adamw.load_state_dict(state["adamw"])
+        if self._judges is not None:
+            self._judges.load_state_dict(state["judges"])
+
+
+def to_channels_last(network: nn.Module) -> None:
+    """Turns the weights of convolutions, in place; modulated ones (five dimensions) stay."""
+    for weight in network.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+
+
+def _rows_first(weight: torch.Tensor) -> torch.Tensor:
+    """(out, in, h, w) or a modulated (1, out, in, h, w), turned so that each row is an output."""
+    return weight[0] if weight.ndim == 5 else weight.permute(0, 2, 3, 1)
 
 
 def _groups(parts: list[list[nn.Parameter]], trained_factor: float) -> list[dict[str, Any]]:

@@ -29,6 +29,9 @@ class RecipeInfo:
     # Names of weights begin with these where another recipe trains them first: a tenth of the rate
     # when the run starts from its weights.
     trained: tuple[str, ...] = ()
+    task: str | None = None  # on the card, where it is not the recipe's name
+    # Names of weights begin with these where they judge what the others draw: plain Adam for them.
+    judges: tuple[str, ...] = ()
     # Muon for most networks; plain Adam, unclipped, where two networks learn against each other.
     optimiser: Literal["muon", "adam"] = "muon"
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence, ModelCard
 from resilver.nets.stylegan2 import StyleGAN2Config
 from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
+from resilver.train.face_losses import LossWeights
 from resilver.train.loop import FitConfig, FitResult, fit, is_first_process
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Recipe
@@ -22,6 +24,7 @@ from resilver.train.recipes import recipe_named
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.detect import DetectRecipe
+from resilver.train.recipes.faces import FacesRecipe, FaceTraining
 from resilver.train.recipes.identity import IdentityRecipe
 from resilver.train.recipes.prior import (
     DISTANCE,
@@ -40,6 +43,7 @@ TAUGHT: dict[str, Callable[[Path], Recipe]] = {
     "content": ContentRecipe,
     "detect": DetectRecipe,
     "identity": IdentityRecipe,
+    "faces": FacesRecipe,
 }
 
 
@@ -64,6 +68,7 @@ class TrainRequest:
     # An exported .onnx of the same network to go on from; of a prior, its state.pt.
     start_from: Path | None = None
     side_px: int | None = None  # recipe `prior` only: of the faces it learns to draw
+    without: tuple[str, ...] = ()  # recipe `faces` only: losses that are switched off
 
 
 def train(
@@ -91,13 +96,7 @@ def train(
         request.threads,
         resume=request.resume,
     )
-    initial = None
-    if request.start_from is not None:
-        initial = (
-            started_from(request.start_from, recipe.net)
-            if isinstance(recipe, PriorRecipe)
-            else load_onnx_weights(recipe.network(), request.start_from)
-        )
+    initial = None if request.start_from is None else _initial(recipe, request.start_from)
     result = fit(recipe, list(request.sources), config, initial=initial, log=log)
     return export_result(recipe, result, request) if is_first_process() else None
 
@@ -124,6 +123,8 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     prior = isinstance(recipe, PriorRecipe)
     start = f", from {request.start_from.name}" if request.start_from is not None else ""
     how = "clean targets" if request.clean_targets else "the recipe's own targets"
+    if isinstance(recipe, FacesRecipe):
+        how = recipe.how
     text = CardText(
         licence=request.licence,
         training_data=request.data_note or ", ".join(path.name for path in request.sources),
@@ -138,7 +139,10 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     )
     path = request.out / f"{recipe.info.name}.onnx"
     tolerance = PRIOR_TOLERANCE if prior else TOLERANCE
-    card = export(recipe, result.network, path, text, tolerance=tolerance)
+    # What judges a restorer in training stays behind.
+    trained = result.network
+    network = trained.restorer if isinstance(trained, FaceTraining) else trained
+    card = export(recipe, network, path, text, tolerance=tolerance)
     if isinstance(result.network, PriorTraining):  # searched and built upon with gradients
         weights = result.network.generator.state_dict()
         half = {name: value.half().contiguous() for name, value in weights.items()}
@@ -172,6 +176,15 @@ def hardware() -> str:
     return f"{os.cpu_count()} CPU cores ({platform.machine()})"
 
 
+def _initial(recipe: Recipe, path: Path) -> nn.Module:
+    """The network that a run begins with, from what another run has left."""
+    if isinstance(recipe, PriorRecipe):
+        return started_from(path, recipe.net)
+    if isinstance(recipe, FacesRecipe):
+        return recipe.started_from(path)
+    return load_onnx_weights(recipe.network(), path)
+
+
 def _recipe(request: TrainRequest) -> Recipe:
     if request.clean_targets and request.recipe != "denoise":
         raise OptionError("clean targets are a choice of the recipe denoise only")
@@ -185,6 +198,10 @@ def _recipe(request: TrainRequest) -> Recipe:
         raise OptionError(f"the recipes {taught}, and no others, need a teacher's weights")
     if request.side_px is not None:
         raise OptionError("the faces' side is a choice of the recipe prior only")
+    if request.without and request.recipe != "faces":
+        raise OptionError("losses are switched off in the recipe faces only")
+    if request.recipe == "faces":
+        return FacesRecipe(request.teacher, weights=LossWeights().without(request.without))
     if request.clean_targets:
         return DenoiseRecipe(clean_targets=True)
     if request.teacher is not None:

@@ -10,6 +10,7 @@ from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.damage import DamageRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.detect import DetectRecipe
+from resilver.train.recipes.faces import FacesRecipe
 from resilver.train.recipes.fill import FillRecipe
 from resilver.train.recipes.identity import IdentityRecipe
 from resilver.train.recipes.prior import PriorRecipe
@@ -20,6 +21,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "fill": FillRecipe,
     "denoise": DenoiseRecipe,
     "detect": DetectRecipe,
+    "faces": FacesRecipe,
     "identity": IdentityRecipe,
     "prior": PriorRecipe,
 }
