@@ -93,6 +93,8 @@ def restore(
     force: flags.Force = None,
     repair: flags.Repair = 1.0,
     denoise: flags.Denoise = None,
+    tone: flags.Tone = 1.0,
+    neutral: flags.Neutral = False,
     fill: flags.Fill = "learned",
     mask: flags.Mask = None,
     mask_mode: flags.MaskMode = "add",
@@ -127,6 +129,8 @@ def restore(
             force=force,
             repair=repair,
             denoise=denoise,
+            tone=tone,
+            neutral=neutral,
             fill=fill,
             mask=mask,
             mask_mode=mask_mode,
@@ -343,7 +347,8 @@ def train(
     recipe: Annotated[
         str,
         typer.Argument(
-            metavar="RECIPE", help="content, damage, fill, denoise, detect, identity or prior."
+            metavar="RECIPE",
+            help="content, damage, fill, denoise, detect, identity, prior or tone.",
         ),
     ],
     *,

@@ -106,6 +106,24 @@ Denoise = Annotated[
         rich_help_panel=_STAGES,
     ),
 ]
+Tone = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="0..1",
+        help="Strength of reviving faded tones and colours.",
+        rich_help_panel=_STAGES,
+    ),
+]
+Neutral = Annotated[
+    bool,
+    typer.Option(
+        "--neutral",
+        help="Take away the tone of a sepia or otherwise toned print.",
+        rich_help_panel=_STAGES,
+    ),
+]
 Fill = Annotated[
     str,
     typer.Option(

@@ -13,6 +13,7 @@ from resilver.train.recipes.detect import DetectRecipe
 from resilver.train.recipes.fill import FillRecipe
 from resilver.train.recipes.identity import IdentityRecipe
 from resilver.train.recipes.prior import PriorRecipe
+from resilver.train.recipes.tone import ToneRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "content": ContentRecipe,
@@ -22,6 +23,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "detect": DetectRecipe,
     "identity": IdentityRecipe,
     "prior": PriorRecipe,
+    "tone": ToneRecipe,
 }
 
 
