@@ -15,8 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resilver.nets.unet import ResidualBlock
-
 QUANTILES = 33  # of red, green, blue, brightness and colour; the ends among them
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -29,8 +27,8 @@ class ToneConfig:
     nodes: int = 17  # of the table, along each axis
     tables: int = 8  # learned ones, mixed anew for each photo
     cells: int = 8  # of the field, along each axis
-    widths: tuple[int, ...] = (24, 48, 64)  # channels at strides 2, 4, 8
-    hidden: int = 192
+    widths: tuple[int, ...] = (24, 32, 48)  # channels at strides 2, 4, 8
+    hidden: int = 160
 
 
 class ToneNet(nn.Module):
@@ -51,7 +49,7 @@ class ToneNet(nn.Module):
             layers += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), nn.ReLU()]
             inputs = width
         self.stem = nn.Sequential(*layers[:2])
-        self.trunk = nn.Sequential(*layers[2:], ResidualBlock(inputs))
+        self.trunk = nn.Sequential(*layers[2:])
         self.summary = nn.Sequential(
             nn.Linear(2 * inputs + 5 * QUANTILES, hidden),
             nn.ReLU(),
@@ -62,12 +60,8 @@ class ToneNet(nn.Module):
         self.matrix = nn.Linear(hidden, 9)
         self.weights = nn.Linear(hidden, self.config.tables)
         self.tables = nn.Parameter(0.01 * torch.randn(self.config.tables, 3 * nodes**3))
-        self.light = nn.Sequential(
-            nn.Conv2d(inputs + hidden, 64, 1),
-            nn.ReLU(),
-            ResidualBlock(64),
-        )
-        self.head = nn.Conv2d(64, 6, 1)
+        self.light = nn.Sequential(nn.Conv2d(inputs + hidden, inputs, 1), nn.ReLU())
+        self.head = nn.Conv2d(inputs, 6, 3, padding=1)
         with torch.no_grad():  # a fresh network changes next to nothing
             for last in (self.curves, self.matrix, self.weights, self.head):
                 last.weight.mul_(0.05)
