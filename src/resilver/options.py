@@ -35,6 +35,7 @@ class Options:
     mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
     mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
     denoise_model: Path | None = None  # weights from `resilver learn-noise`
+    tone_model: Path | None = None  # weights from the recipe `tone`; None = the bundled ones
     faces: tuple[int, ...] = ()  # which faces, from 1, from left to right; empty = all
     fidelity: float = 0.0  # of faces, 0..1: 0 = as the network restores them, 1 = as they came
     face_model: str | None = None  # name of a network for faces; None = the bundled one

@@ -237,9 +237,14 @@ def _face_restorer(options: Options) -> StoredModel | None:
 
 def _toner(options: Options) -> StoredModel | None:
     """The network for tones; None where none is bundled and nobody asks for one."""
+    if options.tone_model is not None:
+        given = stored_model(options.tone_model)
+        if given.card.task != "tone":
+            raise ModelError(f"{options.tone_model}: {given.card.name!r} does not revive tones")
+        return given
     bundled = _bundled("tone")
     if bundled is None and ("tone" in (*options.only, *options.force) or options.neutral):
-        raise ModelError("no network for tones is bundled yet")
+        raise ModelError("no network for tones is bundled yet: name one as tone model")
     return bundled
 
 

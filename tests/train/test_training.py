@@ -204,7 +204,8 @@ def test_every_recipe_exports_equal_on_odd_sizes(name: str, tmp_path: Path) -> N
     assert (tmp_path / f"{name}.onnx").stat().st_size < 2.2 * card.parameters + 200_000
     inputs = [value.numpy() for value in recipe.example(77, 131, 5)]
     outputs = OrtNetwork(model.path, 1).run(*inputs)
-    sizes = {"detect": (12, 20), "identity": (1, 128), "prior": (recipe.size_px,) * 2}
+    side = recipe.size_px
+    sizes = {"detect": (12, 20), "identity": (1, 128), "prior": (side, side), "tone": (17, 17)}
     assert outputs[0].shape[-2:] == sizes.get(name, (77, 131))
 
 

@@ -33,6 +33,7 @@ def test_all_are_there() -> None:
         "recognition",
         "repair",
         "speed",
+        "tone",
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ from skimage.data import astronaut
 pytest.importorskip("onnx", reason="networks are made with onnx, which the train extra brings")
 
 from making_networks import tone_network
-from resilver import Options, Photo
-from resilver.errors import OptionError
-from resilver.models.store import StoredModel
+from resilver import Options, Photo, Pipeline, restore
+from resilver.errors import ModelError, OptionError
+from resilver.models.store import StoredModel, bundled_model, bundled_models
+from resilver.photofile.source_types import ENHANCED
 from resilver.pipeline import decide
-from resilver.stages.draft import Draft
+from resilver.reporting.source_type import digital_source_type
+from resilver.stages.draft import Draft, Finding
 from resilver.stages.tone import THRESHOLD_DE, ToneStage
 
 Picture = NDArray[np.uint8]
@@ -54,7 +58,7 @@ def revived(stage: ToneStage, picture: NDArray[np.generic], strength: float = 1.
     return stage.apply(draft, strength, lambda _share: None).photo
 
 
-def finding_of(stage: ToneStage, picture: NDArray[np.generic]):
+def finding_of(stage: ToneStage, picture: NDArray[np.generic]) -> Finding:
     return stage.diagnose(Draft(Photo.from_array(picture)), lambda _share: None)[0]  # type: ignore[arg-type]
 
 
@@ -146,6 +150,55 @@ def test_progress_rises_to_one(model: StoredModel) -> None:
     assert told == sorted(told)
     assert len(told) > 1
     assert told[-1] == 1.0
+
+
+def test_the_stage_runs_after_denoise_and_before_faces(model: StoredModel) -> None:
+    names = [stage.name for stage in Pipeline(Options(tone_model=model.path)).stages]
+    assert names[names.index("denoise") + 1] == "tone"
+    assert "faces" not in names[: names.index("tone")]
+
+
+def test_a_run_tells_what_was_done(model: StoredModel) -> None:
+    options = Options(only=("tone",), tone_model=model.path, threads=1)
+    photo, report = restore(faded(good()), options)
+    (record,) = report.stages
+    assert record.acted
+    assert record.models[0][0] == "tone"
+    assert report.changed_share > 0.9
+    assert report.invented_share == 0.0  # colours were moved, nothing was made up
+    assert digital_source_type(report) == ENHANCED
+    assert error_255(photo, good()) < 1.0
+
+
+def test_a_good_photo_comes_back_as_it_was(model: StoredModel) -> None:
+    options = Options(only=("tone",), tone_model=model.path, threads=1)
+    photo, report = restore(good(), options)
+    assert not report.stages[0].acted
+    np.testing.assert_array_equal(photo.pixels, good())
+
+
+def test_another_network_is_refused() -> None:
+    denoiser = bundled_model("denoise").path
+    with pytest.raises(ModelError, match="'denoise' does not revive tones"):
+        Pipeline(Options(tone_model=denoiser))
+
+
+def test_a_network_with_limits_on_its_use_is_left_out_and_named(tmp_path: Path) -> None:
+    limited = tone_network(tmp_path, licence="research")
+    options = Options(only=("tone",), tone_model=limited.path, licence="clean")
+    photo, report = restore(faded(good()), options)
+    assert report.stages == ()
+    assert report.notices[0].startswith("tone was left out: ")
+    np.testing.assert_array_equal(photo.pixels, faded(good()))
+
+
+def test_where_no_network_is_bundled_asking_for_one_is_an_error() -> None:
+    if "tone" in {bundled.card.name for bundled in bundled_models()}:
+        assert [stage.name for stage in Pipeline(Options(only=("tone",))).stages] == ["tone"]
+        return
+    for options in (Options(only=("tone",)), Options(force=("tone",)), Options(neutral=True)):
+        with pytest.raises(ModelError, match="no network for tones is bundled yet"):
+            Pipeline(options)
 
 
 def test_how_strongly_is_the_persons_choice(model: StoredModel) -> None:

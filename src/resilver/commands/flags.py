@@ -153,6 +153,15 @@ DenoiseModel = Annotated[
         metavar="FILE", help="Weights from `resilver learn-noise`.", rich_help_panel=_STAGES
     ),
 ]
+ToneModel = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Weights from `resilver train tone`.",
+        show_default="the bundled ones",
+        rich_help_panel=_STAGES,
+    ),
+]
 Faces = Annotated[
     list[str] | None,
     typer.Option(
