@@ -26,8 +26,9 @@ from resilver.models.store import StoredModel
 from resilver.photo import Photo
 from resilver.stages.draft import Draft, Finding, Measurement, Progress
 
+# Not measured on good photos yet: that needs a network good enough to be bundled.
 THRESHOLD_DE = 6.0
-_STRIP_PX = 1 << 18  # pixels of the photo in work at a time, in each thread
+_STRIP_PX = 1 << 16  # pixels of the photo in work at a time, in each thread
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 Values = NDArray[np.float32]
@@ -108,7 +109,8 @@ class ToneStage:
             pixels = to_float(photo.pixels[strip])
             rows = spline_weights(height, cells, strip.start, strip.stop)
             revived = correction.apply(pixels, rows, columns)
-            out[strip] = to_u16(pixels + np.float32(strength) * (revived - pixels))
+            mixed = pixels + np.float32(strength) * (revived - pixels)
+            out[strip] = to_u16(mixed.astype(np.float32, copy=False))
 
         tops = range(0, height, rows_px)
         with ThreadPoolExecutor(self.threads or os.cpu_count()) as pool:
