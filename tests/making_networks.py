@@ -1,4 +1,4 @@
-"""Small real networks made from nothing, for the tests of the stage that restores faces."""
+"""Small real networks made from nothing, for the tests of the stages that may lack one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from resilver.models.card import Licence, ModelCard
 from resilver.models.store import StoredModel, stored_model
 
-FACE_PX, IDENTITY_PX = 128, 112
+FACE_PX, IDENTITY_PX, TONE_PX = 128, 112, 64
 
 
 def sharpener(amount: float = 3.0) -> NDArray[np.float32]:
@@ -46,7 +46,9 @@ def face_network(
         "high": np.float32(1),
     }
     shape = ["batch", 3, FACE_PX, FACE_PX]
-    return _written(folder / "sharpener.onnx", "face", nodes, values, shape, shape, licence)
+    return _written(
+        folder / "sharpener.onnx", "face", nodes, values, shape, {"restored": shape}, licence
+    )
 
 
 def identity_network(folder: Path) -> StoredModel:
@@ -67,8 +69,48 @@ def identity_network(folder: Path) -> StoredModel:
     }
     given = ["batch", 3, IDENTITY_PX, IDENTITY_PX]
     return _written(
-        folder / "identity.onnx", "identity", nodes, values, given, ["batch", 128], "clean"
+        folder / "identity.onnx",
+        "identity",
+        nodes,
+        values,
+        given,
+        {"embedding": ["batch", 128]},
+        "clean",
     )
+
+
+def tone_network(folder: Path, *, licence: Licence = "clean") -> StoredModel:
+    """A network for tones: stretches each channel of the thumbnail to its whole range."""
+    nodes_px = 17
+    steps = np.linspace(0, 1, nodes_px, dtype=np.float32)
+    blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
+    field = np.zeros((1, 6, 8, 8), np.float32)
+    field[:, :3] = 1.0
+    nodes = [
+        helper.make_node("ReduceMin", ["thumbnail", "axes"], ["low"], keepdims=1),
+        helper.make_node("ReduceMax", ["thumbnail", "axes"], ["high"], keepdims=1),
+        helper.make_node("Sub", ["high", "low"], ["span"]),
+        helper.make_node("Sub", ["identity", "low"], ["above"]),
+        helper.make_node("Div", ["above", "span"], ["stretched"]),
+        helper.make_node("Reshape", ["stretched", "shape"], ["table"]),
+        helper.make_node("Mul", ["span", "nothing"], ["still"]),
+        helper.make_node("ReduceMean", ["still", "channel"], ["stiller"], keepdims=1),
+        helper.make_node("Add", ["stiller", "even"], ["field"]),
+    ]
+    values = {
+        "axes": np.array([2, 3], np.int64),
+        "channel": np.array([1], np.int64),
+        "identity": np.stack((red, green, blue)).reshape(1, 3, -1, 1),
+        "shape": np.array([-1, 3, nodes_px, nodes_px, nodes_px], np.int64),
+        "nothing": np.float32(0),
+        "even": field,
+    }
+    outputs: dict[str, list[int | str]] = {
+        "table": ["batch", 3, nodes_px, nodes_px, nodes_px],
+        "field": ["batch", 6, 8, 8],
+    }
+    given: list[int | str] = ["batch", 3, TONE_PX, TONE_PX]
+    return _written(folder / "tone.onnx", "tone", nodes, values, given, outputs, licence)
 
 
 def _written(
@@ -77,15 +119,18 @@ def _written(
     nodes: list[onnx.NodeProto],
     values: dict[str, NDArray[np.generic] | np.generic],
     given: list[int | str],
-    answered: list[int | str],
+    outputs: dict[str, list[int | str]],
     licence: Licence,
 ) -> StoredModel:
-    source, answer = "face", "restored" if task == "face" else "embedding"
+    source = "thumbnail" if task == "tone" else "face"
     graph = helper.make_graph(
         nodes,
         task,
         [helper.make_tensor_value_info(source, TensorProto.FLOAT, given)],
-        [helper.make_tensor_value_info(answer, TensorProto.FLOAT, answered)],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in outputs.items()
+        ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -99,11 +144,11 @@ def _written(
         summary="made by a test",
         reference="none",
         task=task,
-        size_px=FACE_PX if task == "face" else IDENTITY_PX,
+        size_px={"face": FACE_PX, "identity": IDENTITY_PX, "tone": TONE_PX}[task],
         scale=1,
         licence=licence,
         inputs=(source,),
-        outputs=(answer,),
+        outputs=tuple(outputs),
         parameters=sum(np.asarray(value).size for value in values.values()),
         parity=0.0,
         training_data="none",

@@ -28,11 +28,14 @@ class Options:
     denoise: float | None = (
         None  # strength 0..1, whatever is measured; None = measured noise decides
     )
+    tone: float = 1.0  # strength of reviving faded tones and colours, 0..1
+    neutral: bool = False  # take the tone of a sepia or otherwise toned print away
     fill: str = "learned"  # one of stages.fills.FILLS
     # (H, W), damaged: uint8 above 127, bool True, float above 0.5; kept as uint8
     mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
     mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
     denoise_model: Path | None = None  # weights from `resilver learn-noise`
+    tone_model: Path | None = None  # weights from the recipe `tone`; None = the bundled ones
     faces: tuple[int, ...] = ()  # which faces, from 1, from left to right; empty = all
     fidelity: float = 0.0  # of faces, 0..1: 0 = as the network restores them, 1 = as they came
     face_model: str | None = None  # name of a network for faces; None = the bundled one
@@ -44,7 +47,8 @@ class Options:
         for name in (*self.only, *self.skip, *self.force):
             if name not in STAGES:
                 raise OptionError(f"unknown stage {name!r}; there are: {', '.join(STAGES)}")
-        for name, strength in (("repair", self.repair), ("denoise", self.denoise)):
+        strengths = (("repair", self.repair), ("denoise", self.denoise), ("tone", self.tone))
+        for name, strength in strengths:
             if strength is not None and not 0.0 <= strength <= 1.0:
                 raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
         if not 0.0 <= self.fidelity <= 1.0:

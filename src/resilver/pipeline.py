@@ -30,6 +30,7 @@ from resilver.stages.faces import FacesStage
 from resilver.stages.fills import fill_named
 from resilver.stages.recognition import KIND_MARKS
 from resilver.stages.repair import GivenMask, RepairStage, share_of
+from resilver.stages.tone import ToneStage
 from resilver.version import SOFTWARE
 
 PREVIEW_PX = 1600  # longest side of the pictures in a report
@@ -206,6 +207,9 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
             options.faces,
             told="faces" in options.force,
         )
+    toner = _toner(options)
+    if toner is not None:
+        table["tone"] = lambda: ToneStage(toner, options.neutral, options.threads)
     wanted = [name for name in STAGES if name in table]
     wanted = [name for name in wanted if not options.only or name in options.only]
     return tuple(table[name]() for name in wanted if name not in options.skip)
@@ -228,6 +232,19 @@ def _face_restorer(options: Options) -> StoredModel | None:
     bundled = _bundled("faces")
     if bundled is None and ("faces" in (*options.only, *options.force) or options.faces):
         raise ModelError("no network for faces is bundled yet: import one, name it as face model")
+    return bundled
+
+
+def _toner(options: Options) -> StoredModel | None:
+    """The network for tones; None where none is bundled and nobody asks for one."""
+    if options.tone_model is not None:
+        given = stored_model(options.tone_model)
+        if given.card.task != "tone":
+            raise ModelError(f"{options.tone_model}: {given.card.name!r} does not revive tones")
+        return given
+    bundled = _bundled("tone")
+    if bundled is None and ("tone" in (*options.only, *options.force) or options.neutral):
+        raise ModelError("no network for tones is bundled yet: name one as tone model")
     return bundled
 
 
@@ -277,6 +294,7 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
     asked = {
         "repair": options.repair,
         "denoise": options.denoise,
+        "tone": options.tone,
         "faces": 1.0 - options.fidelity,
     }[finding.stage]
     if asked == 0.0:

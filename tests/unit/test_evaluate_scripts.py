@@ -34,6 +34,7 @@ def test_all_are_there() -> None:
         "recognition",
         "repair",
         "speed",
+        "tone",
     ]
 
 

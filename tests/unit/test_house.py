@@ -76,9 +76,9 @@ def test_every_stage_file_is_in_the_table() -> None:
     }
     files = {path.stem for path in (SOURCE / "stages").glob("*.py")} - shared_parts
     assert files == set(STAGES)
-    # Faces are restored by default as soon as a network for them is bundled.
+    # Faces and tones are restored by default as soon as a network for them is bundled.
     bundled = {model.card.name for model in bundled_models()}
-    expected = [name for name in STAGES if name != "faces" or "faces" in bundled]
+    expected = [n for n in STAGES if n not in ("tone", "faces") or n in bundled]
     assert [stage.name for stage in build_stages(Options())] == expected
 
 

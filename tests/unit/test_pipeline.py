@@ -59,7 +59,7 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"only": ("polish",)}, "unknown stage 'polish'; there are: repair, denoise, faces"),
+        ({"only": ("polish",)}, "unknown stage 'polish'; there are: repair, denoise, tone, faces"),
         ({"denoise": 1.5}, "denoise is a strength from 0 to 1, not 1.5"),
         ({"repair": -0.1}, "repair is a strength"),
         ({"fill": "magic"}, "unknown fill 'magic'"),
@@ -95,7 +95,8 @@ def test_noise_is_measured_and_taken_off() -> None:
 
 def test_only_and_skip_choose_stages() -> None:
     assert [s.name for s in Pipeline(Options(only=("denoise",))).stages] == ["denoise"]
-    assert [s.name for s in Pipeline(Options(skip=("denoise", "faces"))).stages] == ["repair"]
+    others = ("denoise", "tone", "faces")
+    assert [s.name for s in Pipeline(Options(skip=others)).stages] == ["repair"]
 
 
 def test_a_plan_changes_nothing() -> None:

@@ -106,6 +106,24 @@ Denoise = Annotated[
         rich_help_panel=_STAGES,
     ),
 ]
+Tone = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="0..1",
+        help="Strength of reviving faded tones and colours.",
+        rich_help_panel=_STAGES,
+    ),
+]
+Neutral = Annotated[
+    bool,
+    typer.Option(
+        "--neutral",
+        help="Take away the tone of a sepia or otherwise toned print.",
+        rich_help_panel=_STAGES,
+    ),
+]
 Fill = Annotated[
     str,
     typer.Option(
@@ -133,6 +151,15 @@ DenoiseModel = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE", help="Weights from `resilver learn-noise`.", rich_help_panel=_STAGES
+    ),
+]
+ToneModel = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Weights from `resilver train tone`.",
+        show_default="the bundled ones",
+        rich_help_panel=_STAGES,
     ),
 ]
 Faces = Annotated[

@@ -14,7 +14,7 @@ from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
 
 # Of the one who runs it: how large a tile is, how many threads, weights that he has imported.
-OF_THE_SERVER = frozenset({"tile_px", "threads", "denoise_model", "face_model"})
+OF_THE_SERVER = frozenset({"tile_px", "threads", "denoise_model", "tone_model", "face_model"})
 # Comes as a picture of its own.
 OF_THE_UPLOAD = frozenset({"mask"})
 
@@ -35,6 +35,12 @@ class RestorationOptions(BaseModel):
     repair: float = Field(1.0, ge=0.0, le=1.0, description="Strength of the repair.")
     denoise: float | None = Field(
         None, ge=0.0, le=1.0, description="Strength of denoising, whatever is measured."
+    )
+    tone: float = Field(
+        1.0, ge=0.0, le=1.0, description="Strength of reviving faded tones and colours."
+    )
+    neutral: bool = Field(
+        default=False, description="Take away the tone of a sepia or otherwise toned print."
     )
     fill: str = Field("learned", max_length=40, description=f"One of {', '.join(FILLS)}.")
     mask_mode: Literal["add", "replace", "subtract"] = Field(
@@ -77,6 +83,8 @@ class RestorationOptions(BaseModel):
             force=self.force,
             repair=self.repair,
             denoise=self.denoise,
+            tone=self.tone,
+            neutral=self.neutral,
             fill=self.fill,
             mask=mask,
             mask_mode=self.mask_mode,

@@ -14,6 +14,7 @@ from resilver.train.recipes.faces import FacesRecipe
 from resilver.train.recipes.fill import FillRecipe
 from resilver.train.recipes.identity import IdentityRecipe
 from resilver.train.recipes.prior import PriorRecipe
+from resilver.train.recipes.tone import ToneRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "content": ContentRecipe,
@@ -24,6 +25,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "faces": FacesRecipe,
     "identity": IdentityRecipe,
     "prior": PriorRecipe,
+    "tone": ToneRecipe,
 }
 
 

@@ -1,0 +1,151 @@
+"""Stage `tone`: measures how far tones and colours have faded, and brings them back.
+
+After Zeng et al., "Learning Image-Adaptive 3D Lookup Tables for High Performance Photo Enhancement
+in Real-Time" (2020). A network looks at a thumbnail and gives a table of colours and a coarse field
+of light; both are then applied at full resolution and depth. How far they would move the colours
+*is* the measure of fading: of a good photo the network leaves the colours where they are.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.imaging.lut import ColourTable, apply_field, spline_weights
+from resilver.imaging.tiles import Pixels, to_float, to_u16
+from resilver.imaging.tone import TONED_255, colour_left
+from resilver.models.card import ModelCard
+from resilver.models.session import Network
+from resilver.models.store import StoredModel
+from resilver.photo import Photo
+from resilver.stages.draft import Draft, Finding, Measurement, Progress
+
+# Not measured on good photos yet: that needs a network good enough to be bundled.
+THRESHOLD_DE = 6.0
+_STRIP_PX = 1 << 16  # pixels of the photo in work at a time, in each thread
+_LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
+
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """What undoes the fading of one photo."""
+
+    table: ColourTable
+    field: Values  # (6, cells, cells): gains and lifts over the photo
+    toned: bool  # without colours of its own: its brightness alone is corrected ...
+    neutral: bool  # ... and its tone taken away
+
+    def apply(self, pixels: Values, rows: Values, columns: Values) -> Values:
+        """(h, w, 3) in [0, 1] -> the same; `rows` and `columns` as in `apply_field`."""
+        if not self.toned:
+            lit = apply_field(self.field, pixels, rows, columns)
+            return np.clip(self.table.apply(lit), 0.0, 1.0)
+        grey = np.repeat((pixels @ _LUMA)[..., None], 3, axis=2)
+        lit = apply_field(self.field, grey, rows, columns)
+        revived = np.clip(self.table.apply(lit), 0.0, 1.0).mean(axis=2, keepdims=True)
+        if self.neutral:
+            return np.repeat(revived, 3, axis=2)
+        return np.clip(pixels + (revived - grey), 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class ToneStage:
+    """One look at a thumbnail, then a table for every pixel."""
+
+    model: StoredModel
+    neutral: bool = False  # a toned print comes back grey
+    threads: int | None = None
+    name: str = "tone"
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        return (self.model.card,)
+
+    def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
+        photo = draft.photo
+        small = self._thumbnail(photo.pixels)
+        correction = self._correction(photo, small)
+        moved = distance(small, _on_thumbnail(correction, small))
+        dark, light = (100.0 * np.quantile(small @ _LUMA, (0.01, 0.99))).tolist()
+        progress(1.0)
+        faded = moved >= THRESHOLD_DE
+        tinted = correction.toned and not photo.grey
+        words = (
+            f"Faded: its tones reach from {dark:.0f} to {light:.0f} % of the range, and colours "
+            f"have moved by about dE {moved:.1f}."
+            if faded
+            else f"Tones and colours are hardly faded (dE {moved:.1f})."
+        )
+        if tinted:
+            words += " A toned print: " + (
+                "its tone is taken away." if self.neutral else "it keeps its tone."
+            )
+        measured = (
+            Measurement("fading", moved, "dE", THRESHOLD_DE),
+            Measurement("darkest tone", dark, "% of the range"),
+            Measurement("lightest tone", light, "% of the range"),
+        )
+        return Finding(self.name, faded or (tinted and self.neutral), words, measured), draft
+
+    def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
+        photo = draft.photo
+        height, width = photo.size
+        correction = self._correction(photo, self._thumbnail(photo.pixels))
+        cells = correction.field.shape[-1]
+        columns = spline_weights(width, cells)
+        out = np.empty(photo.pixels.shape, np.uint16)
+        rows_px = max(_STRIP_PX // width, 1)
+
+        def revive(top: int) -> None:
+            strip = slice(top, min(top + rows_px, height))
+            pixels = to_float(photo.pixels[strip])
+            rows = spline_weights(height, cells, strip.start, strip.stop)
+            revived = correction.apply(pixels, rows, columns)
+            mixed = pixels + np.float32(strength) * (revived - pixels)
+            out[strip] = to_u16(mixed.astype(np.float32, copy=False))
+
+        tops = range(0, height, rows_px)
+        with ThreadPoolExecutor(self.threads or os.cpu_count()) as pool:
+            for done, _ in enumerate(pool.map(revive, tops)):
+                progress((done + 1) / len(tops))
+        return draft.evolve(photo=photo.evolve(pixels=out))
+
+    def _thumbnail(self, pixels: Pixels) -> Values:
+        side = self.model.card.size_px
+        small = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+        return to_float(np.asarray(small, pixels.dtype))
+
+    def _correction(self, photo: Photo, small: Values) -> Correction:
+        toned = photo.grey or colour_left(photo.pixels) < TONED_255
+        # A tone must not be taken for a cast.
+        shown = np.repeat((small @ _LUMA)[..., None], 3, axis=2) if toned else small
+        table, field = self._network.run(np.ascontiguousarray(np.moveaxis(shown, -1, 0))[None])
+        return Correction(ColourTable.of(table[0]), field[0], toned, self.neutral or photo.grey)
+
+    @cached_property
+    def _network(self) -> Network:
+        return self.model.open(self.threads)
+
+
+def distance(first: Values, second: Values) -> float:
+    """Mean CIE dE (1976) between two pictures (H, W, 3), sRGB in [0, 1]."""
+    labs = [cv2.cvtColor(picture, cv2.COLOR_RGB2LAB) for picture in (first, second)]
+    return float(np.sqrt(np.square(labs[0] - labs[1]).sum(axis=2)).mean())
+
+
+def _on_thumbnail(correction: Correction, small: Values) -> Values:
+    weights = spline_weights(small.shape[0], correction.field.shape[-1])
+    revived = correction.apply(small, weights, weights)
+    if not (correction.toned and correction.neutral):
+        return revived
+    # Taking a tone away is no sign of fading.
+    kept = Correction(correction.table, correction.field, toned=True, neutral=False)
+    return kept.apply(small, weights, weights)
