@@ -68,8 +68,10 @@ class Pipeline:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options, unsearched = _within_licence(options or Options())
-        self.stages, left_out = _allowed(build_stages(self.options), self.options)
-        self._notices = unsearched + left_out
+        self.stages, refused = _allowed(build_stages(self.options), self.options)
+        self._notices = unsearched + refused
+        running = {stage.name for stage in self.stages}
+        self._left_out = tuple(name for name in _makers(self.options) if name not in running)
 
     def plan(self, photo: Photo, progress: Progress | None = None) -> Plan:
         """Measures, and changes nothing."""
@@ -150,6 +152,7 @@ class Pipeline:
             grey=photo.grey,
             format=photo.format,
             stages=records,
+            left_out=self._left_out,
             notices=draft.notes,
             seconds=seconds,
             changed_share=share_of(marks, Mark.CHANGED),
@@ -179,6 +182,16 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
     Raises:
         ModelError: a network is missing, or one that was named is for something else.
     """
+    makers = _makers(options)
+    return tuple(
+        make()
+        for name, make in makers.items()
+        if name not in options.skip and (not options.only or name in options.only)
+    )
+
+
+def _makers(options: Options) -> dict[str, Callable[[], Stage]]:
+    """How to make each stage that there is a network for, in running order."""
     given = (
         None
         if options.mask is None
@@ -210,9 +223,7 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
     toner = _toner(options)
     if toner is not None:
         table["tone"] = lambda: ToneStage(toner, options.neutral, options.threads)
-    wanted = [name for name in STAGES if name in table]
-    wanted = [name for name in wanted if not options.only or name in options.only]
-    return tuple(table[name]() for name in wanted if name not in options.skip)
+    return {name: table[name] for name in STAGES if name in table}
 
 
 def _denoiser(path: Path | None) -> StoredModel:

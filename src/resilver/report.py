@@ -58,3 +58,4 @@ class Report:
     invented: NDArray[np.uint8]  # (h, w) preview: 255 where any pixel of the area was made up
     damage: NDArray[np.uint8]  # (h, w) preview of Mark flags found in the area
     faces: tuple[Face, ...] = ()  # from left to right
+    left_out: tuple[str, ...] = ()  # stages that would have run, had they not been left out

@@ -40,7 +40,9 @@ def test_models_list_names_every_network_and_its_licence() -> None:
     models = bundled_models()
     assert models
     for model in models:
-        (row,) = [line for line in result.stdout.splitlines() if f" {model.card.name} " in line]
+        (row,) = [
+            line for line in result.stdout.splitlines() if line.split()[:1] == [model.card.name]
+        ]
         assert model.card.licence in row
         assert "MB" in row
 

@@ -188,3 +188,19 @@ def test_sixteen_bits_stay_sixteen() -> None:
     photo, report = restore(pixels, Options(threads=1))
     assert photo.bit_depth == report.bit_depth == 16
     assert photo.pixels.dtype == np.uint16
+
+
+@pytest.mark.parametrize(
+    ("options", "left_out"),
+    [
+        (Options(), ()),
+        (Options(skip=("denoise",)), ("denoise",)),
+        (Options(only=("denoise",)), ("repair", "faces")),
+        (Options(licence="clean"), ("repair", "faces")),
+    ],
+)
+def test_the_report_knows_what_was_left_out(options: Options, left_out: tuple[str, ...]) -> None:
+    """A stage without a network does not count: nobody left it out."""
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    _photo, report = Pipeline(options).restore(Photo.from_array(grey))
+    assert report.left_out == left_out

@@ -160,7 +160,8 @@ def test_the_headline_of_a_photo_left_alone(report: Report) -> None:
         "Nothing was found that needed mending: the photo comes back as it was."
     )
     assert "switched off" in headline(nothing)
-    assert "The steps that ran found nothing" in headline(replace(nothing, stages=quiet[:1]))
+    fewer = replace(nothing, stages=quiet[:1], left_out=("denoise",))
+    assert "The steps that ran found nothing" in headline(fewer)
     assert headline(replace(nothing, stages=())).startswith("No step was run")
 
 

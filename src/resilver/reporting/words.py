@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from resilver.report import Report, StageRecord
-from resilver.stages import STAGES
 from resilver.stages.draft import Face, Mark, Measurement
 
 FACES_ARE_GUESSES = (
@@ -134,7 +133,7 @@ def headline(report: Report) -> str:
             return "The steps that ran had nothing to change: the photo comes back as it was."
         if any(record.finding.act for record in report.stages):
             return "Something was found, but the steps for it were switched off: nothing changed."
-        if len(report.stages) < len(STAGES):
+        if report.left_out:
             return "The steps that ran found nothing to mend: the photo comes back as it was."
         return "Nothing was found that needed mending: the photo comes back as it was."
     return f"We {joined(deeds)}. {invention(report)}"

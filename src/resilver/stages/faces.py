@@ -40,6 +40,9 @@ EYES_PX = 10.0  # with its eyes closer than this a face shows next to nothing of
 # Of the sharp faces of the training packs all but one in a hundred measure less, and all but one in
 # twenty of those blurred by 1.5 px more.
 LOST_PX = 1.7
+# ... and in the photo's own pixels. A small face that is as sharp as its pixels allow has lost
+# nothing that could be laid back at its size; a lens or a scanner blurs by about one pixel.
+SOFT_PX = 1.2
 _SHOWN_PX = 192  # side of the pictures for the report
 
 _COUNTED: dict[FaceVerdict, tuple[str, str]] = {
@@ -155,15 +158,18 @@ class FacesStage:
             return "too small", (
                 f"too small: its eyes are {eyes_px:.0f} px apart, {EYES_PX:.0f} are needed"
             )
-        blur, size = self.blur_px(pixels, points), self.restorer.card.size_px
+        (blur, own), size = self.blurs_px(pixels, points), self.restorer.card.size_px
         measured = f"its edges are blurred by {blur:.1f} px, at the {size} px of the network"
-        if blur < LOST_PX and not self.told:
-            return "sharp", f"sharp as it is: {measured}"
-        why = "detail is lost" if blur >= LOST_PX else "sharp, but forced"
-        return "lost detail", f"{why}: {measured}"
+        lost = blur >= LOST_PX and own >= SOFT_PX
+        if not lost and not self.told:
+            sharp = "sharp as it is" if blur < LOST_PX else "as sharp as its few pixels allow"
+            return "sharp", f"{sharp}: {measured}"
+        return "lost detail", f"{'detail is lost' if lost else 'sharp, but forced'}: {measured}"
 
-    def blur_px(self, pixels: Pixels, points: Points) -> float:
-        """The blur of a face, in pixels of the network's frame: see `LOST_PX`.
+    def blurs_px(self, pixels: Pixels, points: Points) -> tuple[float, float]:
+        """The blur of a face, in pixels of the network's frame and in those it was measured in.
+
+        See `LOST_PX` and `SOFT_PX`.
 
         Of a face smaller than the frame it is measured in the photo's own pixels: enlarged first,
         every edge would be as wide as the enlarging made it.
@@ -173,7 +179,8 @@ class FacesStage:
         own = max(int(side / scale), 1)
         face = cut(pixels, frame_of(points, FFHQ_FRAME, own), own)
         inside = Placed(np.eye(2, 3), own).weights(Area(0, own, 0, own)) > 0.5
-        return blur_px(face, inside) * side / own
+        measured = blur_px(face, inside)
+        return measured * side / own, measured
 
     def _restored(self, shown: NDArray[np.float32]) -> NDArray[np.float32]:
         (answer,) = self._restorer.run(np.ascontiguousarray(np.moveaxis(shown, -1, 0))[None])
