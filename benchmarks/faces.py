@@ -102,7 +102,8 @@ one in grey:
 
 Against the good face: *perceptual*, 1 - cosine of SqueezeNet v1.0's
 features (modules 3, 5, 7, 9; the training's loss looks with the same network); *identity*, cosine
-of EdgeFace's embeddings (no part of training); PSNR in dB. Mean ± standard deviation over faces.
+of EdgeFace's embeddings (never in a loss, but on some of these faces it was looked at while the
+weights of the losses were chosen); PSNR in dB. Mean ± standard deviation over faces.
 *faces*: the network alone; *denoise alone*: our denoising network at full strength, which in a
 whole restoration comes first; *denoise, then faces*: both.
 
