@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 pytest.importorskip("dbos", reason="the service needs the extra 'serve'")
 
-from running_services import Databases, databases, photo_bytes, served, settings_in
+from running_services import Databases, databases, photo_bytes, served, settings_in, wait_until
 
 from resilver.service.forecast import Forecast
 from resilver.service.running import Service
@@ -42,7 +43,9 @@ def service(settings: Settings) -> Iterator[Service]:
     made.database.close()
 
 
-@pytest.fixture(scope="session")
+# Of one module only: its threads use `random`, which Hypothesis takes for a test that is not the
+# same twice; by the next module's tests they are gone.
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server with a worker, on SQLite."""
     folder = tmp_path_factory.mktemp("server")
@@ -55,3 +58,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def photo(tmp_path: Path) -> bytes:
     """A small photo as a file's content."""
     return photo_bytes(tmp_path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """What a module started has ended with it (first to come, this is the last to go)."""
+    before = set(threading.enumerate())
+    yield
+    wait_until(lambda: not set(threading.enumerate()) - before, 10.0)

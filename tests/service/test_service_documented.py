@@ -52,8 +52,6 @@ def documented(address: str) -> Any:
     return schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
-# Hypothesis notices that the threads of another test's server use `random` at the same time.
-@pytest.mark.filterwarnings("ignore:Do not use the .random. module")
 @pytest.mark.parametrize("route", ROUTES)
 def test_it_answers_as_it_is_documented(route: str, documented: Any) -> None:
     from schemathesis.checks import not_a_server_error
