@@ -54,6 +54,9 @@ class Plan:
     stages: tuple[PlannedStage, ...]
     notices: tuple[str, ...]
     faces: tuple[Face, ...] = ()  # from left to right
+    marks: NDArray[np.uint8] | None = (
+        None  # (H, W) of `Mark` flags; None = nobody looked for damage
+    )
 
 
 class Pipeline:
@@ -84,7 +87,8 @@ class Pipeline:
             )
             strength, why = decide(finding, self.options)
             planned.append(PlannedStage(finding, strength, why))
-        return Plan(tuple(planned), (*photo.notices, *self._notices), draft.faces)
+        notices = (*photo.notices, *self._notices)
+        return Plan(tuple(planned), notices, draft.faces, draft.marks)
 
     def restore(self, photo: Photo, progress: Progress | None = None) -> tuple[Photo, Report]:
         """Restores a photo.

@@ -22,6 +22,7 @@ from running_services import (
     a_photo,
     a_visitor,
     databases,
+    photo_bytes,
     served,
     settings_in,
     wait_until,
@@ -115,6 +116,64 @@ def test_the_order_of_before_and_after_and_the_pixels_are_right(
     both = np.asarray(Image.open(io.BytesIO(client.get(done["links"]["comparison"]).content)))
     assert abs(both[:, :80].astype(int) - before).mean() < 6
     assert both[:, 82:86].mean() > 240
+
+
+def test_a_look_restores_nothing_and_its_photo_is_restored_afterwards(
+    client: httpx.Client, tmp_path: Path
+) -> None:
+    photo = photo_bytes(tmp_path, 150, 200, suffix=".tif")
+    looked = ended(client, send(client, photo, look="true", force="repair").json()["id"])
+    assert (looked["status"], looked["looks"]) == ("succeeded", True)
+    found = client.get(looked["links"]["diagnosis"]).json()
+    assert found["size"] == {"height": 150, "width": 200}
+    assert [finding["stage"] for finding in found["findings"]][:2] == ["repair", "denoise"]
+    damage = Image.open(io.BytesIO(client.get(looked["links"]["damage"]).content))
+    assert (damage.size, damage.mode) == ((200, 150), "1")
+    shown = Image.open(io.BytesIO(client.get(looked["links"]["before"]).content))
+    assert (shown.size, shown.format) == ((200, 150), "JPEG")
+    for part in ("result", "report", "comparison", "after"):
+        assert client.get(f"/v1/restorations/{looked['id']}/{part}").status_code == 409
+
+    again = client.post("/v1/restorations", json={"of": looked["id"], "only": ["denoise"]})
+    assert again.status_code == 202, again.text
+    done = ended(client, again.json()["id"])
+    assert (done["status"], done["looks"]) == ("succeeded", False)
+    assert client.get(done["links"]["result"]).headers["Content-Type"] == "image/tiff"
+    for part in ("before", "after"):
+        picture = Image.open(io.BytesIO(client.get(done["links"][part]).content))
+        assert (picture.size, picture.format) == ((200, 150), "JPEG")
+    for part in ("diagnosis", "damage"):
+        assert client.get(f"/v1/restorations/{done['id']}/{part}").status_code == 409
+
+
+def test_a_photo_comes_in_one_way(client: httpx.Client, photo: bytes) -> None:
+    job_id = send(client, photo, look="true").json()["id"]
+    both = send(client, photo, of=job_id)
+    neither = client.post("/v1/restorations", json={"only": ["denoise"]})
+    for answer in (both, neither):
+        assert answer.status_code == 422
+        assert "send the photo, or the id" in answer.json()["detail"]
+    unknown = client.post("/v1/restorations", files={"of": (None, "x" * 32)})
+    assert unknown.status_code == 404
+
+
+def test_the_damage_of_a_look_is_a_mask_that_can_be_sent_back(
+    client: httpx.Client, photo: bytes
+) -> None:
+    files = {"photo": photo, "mask": _mask()}
+    sent = client.post("/v1/restorations", files=files, data={"look": "true"}).json()
+    looked = ended(client, sent["id"])
+    damage = client.get(looked["links"]["damage"]).content
+    painted = np.asarray(Image.open(io.BytesIO(_mask()))) > 127
+    assert painted.any()
+    assert np.asarray(Image.open(io.BytesIO(damage)))[painted].all()
+    again = client.post(
+        "/v1/restorations",
+        files={"of": (None, looked["id"]), "mask": damage},
+        data={"mask_mode": "replace", "only": "repair"},
+    )
+    done = ended(client, again.json()["id"])
+    assert client.get(done["links"]["report"]).json()["damage_share"]["painted"] > 0.1
 
 
 def test_json_does_as_a_form_does(client: httpx.Client, photo: bytes) -> None:

@@ -120,7 +120,7 @@ def test_a_gate_lets_in_by_megapixels_and_in_order() -> None:
 
 
 def test_every_option_of_the_pipeline_is_one_of_the_api_or_of_the_server() -> None:
-    asked = set(RestorationOptions.model_fields) - {"ext"}
+    asked = set(RestorationOptions.model_fields) - {"ext", "look"}
     assert {field.name for field in fields(Options)} == asked | OF_THE_SERVER | OF_THE_UPLOAD
     default = RestorationOptions().for_pipeline()
     for field in fields(Options):

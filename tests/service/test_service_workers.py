@@ -66,7 +66,7 @@ def assert_restored_once(service: Service, job: Job, tmp_path: Path) -> None:
     done = now(service, job)
     assert (done.state, done.reason) == ("succeeded", None)
     names = {path.name for path in (tmp_path / "photos" / job.id).iterdir()}
-    made = ("result.png", "report.json", "report.html", "comparison.jpg")
+    made = ("result.png", "report.json", "report.html", "comparison.jpg", "before.jpg", "after.jpg")
     assert names == {"photo.png", *(f"{done.tries}-{name}" for name in made)}
     result = Photo.open(tmp_path / "photos" / job.id / f"{done.tries}-result.png")
     source = Photo.open(tmp_path / "photos" / job.id / "photo.png")

@@ -10,7 +10,7 @@ from resilver.commands.screen import Screen
 from resilver.commands.showing import plan_lines
 from resilver.options import Options
 from resilver.pipeline import Pipeline
-from resilver.reporting.values import Json, dumps, face_values, finding_values
+from resilver.reporting.values import Json, diagnosis_values, dumps
 from resilver.reporting.words import printable
 
 
@@ -54,14 +54,16 @@ def _show(screen: Screen, diagnosis: Diagnosis) -> None:
 
 
 def _values(diagnosis: Diagnosis) -> dict[str, Json]:
-    height, width = diagnosis.size
+    plan = diagnosis.plan
     return {
         "source": printable(str(diagnosis.source)),
-        "size": {"height": height, "width": width},
-        "bit_depth": diagnosis.bit_depth,
-        "grey": diagnosis.grey,
-        "format": diagnosis.format,
-        "findings": [finding_values(stage.finding) for stage in diagnosis.plan.stages],
-        "faces": [face_values(face) for face in diagnosis.plan.faces],
-        "notices": list(diagnosis.plan.notices),
+        **diagnosis_values(
+            diagnosis.size,
+            diagnosis.bit_depth,
+            diagnosis.grey,
+            diagnosis.format,
+            [stage.finding for stage in plan.stages],
+            plan.faces,
+            plan.notices,
+        ),
     }

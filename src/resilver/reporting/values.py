@@ -78,6 +78,28 @@ def report_values(report: Report) -> dict[str, Json]:
     }
 
 
+def diagnosis_values(
+    size: tuple[int, int],
+    bit_depth: int,
+    grey: bool,
+    form: str,
+    findings: Sequence[Finding],
+    faces: Sequence[Face],
+    notices: Sequence[str],
+) -> dict[str, Json]:
+    """What was found in a photo that is as it came, as plain values."""
+    height, width = size
+    return {
+        "size": {"height": height, "width": width},
+        "bit_depth": bit_depth,
+        "grey": grey,
+        "format": form,
+        "findings": [finding_values(finding) for finding in findings],
+        "faces": [face_values(face) for face in faces],
+        "notices": list(notices),
+    }
+
+
 def finding_values(finding: Finding) -> dict[str, Json]:
     """What a stage found, as plain values."""
     return {

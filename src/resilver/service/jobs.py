@@ -15,6 +15,9 @@ ACTIVE = (QUEUED, RUNNING)
 OVER = (SUCCEEDED, FAILED, CANCELLED, EXPIRED)
 STATES = (*ACTIVE, *OVER)
 REPORT_JSON, REPORT_HTML, COMPARISON = "report.json", "report.html", "comparison.jpg"
+BEFORE, AFTER = "before.jpg", "after.jpg"  # as a browser shows them
+DIAGNOSIS, DAMAGE = "diagnosis.json", "damage.png"
+LOOK = "look at "  # before the name of a stage that only looks
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class Job:
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def looks(self) -> bool:
+        """Whether nothing is to be restored: somebody wants to know what would be done."""
+        return self.stages.startswith(LOOK)
 
     @property
     def folder(self) -> str:

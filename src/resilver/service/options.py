@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from resilver.errors import OptionError
 from resilver.options import Options
+from resilver.service.jobs import LOOK
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
 
@@ -56,6 +57,9 @@ class RestorationOptions(BaseModel):
         "any", description="'clean' leaves out networks that are not free for any use."
     )
     ext: Extension | None = Field(None, description="Type of the result; null = as the photo.")
+    look: bool = Field(
+        default=False, description="Only find out what would be done; restore nothing."
+    )
 
     def stages(self) -> tuple[str, ...]:
         """The stages that these options leave in, in running order."""
@@ -64,6 +68,10 @@ class RestorationOptions(BaseModel):
             for name in STAGES
             if (not self.only or name in self.only) and name not in self.skip
         )
+
+    def work(self) -> tuple[str, ...]:
+        """What a worker does, piece by piece, as its cost is measured."""
+        return tuple(f"{LOOK}{name}" if self.look else name for name in self.stages())
 
     def for_pipeline(
         self, mask: NDArray[np.uint8] | None = None, threads: int | None = None

@@ -84,8 +84,10 @@ class Queue:
                 if again is not None:
                     return checked_again(again, arrival.fingerprint)
             self._check_room(connection, visitor, job.megapixels)
-            paid = visitor.key is not None and hold_credit(
-                self._database, connection, visitor.key, job.id
+            paid = (
+                visitor.key is not None
+                and not job.looks
+                and hold_credit(self._database, connection, visitor.key, job.id)
             )
             job = replace(job, paid=paid)
             connection.execute(sa.insert(JOBS).values(**vars(job)))

@@ -18,22 +18,39 @@ from resilver.errors import PhotoError, ResilverError
 from resilver.options import Options
 from resilver.photo import Photo
 from resilver.pipeline import Pipeline
-from resilver.report import Report
 from resilver.reporting import to_html, to_json
+from resilver.reporting.values import diagnosis_values, dumps
 from resilver.service.costs import FILE, note_costs
 from resilver.service.database import Database
-from resilver.service.jobs import COMPARISON, REPORT_HTML, REPORT_JSON, Job, find_job
+from resilver.service.jobs import (
+    AFTER,
+    BEFORE,
+    COMPARISON,
+    DAMAGE,
+    DIAGNOSIS,
+    LOOK,
+    REPORT_HTML,
+    REPORT_JSON,
+    Job,
+    find_job,
+)
 from resilver.service.options import RestorationOptions
 from resilver.service.queue import Queue
 from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
 from resilver.service.storage import Storage
+from resilver.stages.draft import DAMAGE as DAMAGE_MARKS
 
 LOG = logging.getLogger("resilver.service")
 _TELL_EVERY_S = 0.5
 _KEPT_PIPELINES = 3
-_COMPARISON_QUALITY = 88
+_SHOWN_QUALITY = 88
+SHOWN_PX = 2560  # longest side of what a browser shows
 _GAP_PX = 8
+
+
+_Tell = Callable[[str, float], None]  # (stage, share 0..1)
+_Made = tuple[tuple[str, ...], dict[str, float]]  # files, the result first; seconds of each stage
 
 
 class _Stopped(Exception):
@@ -69,7 +86,7 @@ class Restoring:
         """One try; True if another one makes sense."""
         started = time.monotonic()
         try:
-            report = self._restore(job, started)
+            seconds = self._work(job, started)
         except _Stopped:
             self._discard(job)
             if self._hurry.is_set():
@@ -89,35 +106,78 @@ class Restoring:
                 return self._queue.put_back(job)
             self._queue.fail(job, f"a fault in resilver ({type(error).__name__})")
             return False
-        seconds = {record.finding.stage: record.seconds for record in report.stages}
         seconds[FILE] = max(0.0, time.monotonic() - started - sum(seconds.values()))
         note_costs(self._database, job.megapixels, seconds)
         return False
 
-    def _restore(self, job: Job, started: float) -> Report:
+    def _work(self, job: Job, started: float) -> dict[str, float]:
+        """All of one try; gives the seconds of each of its stages."""
         options = RestorationOptions.model_validate_json(job.options)
         tell = self._teller(job, started)
         with self._scratch.folder() as folder:
-            photo = folder / job.photo
-            self._storage.get(f"{job.folder}/{job.photo}", photo)
+            self._storage.get(f"{job.folder}/{job.photo}", folder / job.photo)
             pipeline = self._pipeline(options, self._mask(job, folder))
-            most = self._settings.limits.max_megapixels
-            # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
-            result, report = pipeline.restore(
-                Photo.open(photo, max_megapixels=most),
-                lambda stage, share: tell(stage, 0.02 + 0.9 * share),
-            )
-            tell("save", 0.92)
-            name = f"result.{options.ext}" if options.ext else f"result{result.suffix}"
-            result.save(folder / name)
-            (folder / REPORT_JSON).write_text(to_json(report), "utf-8")
-            (folder / REPORT_HTML).write_text(to_html(report), "utf-8")
-            (folder / COMPARISON).write_bytes(side_by_side(report.before, report.after))
-            for file in (name, REPORT_JSON, REPORT_HTML, COMPARISON):
-                self._storage.put(folder / file, job.file(file))
-        if not self._queue.succeed(job, name):
+            work = self._look if options.look else self._restore
+            made, seconds = work(job, pipeline, folder, tell, options.ext)
+            for name in made:
+                self._storage.put(folder / name, job.file(name))
+        if not self._queue.succeed(job, made[0]):
             raise _Stopped
-        return report
+        return seconds
+
+    def _restore(
+        self, job: Job, pipeline: Pipeline, folder: Path, tell: _Tell, ext: str | None
+    ) -> _Made:
+        # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
+        result, report = pipeline.restore(
+            self._opened(folder / job.photo), lambda stage, share: tell(stage, 0.02 + 0.9 * share)
+        )
+        tell("save", 0.92)
+        name = f"result.{ext}" if ext else f"result{result.suffix}"
+        result.save(folder / name)
+        (folder / REPORT_JSON).write_text(to_json(report), "utf-8")
+        (folder / REPORT_HTML).write_text(to_html(report), "utf-8")
+        (folder / COMPARISON).write_bytes(side_by_side(report.before, report.after))
+        (folder / AFTER).write_bytes(jpeg(result.preview(SHOWN_PX)))
+        made = (name, REPORT_JSON, REPORT_HTML, COMPARISON, BEFORE, AFTER)
+        return made, {record.finding.stage: record.seconds for record in report.stages}
+
+    def _look(
+        self, job: Job, pipeline: Pipeline, folder: Path, tell: _Tell, _ext: str | None
+    ) -> _Made:
+        photo = self._opened(folder / job.photo)
+        took: dict[str, float] = {}
+        last = time.monotonic()
+
+        def note(stage: str, share: float) -> None:
+            nonlocal last
+            now = time.monotonic()
+            took[f"{LOOK}{stage}"] = took.get(f"{LOOK}{stage}", 0.0) + now - last
+            last = now
+            tell(f"{LOOK}{stage}", 0.02 + 0.9 * share)
+
+        plan = pipeline.plan(photo, note)
+        tell("save", 0.92)
+        values = diagnosis_values(
+            photo.size,
+            photo.bit_depth,
+            photo.grey,
+            photo.format,
+            [planned.finding for planned in plan.stages],
+            plan.faces,
+            plan.notices,
+        )
+        (folder / DIAGNOSIS).write_text(dumps(values), "utf-8")
+        marks = np.zeros(photo.size, np.uint8) if plan.marks is None else plan.marks
+        found = np.where(marks & np.uint8(DAMAGE_MARKS), np.uint8(255), np.uint8(0))
+        cv2.imwrite(str(folder / DAMAGE), found, [cv2.IMWRITE_PNG_BILEVEL, 1])
+        return (DIAGNOSIS, DAMAGE, BEFORE), took
+
+    def _opened(self, path: Path) -> Photo:
+        """The photo; as it came is laid beside it for people to look at."""
+        photo = Photo.open(path, max_megapixels=self._settings.limits.max_megapixels)
+        (path.parent / BEFORE).write_bytes(jpeg(photo.preview(SHOWN_PX)))
+        return photo
 
     def _mask(self, job: Job, folder: Path) -> NDArray[np.uint8] | None:
         if job.mask is None:
@@ -140,7 +200,7 @@ class Restoring:
                 self._pipelines.popitem(last=False)
             return self._pipelines[key]
 
-    def _teller(self, job: Job, started: float) -> Callable[[str, float], None]:
+    def _teller(self, job: Job, started: float) -> _Tell:
         told = started
 
         def tell(stage: str, fraction: float) -> None:
@@ -183,6 +243,10 @@ def side_by_side(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bytes:
     height, width = before.shape[:2]
     shown = cv2.resize(after, (width, height), interpolation=cv2.INTER_AREA)
     gap = np.full((height, _GAP_PX, 3), 255, np.uint8)
-    both = np.concatenate([before, gap, np.asarray(shown, np.uint8)], axis=1)
-    _, data = cv2.imencode(".jpg", both[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _COMPARISON_QUALITY])
+    return jpeg(np.concatenate([before, gap, np.asarray(shown, np.uint8)], axis=1))
+
+
+def jpeg(picture: NDArray[np.uint8]) -> bytes:
+    """A picture (h, w, 3) as any browser shows it."""
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _SHOWN_QUALITY])
     return data.tobytes()

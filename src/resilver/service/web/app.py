@@ -17,7 +17,7 @@ from resilver.service.refusal import Refusal
 from resilver.service.running import Service
 from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
-from resilver.service.web import compatible, restorations, topping_up, traffic
+from resilver.service.web import compatible, files, restorations, studio, topping_up, traffic
 from resilver.service.web.guard import Guard
 from resilver.service.web.models import first_fault
 from resilver.service.web.visitors import service_of
@@ -63,8 +63,9 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.state.service = service
     app.state.registry = registry
     app.state.listeners = 0
-    for part in (restorations, traffic, topping_up, compatible):
+    for part in (restorations, files, traffic, topping_up, compatible, studio):
         app.include_router(part.router)
+    app.mount("/page", studio.page_files)
     _answer_plainly(app)
     app.add_middleware(Guard, limits=settings.limits)
     app.add_middleware(traffic.Counting, registry=registry)

@@ -19,9 +19,8 @@ from resilver.service.keys import Visitor
 from resilver.service.refusal import Refusal
 from resilver.service.running import Service
 from resilver.service.web.intake import take_in
-from resilver.service.web.models import RestorationRequest
-from resilver.service.web.restorations import Who, problems
-from resilver.service.web.visitors import service_of
+from resilver.service.web.models import RestorationRequest, problems
+from resilver.service.web.visitors import Who, service_of
 
 router = APIRouter(prefix="/sdapi/v1", tags=["compatible"])
 _LOOK_EVERY_S = 0.2

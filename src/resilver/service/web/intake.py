@@ -20,7 +20,7 @@ from resilver.errors import OptionError, PhotoError
 from resilver.photofile.formats import FORMATS, RAW_SUFFIXES
 from resilver.photofile.probing import Header, read_header
 from resilver.service.arrivals import Arrival, new_job_id
-from resilver.service.jobs import Job
+from resilver.service.jobs import EXPIRED, Job
 from resilver.service.keys import Visitor
 from resilver.service.options import RestorationOptions
 from resilver.service.queue import checked_again
@@ -28,6 +28,7 @@ from resilver.service.refusal import Refusal
 from resilver.service.running import Service
 from resilver.service.scratch import Scratch
 from resilver.service.web.models import RestorationRequest, first_fault
+from resilver.service.web.visitors import visible_job
 from resilver.service.webhooks import check_webhook
 
 _MOST_FIELDS = 40
@@ -77,9 +78,7 @@ async def _from_form(form: FormData) -> tuple[RestorationRequest, BinaryIO | Non
             raise Refusal(422, f"{name[:40]} is given twice, or is no file")
         elif value != "":
             values[name] = value
-    if photo is None:
-        raise Refusal(422, "the form has no file called photo")
-    return RestorationRequest.model_validate({**values, "photo": ""}), photo
+    return RestorationRequest.model_validate(values), photo
 
 
 def take_in(
@@ -102,7 +101,7 @@ def take_in(
     )
     with scratch.folder() as folder:
         upload = folder / "upload"
-        _write(upload, asked.photo if file is None else file)
+        _fetch(service, visitor, asked, file, upload)
         mask = folder / "mask"
         if asked.mask is not None:
             _write(mask, asked.mask)
@@ -131,7 +130,7 @@ def take_in(
             format=header.format,
             size=header.size,
             options=text,
-            stages=options.stages(),
+            stages=options.work(),
             fingerprint=fingerprint,
             idempotency=idempotency,
             webhook=asked.webhook,
@@ -151,6 +150,29 @@ def _submit(service: Service, visitor: Visitor, arrival: Arrival, upload: Path, 
     if job.id != arrival.id:  # another request with the same idempotency key was faster
         service.storage.delete(arrival.id)
     return job
+
+
+def _fetch(
+    service: Service,
+    visitor: Visitor,
+    asked: RestorationRequest,
+    file: BinaryIO | None,
+    upload: Path,
+) -> None:
+    """Lays the photo of a request down: it came as a file, as base64, or once before."""
+    given = [content for content in (file, asked.photo, asked.of) if content is not None]
+    if len(given) != 1:
+        raise Refusal(422, "send the photo, or the id of a restoration whose photo is meant: of")
+    if asked.of is None:
+        _write(upload, file or asked.photo or "")
+        return
+    earlier = visible_job(service, visitor, asked.of)
+    if earlier.state == EXPIRED:
+        raise Refusal(410, "it has expired and was deleted")
+    try:
+        service.storage.get(f"{earlier.folder}/{earlier.photo}", upload)
+    except FileNotFoundError as error:  # deleted in this very moment
+        raise Refusal(410, "it was deleted") from error
 
 
 def _write(path: Path, content: str | BinaryIO) -> None:

@@ -12,13 +12,20 @@ from resilver.service.forecast import Outlook, Traffic
 from resilver.service.jobs import RUNNING, SUCCEEDED, Job
 from resilver.service.options import RestorationOptions
 
+LOOKED_AT = ("before", "diagnosis", "damage")
+RESTORED = ("before", "after", "result", "report", "comparison")
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
 
 
 class RestorationRequest(RestorationOptions):
     """A photo, and what to do with it."""
 
-    photo: str = Field(description="The photo file in base64 (in a form: the file).")
+    photo: str | None = Field(None, description="The photo file in base64 (in a form: the file).")
+    of: str | None = Field(
+        None,
+        max_length=100,
+        description="Instead of a photo: the id of a restoration whose photo is taken once more.",
+    )
     mask: str | None = Field(
         None,
         description="Damage painted by hand, in base64: white on black, of the photo's size.",
@@ -32,6 +39,11 @@ class Problem(BaseModel):
     """Why something was not done."""
 
     detail: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route, for its documentation."""
+    return {status: {"model": Problem} for status in statuses}
 
 
 class PhotoFacts(BaseModel):
@@ -53,6 +65,7 @@ class Restoration(BaseModel):
     eta_s: float | None = Field(
         description="Seconds until it is finished. Null when it is over, or no worker is alive."
     )
+    looks: bool = Field(description="Nothing is restored; it is only found out what would be done.")
     stage: str | None = Field(description="What is being done now.")
     fraction: float = Field(ge=0.0, le=1.0, description="How much of it is done.")
     reason: str | None = Field(description="Why it failed.")
@@ -69,7 +82,7 @@ class Restoration(BaseModel):
         own = f"/v1/restorations/{job.id}"
         links = {"self": own, "events": f"{own}/events"}
         if job.state == SUCCEEDED:
-            links |= {part: f"{own}/{part}" for part in ("result", "report", "comparison")}
+            links |= {part: f"{own}/{part}" for part in (LOOKED_AT if job.looks else RESTORED)}
         return cls.model_validate(
             {
                 "id": job.id,
@@ -77,6 +90,7 @@ class Restoration(BaseModel):
                 "lane": job.lane,
                 "place": outlook.place,
                 "eta_s": None if outlook.eta_s is None else round(outlook.eta_s, 1),
+                "looks": job.looks,
                 "stage": job.stage if job.state == RUNNING else None,
                 "fraction": job.fraction,
                 "reason": job.reason,
@@ -155,6 +169,18 @@ class Credits(BaseModel):
 
     key: str
     credits: int
+
+
+class About(BaseModel):
+    """What a service does and takes."""
+
+    version: str
+    stages: list[str] = Field(description="In running order.")
+    here: bool = Field(description="You are at the machine that restores.")
+    needs_key: bool = Field(description="Without a key no photo is taken from you.")
+    keep_s: float = Field(description="Photo and result are deleted so long after it is over.")
+    max_megapixels: float
+    max_bytes: int
 
 
 class Readiness(BaseModel):

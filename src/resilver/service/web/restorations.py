@@ -4,51 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from resilver.service.jobs import (
-    COMPARISON,
-    EXPIRED,
-    REPORT_HTML,
-    REPORT_JSON,
-    SUCCEEDED,
-    Job,
-    list_jobs,
-)
-from resilver.service.keys import Visitor
+from resilver.service.jobs import Job, list_jobs
 from resilver.service.refusal import Refusal
 from resilver.service.web.events import events_of
 from resilver.service.web.intake import receive_photo
-from resilver.service.web.models import Page, Problem, Restoration, RestorationRequest
-from resilver.service.web.visitors import is_guest, job_for, service_of, visitor_of
+from resilver.service.web.models import Page, Restoration, RestorationRequest, problems
+from resilver.service.web.visitors import Wanted, Who, is_guest, job_for, service_of
 
-MEDIA_TYPES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".heic": "image/heic",
-    ".html": "text/html; charset=utf-8",
-    ".json": "application/json",
-}
-# The report carries its own, stricter policy; here it gets a world of its own besides.
-_REPORT_POLICY = (
-    "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-)
 _MOST_ON_A_PAGE = 200
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a route, for its documentation."""
-    return {status: {"model": Problem} for status in statuses}
 
 
 def _request_schema(*, as_form: bool) -> dict[str, Any]:
@@ -73,25 +42,7 @@ _BODY = {
         },
     }
 }
-Who = Annotated[Visitor, Depends(visitor_of)]
-
 router = APIRouter(prefix="/v1/restorations", tags=["restorations"])
-
-
-def _wanted_job(request: Request, visitor: Who, job_id: str) -> Job:
-    return job_for(request, visitor, job_id)
-
-
-def _finished_job(job: Annotated[Job, Depends(_wanted_job)]) -> Job:
-    if job.state == EXPIRED:
-        raise Refusal(410, "it has expired and was deleted")
-    if job.state != SUCCEEDED:
-        raise Refusal(409, f"there is no result: it is {job.state}")
-    return job
-
-
-Wanted = Annotated[Job, Depends(_wanted_job)]
-Finished = Annotated[Job, Depends(_finished_job)]
 
 
 @router.post(
@@ -99,7 +50,7 @@ Finished = Annotated[Job, Depends(_finished_job)]
     status_code=202,
     response_model=Restoration,
     openapi_extra=_BODY,
-    responses=problems(400, 401, 402, 408, 409, 413, 415, 422, 429),
+    responses=problems(400, 401, 402, 404, 408, 409, 410, 413, 415, 422, 429),
 )
 async def submit(
     request: Request,
@@ -185,81 +136,6 @@ def cancel(request: Request, visitor: Who, job: Wanted) -> Restoration:
 async def follow(request: Request, job: Wanted) -> StreamingResponse:
     """Follow a restoration by server-sent events, until it is over."""
     return events_of(request, service_of(request), job)
-
-
-@router.get(
-    "/{job_id}/result",
-    response_class=StreamingResponse,
-    responses={
-        200: {
-            "content": {
-                kind: {"schema": {"type": "string", "format": "binary"}}
-                for kind in sorted(set(MEDIA_TYPES.values()))
-                if kind.startswith("image/")
-            },
-            "description": "The restored photo.",
-        },
-        **problems(401, 404, 409, 410),
-    },
-)
-def result(request: Request, job: Finished) -> StreamingResponse:
-    """The restored photo."""
-    assert job.result is not None
-    return _file(request, job, job.result, attachment=True)
-
-
-@router.get(
-    "/{job_id}/report",
-    response_class=StreamingResponse,
-    responses={
-        200: {
-            "content": {
-                "application/json": {"schema": {"type": "object"}},
-                "text/html": {"schema": {"type": "string"}},
-            },
-            "description": "What was found, done and made up.",
-        },
-        **problems(401, 404, 409, 410, 422),
-    },
-)
-def report(
-    request: Request,
-    job: Finished,
-    form: Annotated[Literal["json", "html"], Query(alias="format")] = "json",
-) -> StreamingResponse:
-    """The report, for programs (json) or for people (html)."""
-    return _file(request, job, REPORT_JSON if form == "json" else REPORT_HTML)
-
-
-@router.get(
-    "/{job_id}/comparison",
-    response_class=StreamingResponse,
-    responses={
-        200: {
-            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
-            "description": "Before and after, side by side.",
-        },
-        **problems(401, 404, 409, 410),
-    },
-)
-def comparison(request: Request, job: Finished) -> StreamingResponse:
-    """Before and after in one picture."""
-    return _file(request, job, COMPARISON)
-
-
-def _file(request: Request, job: Job, name: str, *, attachment: bool = False) -> StreamingResponse:
-    storage = service_of(request).storage
-    key, suffix = job.file(name), f".{name.rpartition('.')[2]}"
-    try:
-        size = storage.size(key)
-    except FileNotFoundError as error:  # deleted in this very moment
-        raise Refusal(410, "it was deleted") from error
-    headers = {"Content-Length": str(size)}
-    if attachment:
-        headers["Content-Disposition"] = f'attachment; filename="restored{suffix}"'
-    if suffix == ".html":
-        headers["Content-Security-Policy"] = _REPORT_POLICY
-    return StreamingResponse(storage.read(key), media_type=MEDIA_TYPES[suffix], headers=headers)
 
 
 def _cursor_text(job: Job) -> str:

@@ -10,8 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from resilver.service.refusal import Refusal
 from resilver.service.signing import HEADER, is_signed
-from resilver.service.web.models import Credits, TopUp, first_fault
-from resilver.service.web.restorations import problems
+from resilver.service.web.models import Credits, TopUp, first_fault, problems
 from resilver.service.web.visitors import service_of
 
 router = APIRouter(prefix="/v1/credits", tags=["credits"])

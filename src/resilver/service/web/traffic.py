@@ -14,8 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resilver.service.jobs import count_jobs
 from resilver.service.refusal import Refusal
 from resilver.service.running import Service
-from resilver.service.web.models import QueueFacts, Readiness
-from resilver.service.web.restorations import problems
+from resilver.service.web.models import QueueFacts, Readiness, problems
 from resilver.service.web.visitors import is_from_inside, service_of
 
 router = APIRouter(tags=["service"])

@@ -7,8 +7,9 @@ import binascii
 import hashlib
 import hmac
 from ipaddress import ip_address, ip_network
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from resilver.service.jobs import Job, find_job
 from resilver.service.keys import Visitor
@@ -64,7 +65,26 @@ def job_for(request: Request, visitor: Visitor, job_id: str) -> Job:
     Raises:
         Refusal: 404; there is no such job, or it is somebody else's, which is the same to him.
     """
-    job = find_job(service_of(request).database, job_id)
+    return visible_job(service_of(request), visitor, job_id)
+
+
+Who = Annotated[Visitor, Depends(visitor_of)]
+
+
+def _wanted_job(request: Request, visitor: Who, job_id: str) -> Job:
+    return job_for(request, visitor, job_id)
+
+
+Wanted = Annotated[Job, Depends(_wanted_job)]
+
+
+def visible_job(service: Service, visitor: Visitor, job_id: str) -> Job:
+    """The same, for those who have no request at hand.
+
+    Raises:
+        Refusal: 404.
+    """
+    job = find_job(service.database, job_id)
     if job is None or not (job.owner == visitor.owner or job.owner.startswith(_GUEST)):
         raise Refusal(404, "there is no such restoration")
     return job

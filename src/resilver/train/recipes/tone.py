@@ -28,7 +28,7 @@ from resilver.nets.tone import ToneConfig, ToneNet, apply_field, apply_table
 from resilver.train.photos import Shard, find_shards
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
-GOOD_SHARE = 0.25  # of the photos are given as they are
+GOOD_SHARE = 0.4  # of the photos are given as they are
 MONOCHROME_SHARE = 0.15
 _KEPT_PX = 160  # longest side of the photos that are kept in memory
 _SMOOTH, _MONOTONE, _EVEN, _TABLES = 4.0, 10.0, 0.02, 1e-3  # weights of the regularisers
@@ -143,8 +143,8 @@ def _thumbnails(shards: list[Shard], side_px: int, seed: int) -> Iterator[NDArra
                 kept[index] = _small(shards[index].read())
             photo = kept[index]
             height, width = photo.shape[:2]
-            rows = max(round(height * choose.uniform(0.7, 1.0)), 1)
-            columns = max(round(width * choose.uniform(0.7, 1.0)), 1)
+            rows = max(round(height * choose.uniform(0.5, 1.0)), 1)
+            columns = max(round(width * choose.uniform(0.5, 1.0)), 1)
             top, left = choose.randint(0, height - rows), choose.randint(0, width - columns)
             part = photo[top : top + rows, left : left + columns]
             if choose.random() < 0.5:

@@ -1,0 +1,227 @@
+// The page: what the person does, and which photo is seen.
+
+import * as api from "./api.js";
+import { element, panel } from "./panel.js";
+import * as photos from "./photos.js";
+import * as viewer from "./viewer.js";
+import { doing, plain } from "./words.js";
+import { zip } from "./zip.js";
+
+const at = (id) => document.getElementById(id);
+let current = null;
+let said = "";
+let drawn = "";
+
+const stateOf = (photo) => (photos.restored(photo) && !photo.adjusting && !photos.busy(photo) ? "restored" : photo.diagnosis && !photos.active(photo.work) ? "found" : "waiting");
+
+function render() {
+  if (current && !photos.photos.includes(current)) current = null;
+  current ??= photos.photos.at(-1) ?? null;
+  at("welcome").hidden = current !== null;
+  at("studio").hidden = at("add").hidden = current === null;
+  if (!current) {
+    if (location.hash) history.replaceState(null, "", location.pathname);
+    return;
+  }
+  strip();
+  viewer.show(current, stateOf(current));
+  redrawPanel();
+  const id = current.work?.id ?? current.look?.id;
+  const hash = id ? `#${id}` : "";
+  if (location.hash !== hash) history.replaceState(null, "", hash || location.pathname);
+  photos.fetchParts(current);
+  tell();
+}
+
+// Only when something in it changed: else a slider would slip from under a finger.
+function redrawPanel() {
+  const { strokes, file, pictures, ...rest } = current;
+  const now = JSON.stringify([rest, current.chosen && [...current.chosen], Object.keys(pictures), photos.photos.map((photo) => [photo.number, stateOf(photo), photos.busy(photo)])]);
+  if (now === drawn) return;
+  drawn = now;
+  const held = document.activeElement?.id;
+  at("panel").replaceChildren(...panel(current, acts));
+  if (held && at("panel").querySelector(`#${CSS.escape(held)}`)) at(held).focus();
+}
+
+function strip() {
+  at("strip").parentElement.hidden = photos.photos.length < 2;
+  at("strip").replaceChildren(
+    ...photos.photos.map((photo) => {
+      const source = photo.pictures.after ?? photo.pictures.before ?? photo.url;
+      const picture = source ? element("img", { src: source, alt: "" }) : element("span", { className: "no-picture" });
+      const chosen = element("button", { type: "button", onclick: () => select(photo) }, picture, element("span", { className: "strip-name" }, photo.name), element("span", { className: "soft" }, standing(photo)));
+      chosen.setAttribute("aria-current", String(photo === current));
+      return element("li", {}, chosen);
+    }),
+  );
+}
+
+function standing(photo) {
+  if (photo.error) return "see here";
+  if (photo.sending !== null) return "sending";
+  const job = photos.active(photo.work) ? photo.work : photos.active(photo.look) ? photo.look : null;
+  if (job?.status === "queued") return `number ${job.place ?? "?"} in line`;
+  if (job) return `${Math.round(100 * job.fraction)} %`;
+  if (photos.restored(photo)) return "restored";
+  if (photo.work?.status === "failed") return "failed";
+  return photo.diagnosis ? "looked at" : "not begun";
+}
+
+// For those who do not see the page: what has become of the photo, once.
+function tell() {
+  const words = current.error ?? (photos.busy(current) ? doing((current.work ?? current.look)?.stage) : standing(current));
+  if (words !== said) at("status").textContent = `${current.name}: ${words}`;
+  said = words;
+}
+
+function select(photo) {
+  current = photo;
+  if (!photo.look && !photo.work && photo.file && photo.sending === null) photos.look(photo);
+  render();
+}
+
+function take(files) {
+  const added = photos.add([...files]);
+  if (added.length) select(added[0]);
+}
+
+const acts = {
+  changed: render,
+  restore: () => {
+    current.adjusting = false;
+    photos.restore(current);
+  },
+  // One after the other: an old computer need not send ten photos at once.
+  restoreAll: async () => {
+    for (const photo of photos.photos.filter((one) => !photos.busy(one) && !photos.restored(one) && one.file)) await photos.restore(photo);
+  },
+  cancel: () => photos.cancel(current),
+  adjust: () => {
+    current.adjusting = true;
+    if (!current.diagnosis && !photos.active(current.look)) photos.look(current);
+    render();
+  },
+  back: () => {
+    current.adjusting = false;
+    render();
+  },
+  remove: () => photos.remove(current),
+  copy: async () => {
+    await navigator.clipboard.writeText(location.href);
+    at("status").textContent = "The link is copied.";
+    flash("The link is copied.");
+  },
+  download: () => attempt(async () => save(await api.file(current.work.id, "result"), nameOf(current, await suffixOf(current)))),
+  downloadAll: () =>
+    attempt(async () => {
+      const files = [];
+      for (const photo of photos.photos.filter(photos.restored)) files.push({ name: nameOf(photo, await suffixOf(photo)), blob: await api.file(photo.work.id, "result") });
+      save(await zip(files), "restored.zip");
+    }),
+  report: (event) => {
+    event.preventDefault();
+    attempt(async () => save(await api.file(current.work.id, "report?format=html"), `${plain(current.name)}-report.html`));
+  },
+};
+
+const SUFFIXES = { jpeg: "jpg", tiff: "tif", heif: "heic", raw: "tif" };
+const nameOf = (photo, suffix) => `${plain(photo.name)}-restored.${suffix}`;
+async function suffixOf(photo) {
+  const type = (await api.file(photo.work.id, "result")).type.split("/")[1];
+  return SUFFIXES[type] ?? type;
+}
+
+async function attempt(act) {
+  try {
+    await act();
+  } catch (error) {
+    current.error = error.message;
+  }
+  render();
+}
+
+function save(blob, name) {
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+function flash(words) {
+  const made = element("p", { className: "flash" }, words);
+  document.body.append(made);
+  setTimeout(() => made.remove(), 2500);
+}
+
+function dropping() {
+  let depth = 0;
+  const show = (shown) => (at("dropping").hidden = !shown);
+  const files = (event) => event.dataTransfer?.types.includes("Files");
+  addEventListener("dragenter", (event) => files(event) && show((depth += 1) > 0));
+  addEventListener("dragleave", (event) => files(event) && show((depth -= 1) > 0));
+  addEventListener("dragover", (event) => files(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    show((depth = 0) > 0);
+    take(event.dataTransfer.files);
+  });
+  addEventListener("paste", (event) => event.clipboardData?.files.length && take(event.clipboardData.files));
+}
+
+function themes() {
+  const set = (theme) => (document.documentElement.dataset.theme = theme);
+  const kept = localStorage.getItem("resilver-theme");
+  if (kept) set(kept);
+  at("theme").addEventListener("click", () => {
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const next = (document.documentElement.dataset.theme ?? (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
+    localStorage.setItem("resilver-theme", next);
+    set(next);
+  });
+}
+
+function keys() {
+  at("key-open").addEventListener("click", () => {
+    at("key").value = "";
+    at("key-dialog").showModal();
+  });
+  at("key-dialog").addEventListener("close", () => {
+    const chosen = at("key-dialog").returnValue;
+    if (chosen === "save" && at("key").value.trim()) api.key.set(at("key").value.trim());
+    if (chosen === "forget") api.key.set("");
+    at("key").value = "";
+    start();
+  });
+}
+
+async function start() {
+  try {
+    const facts = await api.about();
+    photos.begin(facts, render);
+    const hours = Math.round(facts.keep_s / 3600);
+    at("where").textContent = facts.here ? "Runs on this computer; nothing leaves it." : `Photos are deleted after ${hours} hours.`;
+    at("promise-where").textContent = facts.here
+      ? `It is worked on here and sent nowhere. What was made is deleted after ${hours} hours, or at once when you say so.`
+      : `Only your link opens it. It is deleted after ${hours} hours, or at once when you say so.`;
+    at("drop-facts").textContent = `JPEG, PNG, TIFF, WebP, HEIC, AVIF and camera files, up to ${Math.round(facts.max_megapixels)} megapixels`;
+    at("key-open").textContent = api.key.get() ? "Key: in use" : facts.needs_key ? "A key is needed" : "Key";
+    current = (await photos.recallAll(location.hash.slice(1))) ?? current;
+    render();
+  } catch (error) {
+    at("where").textContent = error.message;
+    setTimeout(start, 5000);
+  }
+}
+
+viewer.begin(render);
+at("file").addEventListener("change", () => {
+  take(at("file").files);
+  at("file").value = "";
+});
+at("add").addEventListener("click", () => at("file").click());
+addEventListener("hashchange", () => start());
+dropping();
+themes();
+keys();
+start();

@@ -1,0 +1,153 @@
+// What is said of the photo, and what can be decided about it.
+
+import * as api from "./api.js";
+import * as photos from "./photos.js";
+import { doing, duration, share, title, waiting } from "./words.js";
+
+export function element(tag, properties = {}, ...children) {
+  const { data = {}, ...rest } = properties;
+  const made = Object.assign(document.createElement(tag), rest);
+  Object.assign(made.dataset, data);
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+const button = (words, act, className = "") => element("button", { type: "button", className, onclick: act }, words);
+
+// The whole panel for a photo in its present state. `acts`: what its buttons do.
+export function panel(photo, acts) {
+  const parts = [element("h2", { className: "photo-name" }, photo.name)];
+  if (photo.error) parts.push(element("p", { className: "error", role: "alert" }, photo.error));
+  if (photo.sending !== null) parts.push(progress("Sending the photo", photo.sending));
+  else if (photos.active(photo.work)) parts.push(...underWay(photo, photo.work, acts));
+  else if (photos.active(photo.look)) parts.push(...underWay(photo, photo.look, acts), element("div", { className: "buttons" }, button("Restore without waiting for this", acts.restore)));
+  else if (photos.restored(photo) && !photo.adjusting) parts.push(...outcome(photo, acts));
+  else parts.push(...decisions(photo, acts));
+  return parts;
+}
+
+function progress(words, fraction) {
+  const bar = element("progress", { max: 1, value: fraction });
+  bar.setAttribute("aria-label", words);
+  return element("div", { className: "progress" }, element("p", {}, words), bar);
+}
+
+function underWay(photo, job, acts) {
+  const parts = [];
+  if (job.status === "queued") {
+    parts.push(element("div", { className: "ticket" }, element("p", { className: "place" }, waiting(job)), element("p", { className: "soft" }, job.looks ? "It will be looked at first." : "You can close this page meanwhile: this link brings you back.")));
+  } else {
+    parts.push(progress(doing(job.stage), job.fraction));
+    if (job.eta_s) parts.push(element("p", { className: "soft" }, `Done in ${duration(job.eta_s)}.`));
+  }
+  parts.push(element("div", { className: "buttons" }, button("Copy link", acts.copy), button("Cancel", acts.cancel)));
+  return parts;
+}
+
+// --- before: what was found, and what to do about it ---
+
+function decisions(photo, acts) {
+  const parts = [];
+  for (const job of [photo.work, photo.look]) {
+    if (job?.status === "failed") parts.push(element("p", { className: "error", role: "alert" }, `It could not be ${job.looks ? "looked at" : "restored"}: ${job.reason}.`));
+    if (job?.status === "cancelled" && job === photo.work) parts.push(element("p", { className: "soft" }, "It was cancelled."));
+    if (job?.status === "expired") parts.push(element("p", { className: "soft" }, "It has expired and was deleted here."));
+  }
+  if (photo.diagnosis) {
+    parts.push(element("h3", {}, "What was found"));
+    const findings = photo.diagnosis.findings;
+    parts.push(element("div", { className: "steps" }, ...findings.map((finding) => stepOf(photo, finding, acts))));
+    if (photo.diagnosis.notices.length) parts.push(element("ul", { className: "notices soft" }, ...photo.diagnosis.notices.map((words) => element("li", {}, words))));
+  }
+  parts.push(result(photo, acts));
+  const can = photo.file !== null || [photo.look, photo.work].some((job) => job && job.status !== "expired");
+  const others = photos.photos.filter((one) => !photos.busy(one) && !photos.restored(one) && one.file).length;
+  const row = element("div", { className: "buttons" });
+  if (can) row.append(button("Restore this photo", acts.restore, "primary"));
+  if (can && others > 1) row.append(button(`Restore all ${others}`, acts.restoreAll));
+  if (photo.adjusting) row.append(button("Back to the result", acts.back));
+  row.append(button("Remove", acts.remove, "quiet"));
+  parts.push(row);
+  return parts;
+}
+
+function stepOf(photo, finding, acts) {
+  const { stage } = finding;
+  const now = photos.step(photo, stage);
+  const id = `step-${stage}`;
+  const box = element("input", { type: "checkbox", id, checked: now.on });
+  box.addEventListener("change", () => {
+    photos.decide(photo, stage, { on: box.checked });
+    acts.changed();
+  });
+  const words = element("p", { className: "soft", id: `${id}-words` }, finding.words);
+  box.setAttribute("aria-describedby", words.id);
+  const made = element("section", { className: now.on ? "step on" : "step" }, element("label", { htmlFor: id }, box, element("b", {}, title(stage))), words);
+  if (now.on && !finding.found) made.append(element("p", { className: "note" }, "Nothing was found; it is done all the same."));
+  if (now.on) made.append(strength(photo, stage, now.strength));
+  if (now.on && stage === "faces" && photo.diagnosis.faces.length) made.append(faces(photo, acts));
+  return made;
+}
+
+function strength(photo, stage, value) {
+  const slider = element("input", { type: "range", min: 5, max: 100, step: 5, value: Math.round(100 * value) });
+  const said = element("output", {}, `${slider.value} %`);
+  slider.setAttribute("aria-label", `How strongly: ${title(stage)}`);
+  slider.addEventListener("input", () => {
+    said.value = `${slider.value} %`;
+    photos.decide(photo, stage, { strength: Number(slider.value) / 100 });
+  });
+  return element("label", { className: "strength" }, element("span", {}, "Strength"), slider, said);
+}
+
+function faces(photo, acts) {
+  const all = photo.diagnosis.faces;
+  const chosen = photo.chosen ?? new Set(all.map((face) => face.number));
+  const rows = all.map((face) => {
+    const box = element("input", { type: "checkbox", checked: chosen.has(face.number) });
+    box.addEventListener("change", () => {
+      const next = new Set(chosen);
+      if (box.checked) next.add(face.number);
+      else next.delete(face.number);
+      photo.chosen = next.size === all.length ? null : next;
+      acts.changed();
+    });
+    return element("li", {}, element("label", {}, box, element("span", {}, `Face ${face.number}`), element("small", { className: "soft" }, face.words)));
+  });
+  return element("ul", { className: "faces-list" }, ...rows);
+}
+
+function result(photo, acts) {
+  const choice = element("select", { id: "ext" }, ...[["", "as the photo"], ["jpg", "JPEG"], ["png", "PNG"], ["tif", "TIFF"], ["webp", "WebP"]].map(([value, words]) => element("option", { value, selected: photo.ext === value }, words)));
+  choice.addEventListener("change", () => {
+    photo.ext = choice.value;
+    acts.changed();
+  });
+  return element("label", { className: "result-type" }, "Save as", choice);
+}
+
+// --- after: what was done ---
+
+function outcome(photo, acts) {
+  const { report } = photo;
+  const parts = [];
+  if (report) {
+    parts.push(element("p", { className: "headline" }, report.headline));
+    parts.push(
+      element("dl", { className: "figures" }, element("dt", {}, "Changed"), element("dd", {}, share(report.changed_share)), element("dt", {}, "Made up"), element("dd", {}, share(report.invented_share))),
+    );
+    const done = report.stages.map((stage) => element("li", { className: stage.acted ? "acted" : "" }, element("b", {}, title(stage.stage)), element("span", { className: "soft" }, `${stage.words} ${stage.acted ? "" : "Left as it is."}`)));
+    parts.push(element("ul", { className: "done" }, ...done));
+    for (const face of report.faces) if (face.warning) parts.push(element("p", { className: "note" }, `Face ${face.number}: ${face.warning}`));
+    parts.push(element("p", { className: "soft evidence" }, report.evidence));
+  } else parts.push(element("p", { className: "soft" }, "Fetching the result …"));
+  const ready = photos.photos.filter(photos.restored).length;
+  const row = element("div", { className: "buttons" }, button("Download", acts.download, "primary"));
+  if (ready > 1) row.append(button(`All ${ready} as zip`, acts.downloadAll));
+  row.append(button("Change and restore again", acts.adjust));
+  const link = element("a", { className: "button", href: api.reportLink(photo.work.id), target: "_blank", rel: "noopener" }, "Full report");
+  if (api.key.get()) link.addEventListener("click", acts.report); // a key does not travel with a link
+  row.append(link, button("Copy link", acts.copy), button("Delete", acts.remove, "quiet danger"));
+  parts.push(row);
+  return parts;
+}
