@@ -180,6 +180,11 @@ class Pipeline:
             )
 
 
+def stage_names() -> tuple[str, ...]:
+    """The stages of the table that there is a network for, in running order."""
+    return tuple(_makers(Options()))
+
+
 def build_stages(options: Options) -> tuple[Stage, ...]:
     """The stages of the table that these options leave in, in running order.
 

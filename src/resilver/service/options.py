@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from resilver.errors import OptionError
 from resilver.options import Options
+from resilver.pipeline import stage_names
 from resilver.service.jobs import LOOK
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
@@ -65,7 +66,7 @@ class RestorationOptions(BaseModel):
         """The stages that these options leave in, in running order."""
         return tuple(
             name
-            for name in STAGES
+            for name in stage_names()
             if (not self.only or name in self.only) and name not in self.skip
         )
 

@@ -36,7 +36,7 @@ function render() {
 // Only when something in it changed: else a slider would slip from under a finger.
 function redrawPanel() {
   const { strokes, file, pictures, ...rest } = current;
-  const now = JSON.stringify([rest, current.chosen && [...current.chosen], Object.keys(pictures), photos.photos.map((photo) => [photo.number, stateOf(photo), photos.busy(photo)])]);
+  const now = JSON.stringify([rest, strokes.length, current.chosen && [...current.chosen], Object.keys(pictures), photos.photos.map((photo) => [photo.number, stateOf(photo), photos.busy(photo)])]);
   if (now === drawn) return;
   drawn = now;
   const held = document.activeElement?.id;
@@ -92,6 +92,7 @@ const acts = {
     current.adjusting = false;
     photos.restore(current);
   },
+  look: () => photos.look(current),
   // One after the other: an old computer need not send ten photos at once.
   restoreAll: async () => {
     for (const photo of photos.photos.filter((one) => !photos.busy(one) && !photos.restored(one) && one.file)) await photos.restore(photo);

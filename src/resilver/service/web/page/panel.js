@@ -64,6 +64,7 @@ function decisions(photo, acts) {
   const others = photos.photos.filter((one) => !photos.busy(one) && !photos.restored(one) && one.file).length;
   const row = element("div", { className: "buttons" });
   if (can) row.append(button("Restore this photo", acts.restore, "primary"));
+  if (can && !photo.diagnosis) row.append(button("Look at it first", acts.look));
   if (can && others > 1) row.append(button(`Restore all ${others}`, acts.restoreAll));
   if (photo.adjusting) row.append(button("Back to the result", acts.back));
   row.append(button("Remove", acts.remove, "quiet"));
@@ -83,7 +84,7 @@ function stepOf(photo, finding, acts) {
   const words = element("p", { className: "soft", id: `${id}-words` }, finding.words);
   box.setAttribute("aria-describedby", words.id);
   const made = element("section", { className: now.on ? "step on" : "step" }, element("label", { htmlFor: id }, box, element("b", {}, title(stage))), words);
-  if (now.on && !finding.found) made.append(element("p", { className: "note" }, "Nothing was found; it is done all the same."));
+  if (now.on && !now.untouched && !finding.found) made.append(element("p", { className: "note" }, "Nothing was found; it is done all the same."));
   if (now.on) made.append(strength(photo, stage, now.strength));
   if (now.on && stage === "faces" && photo.diagnosis.faces.length) made.append(faces(photo, acts));
   return made;

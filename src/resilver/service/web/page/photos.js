@@ -96,7 +96,8 @@ export const busy = (photo) => photo.sending !== null || active(photo.look) || a
 
 export function step(photo, stage) {
   const found = photo.diagnosis?.findings.find((finding) => finding.stage === stage);
-  return photo.steps[stage] ?? { on: found ? found.found : true, strength: 1, untouched: true };
+  const marked = stage === "repair" && photo.strokes.some((stroke) => !stroke.erase);
+  return photo.steps[stage] ?? { on: marked || (found ? found.found : true), strength: 1, untouched: true };
 }
 
 export function decide(photo, stage, values) {
@@ -104,7 +105,12 @@ export function decide(photo, stage, values) {
 }
 
 export const look = (photo) => send(photo, "look", { look: true });
-export const restore = async (photo) => send(photo, "work", await wishes(photo));
+
+export async function restore(photo) {
+  await send(photo, "work", await wishes(photo));
+  // Whoever does not wait to see what is wrong need not keep others waiting for it.
+  if (!photo.error && active(photo.look)) await cancel(photo, "look");
+}
 
 async function send(photo, part, fields) {
   const earlier = [photo.look, photo.work].find((job) => job && job.status !== "expired");
@@ -151,8 +157,7 @@ async function wishes(photo) {
   return { ...fields, ...(await maskOf(photo)) };
 }
 
-export async function cancel(photo) {
-  const part = active(photo.work) ? "work" : "look";
+export async function cancel(photo, part = active(photo.work) ? "work" : "look") {
   try {
     photo[part] = await api.cancel(photo[part].id);
   } catch (error) {

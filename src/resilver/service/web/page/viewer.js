@@ -1,6 +1,7 @@
 // The photo, large: before and after with a cut between them, damage over it, faces, zoom, painting.
 
 import { draw, tint, tooLarge } from "./paint.js";
+import { step } from "./photos.js";
 
 const MOST_ZOOM = 16;
 const STEP = 1.4;
@@ -114,10 +115,11 @@ function boxes(found) {
   const faces = found ? photo.diagnosis.faces : [];
   parts.faces.toggleAttribute("hidden", faces.length === 0);
   if (faces.length === 0) return parts.faces.replaceChildren();
+  const restoring = step(photo, "faces").on;
   parts.faces.setAttribute("viewBox", `0 0 ${photo.diagnosis.size.width} ${photo.diagnosis.size.height}`);
   return parts.faces.replaceChildren(
-    ...faces.map(({ number, box }) => {
-      const chosen = photo.chosen === null || photo.chosen.has(number);
+    ...faces.map(({ number, box, verdict }) => {
+      const chosen = restoring && (photo.chosen === null ? verdict === "lost detail" : photo.chosen.has(number));
       const rectangle = document.createElementNS("http://www.w3.org/2000/svg", "rect");
       const values = { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top, class: chosen ? "face chosen" : "face" };
       for (const [name, value] of Object.entries(values)) rectangle.setAttribute(name, value);
