@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,27 +16,19 @@ import pytest
 from PIL import Image
 from running_services import databases, photo_bytes, served, settings_in
 
+from browsing import chromium, opened_page
 from resilver.service.database import Database
 from resilver.service.keys import Keys
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="part of the extra 'dev'")
-
-LONG_MS = 60_000
 DESK = {"width": 1280, "height": 860}
 PHONE = {"width": 375, "height": 740}
+OWN = r"(http://127\.0\.0\.1:|blob:)"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip("no Chromium is installed")
-    with sync_api.sync_playwright() as playwright:
-        # Inside a container there is no sandbox to be had; it opens nothing but our own page.
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -54,42 +45,8 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A page of a fresh browser; fails if it complains, or asks for something from elsewhere."""
-    with Watched(browser, DESK) as page:
+    with opened_page(browser, OWN, viewport=DESK) as page:
         yield page
-
-
-class Watched:
-    """A page whose complaints and requests are looked at when it is closed."""
-
-    def __init__(self, browser: Any, viewport: dict[str, int], **more: Any) -> None:
-        self._context = browser.new_context(viewport=viewport, accept_downloads=True, **more)
-        self._complaints: list[str] = []
-        self._asked: list[str] = []
-
-    def __enter__(self) -> Any:
-        page = self._context.new_page()
-        page.set_default_timeout(LONG_MS)
-        page.on("pageerror", lambda error: self._complaints.append(str(error)))
-        page.on("console", self._hear)
-        page.on("request", lambda request: self._asked.append(request.url))
-        return page
-
-    def _hear(self, message: Any) -> None:
-        # An answer of 4xx is told by the browser as well; the page has said it in words.
-        if (
-            message.type == "error"
-            and "the server responded with a status of 4" not in message.text
-        ):
-            self._complaints.append(message.text)
-
-    def __exit__(self, *_: object) -> None:
-        self._context.close()
-        assert self._complaints == []
-        elsewhere = [
-            url for url in self._asked if not re.match(r"(http://127\.0\.0\.1:|blob:)", url)
-        ]
-        assert elsewhere == [], "the page asks for nothing from elsewhere"
 
 
 def a_file(folder: Path, name: str = "grandmother.png", seed: int = 1) -> dict[str, Any]:
@@ -222,10 +179,10 @@ def test_one_comes_back_by_the_link(page: Any, browser: Any, server: str, tmp_pa
     page.wait_for_selector(".step")
     restore(page)
     page.goto("about:blank")
-    page.goto(server)  # the same browser knows its photos ...
+    page.goto(server)  # the same browser knows its photos;
     page.wait_for_selector(".headline")
     assert page.get_by_role("heading", name="grandmother.png").is_visible()
-    with Watched(browser, DESK) as elsewhere:  # ... and any other one comes by the link
+    with opened_page(browser, OWN, viewport=DESK) as elsewhere:  # any other one comes by the link
         elsewhere.goto(page.url)
         elsewhere.wait_for_selector(".headline")
         assert elsewhere.locator("#after").evaluate("image => image.naturalWidth") == 160
@@ -290,7 +247,7 @@ def test_a_key_opens_a_public_service(browser: Any, tmp_path: Path, photo: bytes
         database.close()
         with served(settings, works=False) as address:
             headers = {"X-Forwarded-For": "203.0.113.9"}
-            with Watched(browser, DESK, extra_http_headers=headers) as page:
+            with opened_page(browser, OWN, viewport=DESK, extra_http_headers=headers) as page:
                 drop(page, address, a_file(tmp_path))
                 page.get_by_role("alert").wait_for()
                 button(page, "A key is needed").click()
@@ -313,7 +270,9 @@ def test_it_fits_a_phone_in_light_and_in_dark(
     def fits() -> bool:
         return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
-    with Watched(browser, PHONE, color_scheme=scheme, has_touch=True, is_mobile=True) as page:
+    with opened_page(
+        browser, OWN, viewport=PHONE, color_scheme=scheme, has_touch=True, is_mobile=True
+    ) as page:
         page.goto(server)
         assert fits()
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "arguments")
+SHARED_BY_ALL = ("arguments", "processes")
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED_BY_ALL)
 
 
 def run(name: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -24,13 +25,16 @@ def run(name: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_all_are_there() -> None:
     assert SCRIPTS == [
+        "chaos",
         "denoise",
         "detection",
         "faces",
         "harm",
         "hidden",
         "identity",
+        "load",
         "old",
+        "queueing",
         "recognition",
         "repair",
         "speed",
