@@ -84,6 +84,8 @@ def test_photos_of_a_killed_worker_are_restored_by_another_once(
     victim.kill()
     victim.wait()
     assert now(service, slow).state == "running", "nobody has noticed yet"
+    # As if it had died a moment later, when its result was stored already.
+    (tmp_path / "photos" / slow.id / "1-result.png").write_bytes(b"half")
     start()
     wait_until(lambda: not any(now(service, job).active for job in jobs), LONG_S)
     for job in jobs:

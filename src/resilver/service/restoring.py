@@ -114,6 +114,8 @@ class Restoring:
         """All of one try; gives the seconds of each of its stages."""
         options = RestorationOptions.model_validate_json(job.options)
         tell = self._teller(job, started)
+        for earlier in range(1, job.tries):  # a worker may have died when it had stored all of it
+            self._storage.delete_some(job.folder, f"{earlier}-")
         with self._scratch.folder() as folder:
             self._storage.get(f"{job.folder}/{job.photo}", folder / job.photo)
             pipeline = self._pipeline(options, self._mask(job, folder))
