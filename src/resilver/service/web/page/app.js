@@ -64,7 +64,7 @@ function standing(photo) {
   if (job?.status === "queued") return `number ${job.place ?? "?"} in line`;
   if (job) return `${Math.round(100 * job.fraction)} %`;
   if (photos.restored(photo)) return "restored";
-  if (photo.work?.status === "failed") return "failed";
+  if ((photo.work ?? photo.look)?.status === "failed") return "failed";
   return photo.diagnosis ? "looked at" : "not begun";
 }
 

@@ -102,15 +102,17 @@ function strength(photo, stage, value) {
 }
 
 function faces(photo, acts) {
-  const all = photo.diagnosis.faces;
-  const chosen = photo.chosen ?? new Set(all.map((face) => face.number));
-  const rows = all.map((face) => {
-    const box = element("input", { type: "checkbox", checked: chosen.has(face.number) });
+  // Whatever is chosen, only what lost detail is restored.
+  const open = photo.diagnosis.faces.filter((face) => face.verdict === "lost detail");
+  const chosen = photo.chosen ?? new Set(open.map((face) => face.number));
+  const rows = photo.diagnosis.faces.map((face) => {
+    const can = open.includes(face);
+    const box = element("input", { type: "checkbox", checked: can && chosen.has(face.number), disabled: !can });
     box.addEventListener("change", () => {
       const next = new Set(chosen);
       if (box.checked) next.add(face.number);
       else next.delete(face.number);
-      photo.chosen = next.size === all.length ? null : next;
+      photo.chosen = next.size === open.length ? null : next;
       acts.changed();
     });
     return element("li", {}, element("label", {}, box, element("span", {}, `Face ${face.number}`), element("small", { className: "soft" }, face.words)));

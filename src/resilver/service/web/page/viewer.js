@@ -119,7 +119,7 @@ function boxes(found) {
   parts.faces.setAttribute("viewBox", `0 0 ${photo.diagnosis.size.width} ${photo.diagnosis.size.height}`);
   return parts.faces.replaceChildren(
     ...faces.map(({ number, box, verdict }) => {
-      const chosen = restoring && (photo.chosen === null ? verdict === "lost detail" : photo.chosen.has(number));
+      const chosen = restoring && verdict === "lost detail" && (photo.chosen === null || photo.chosen.has(number));
       const rectangle = document.createElementNS("http://www.w3.org/2000/svg", "rect");
       const values = { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top, class: chosen ? "face chosen" : "face" };
       for (const [name, value] of Object.entries(values)) rectangle.setAttribute(name, value);
