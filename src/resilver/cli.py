@@ -354,7 +354,7 @@ def train(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="content, damage, fill, denoise, detect, identity, prior, faces or tone.",
+            help="content, damage, fill, denoise, detect, identity, prior, faces, tone or upscale.",
         ),
     ],
     *,

@@ -34,6 +34,7 @@ class RecipeInfo:
     judges: tuple[str, ...] = ()
     # Muon for most networks; plain Adam, unclipped, where two networks learn against each other.
     optimiser: Literal["muon", "adam"] = "muon"
+    scale: int = 1  # its pictures are this many times as large as what it is given
 
 
 class Recipe(Protocol):

@@ -142,7 +142,9 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     # What judges a restorer in training stays behind.
     trained = result.network
     network = trained.restorer if isinstance(trained, FaceTraining) else trained
-    card = export(recipe, network, path, text, tolerance=tolerance)
+    card = export(
+        recipe, network, path, text, scale=recipe.info.scale, tolerance=tolerance
+    )
     if isinstance(result.network, PriorTraining):  # searched and built upon with gradients
         weights = result.network.generator.state_dict()
         half = {name: value.half().contiguous() for name, value in weights.items()}

@@ -15,6 +15,7 @@ from resilver.train.recipes.fill import FillRecipe
 from resilver.train.recipes.identity import IdentityRecipe
 from resilver.train.recipes.prior import PriorRecipe
 from resilver.train.recipes.tone import ToneRecipe
+from resilver.train.recipes.upscale import UpscaleRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "content": ContentRecipe,
@@ -26,6 +27,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "identity": IdentityRecipe,
     "prior": PriorRecipe,
     "tone": ToneRecipe,
+    "upscale": UpscaleRecipe,
 }
 
 
