@@ -354,7 +354,7 @@ def train(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="content, damage, fill, denoise, detect, identity, prior, faces, tone or upscale.",
+            help="content, damage, fill, denoise, detect, identity, prior, faces, tone, upscale or vivid.",
         ),
     ],
     *,
@@ -376,7 +376,8 @@ def train(
             metavar="PATH",
             help="content: the weights of SqueezeNet v1.0 (prior: the same, to measure how far "
             "its faces are from real ones); detect: a folder of face detectors; "
-            "identity: of those and MobileFaceNet; faces: of SqueezeNet and MobileFaceNet.",
+            "identity: of those and MobileFaceNet; faces: of SqueezeNet and MobileFaceNet; "
+            "vivid: the weights of SqueezeNet.",
         ),
     ] = None,
     resume: Annotated[
@@ -404,7 +405,9 @@ def train(
     ] = None,
     without: Annotated[
         str,
-        typer.Option(metavar="LOSS,...", help="faces: losses to switch off, for comparison."),
+        typer.Option(
+            metavar="LOSS,...", help="faces, vivid: losses to switch off, for comparison."
+        ),
     ] = "",
 ) -> None:
     """Train a network by its recipe and export it (needs the extra 'train')."""

@@ -25,11 +25,11 @@ from resilver.train.face_losses import (
     Identity,
     LossWeights,
     component,
-    judged,
     judged_component,
 )
 from resilver.train.layouts import rebuild
 from resilver.train.loop import FitConfig, FitResult, fit
+from resilver.train.losses import judged
 from resilver.train.mobilefacenet import MobileFaceNet
 from resilver.train.optimise import Optimiser, to_channels_last
 from resilver.train.recipe import Batch, Sample
@@ -130,7 +130,7 @@ def test_an_unknown_loss_is_refused_and_so_is_none_at_all(photos: Path, tmp_path
     with pytest.raises(OptionError, match="needs --teacher"):
         terms_of(untaught, batch_of(untaught, photos))
     request = TrainRequest("denoise", (photos,), tmp_path, 1.0, without=("identity",))
-    with pytest.raises(OptionError, match="in the recipe faces only"):
+    with pytest.raises(OptionError, match="in the recipes faces and vivid only"):
         train(request)
 
 

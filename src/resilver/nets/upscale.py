@@ -48,10 +48,8 @@ class Enlarger(nn.Module):
         nn.init.zeros_(self.head.bias)
         # Multiples of 1/1024: exact in the fp16 of a weight file.
         taps = keys_taps(scale)
-        self.register_buffer("rows", taps.repeat(3, 1)[:, None, :, None], persistent=False)
-        self.register_buffer(
-            "columns", taps.repeat(3 * scale, 1)[:, None, None, :], persistent=False
-        )
+        self.register_buffer("rows", taps.repeat(3, 1)[:, None, :, None])
+        self.register_buffer("columns", taps.repeat(3 * scale, 1)[:, None, None, :])
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.stem(image - 0.5))  # zeros around it are then grey, not black
@@ -63,8 +61,8 @@ class Enlarger(nn.Module):
 
     def _resized(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, 3 scale^2, H, W), to be shuffled."""
-        x = F.pad(image, (_REACH,) * 4, mode="replicate")
-        x = F.conv2d(x, self.rows, groups=3)  # (N, 3 scale, H, W + 4)
+        x = F.conv2d(_continued(image, -2), self.rows, groups=3)  # (N, 3 scale, H, W)
+        x = _continued(x, -1)
         return F.conv2d(x, self.columns, groups=3 * self.config.scale)
 
 
@@ -78,6 +76,16 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.relu(self.first(x)))
+
+
+def _continued(x: Tensor, axis: int) -> Tensor:
+    """Two pixels longer at both ends of an axis, by those at the ends.
+
+    Not `F.pad`: with widths that are known beforehand its export warns.
+    """
+    length = x.shape[axis]
+    first, last = x.narrow(axis, 0, 1), x.narrow(axis, length - 1, 1)
+    return torch.cat((first,) * _REACH + (x,) + (last,) * _REACH, dim=axis)
 
 
 def keys_taps(scale: int) -> Tensor:

@@ -7,23 +7,20 @@ Reference: Wang et al., "Towards Real-World Blind Face Restoration with Generati
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from resilver.errors import OptionError
 from resilver.imaging.alignment import FFHQ_FRAME, IDENTITY_FRAME, inverse, similarity
 from resilver.nets.discriminator import EqualConv
 from resilver.nets.stylegan2 import BiasedLeakyReLU
+from resilver.train.losses import unmoved, without
 from resilver.train.mobilefacenet import SIDE_PX, MobileFaceNet
-from resilver.train.squeezenet import SqueezeNet
 
 # Where the parts of a face lie in the frame of FFHQ, as (left, top, right, bottom) of side 1: with
 # room for faces that are not quite where they should be.
@@ -32,7 +29,6 @@ COMPONENTS = {
     "right_eye": (0.49, 0.36, 0.74, 0.58),
     "mouth": (0.33, 0.61, 0.67, 0.86),
 }
-_SEEN_SHARE = 0.5  # of the side: the perceptual loss looks at a part of the face, to save time
 
 
 @dataclass(frozen=True)
@@ -53,11 +49,7 @@ class LossWeights:
         Raises:
             OptionError: no loss has one of the names.
         """
-        known = [part.name for part in fields(self)]
-        for name in names:
-            if name not in known:
-                raise OptionError(f"unknown loss {name!r}; there are: {', '.join(known)}")
-        return replace(self, **dict.fromkeys(names, 0.0))
+        return without(self, names)
 
 
 class ComponentJudge(nn.Module):
@@ -91,12 +83,6 @@ def component(face: Tensor, name: str) -> Tensor:
     return face[..., top:bottom, left:right]
 
 
-def judged(judge: nn.Module, real: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
-    """(the judge's loss, the drawer's loss): non-saturating, each blind to the other's weights."""
-    judging = F.softplus(judge(drawn.detach())).mean() + F.softplus(-judge(real)).mean()
-    return judging, F.softplus(-unmoved(judge, drawn)).mean()
-
-
 def judged_component(
     judge: ComponentJudge, real: Tensor, drawn: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -114,41 +100,10 @@ def judged_component(
     return judging, F.softplus(-fooled).mean(), style
 
 
-def unmoved(judge: nn.Module, drawn: Tensor) -> Any:
-    """The judgement, by weights that do not learn from it."""
-    fixed = {name: weight.detach() for name, weight in judge.named_parameters()}
-    return functional_call(judge, fixed | dict(judge.named_buffers()), (drawn,))
-
-
 def gram(features: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, C), mean over positions (Gatys et al. 2016)."""
     flat = features.flatten(2)
     return flat @ flat.transpose(1, 2) / flat.shape[-1]
-
-
-class Perceptual:
-    """How different two faces look to SqueezeNet: 1 - cosine of the features, sum over layers.
-
-    After Zhang et al., "The Unreasonable Effectiveness of Deep Features" (2018), without their
-    learned weights.
-    """
-
-    def __init__(self, weights: Path, device: torch.device) -> None:
-        self._network = SqueezeNet.read(weights).to(device)
-
-    def __call__(self, drawn: Tensor, real: Tensor) -> Tensor:
-        """Of faces (N, 3, S, S) in [0, 1]; a random part of them is looked at."""
-        side = drawn.shape[-1]
-        part = round(_SEEN_SHARE * side)
-        top, left = (int(torch.randint(0, side - part + 1, ())) for _ in range(2))
-        window = (..., slice(top, top + part), slice(left, left + part))
-        with torch.no_grad():
-            wanted = self._network(real[window])
-        distances = [
-            1.0 - F.cosine_similarity(mine.float(), theirs.float(), dim=1).mean()
-            for mine, theirs in zip(self._network(drawn[window]), wanted, strict=True)
-        ]
-        return torch.stack(distances).sum()
 
 
 class Identity:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -79,6 +80,7 @@ def collate(samples: list[Sample]) -> Batch:
 
 def _quiet_worker(_worker: int) -> None:
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     os.nice(2)
 
 

@@ -18,6 +18,7 @@ from resilver.nets.stylegan2 import StyleGAN2Config
 from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
 from resilver.train.face_losses import LossWeights
 from resilver.train.loop import FitConfig, FitResult, fit, is_first_process
+from resilver.train.losses import without
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Recipe
 from resilver.train.recipes import recipe_named
@@ -34,6 +35,7 @@ from resilver.train.recipes.prior import (
     config_for,
     started_from,
 )
+from resilver.train.recipes.vivid import VividLosses, VividRecipe, VividTraining
 from resilver.train.squeezenet import SqueezeNet
 from resilver.train.state import load_average
 from resilver.train.weights import load_onnx_weights
@@ -44,6 +46,7 @@ TAUGHT: dict[str, Callable[[Path], Recipe]] = {
     "detect": DetectRecipe,
     "identity": IdentityRecipe,
     "faces": FacesRecipe,
+    "vivid": VividRecipe,
 }
 
 
@@ -68,7 +71,7 @@ class TrainRequest:
     # An exported .onnx of the same network to go on from; of a prior, its state.pt.
     start_from: Path | None = None
     side_px: int | None = None  # recipe `prior` only: of the faces it learns to draw
-    without: tuple[str, ...] = ()  # recipe `faces` only: losses that are switched off
+    without: tuple[str, ...] = ()  # recipes `faces` and `vivid` only: losses that are switched off
 
 
 def train(
@@ -123,7 +126,7 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     prior = isinstance(recipe, PriorRecipe)
     start = f", from {request.start_from.name}" if request.start_from is not None else ""
     how = "clean targets" if request.clean_targets else "the recipe's own targets"
-    if isinstance(recipe, FacesRecipe):
+    if isinstance(recipe, FacesRecipe | VividRecipe):
         how = recipe.how
     text = CardText(
         licence=request.licence,
@@ -139,17 +142,20 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     )
     path = request.out / f"{recipe.info.name}.onnx"
     tolerance = PRIOR_TOLERANCE if prior else TOLERANCE
-    # What judges a restorer in training stays behind.
-    trained = result.network
-    network = trained.restorer if isinstance(trained, FaceTraining) else trained
-    card = export(
-        recipe, network, path, text, scale=recipe.info.scale, tolerance=tolerance
-    )
+    network = _unjudged(result.network)
+    card = export(recipe, network, path, text, scale=recipe.info.scale, tolerance=tolerance)
     if isinstance(result.network, PriorTraining):  # searched and built upon with gradients
         weights = result.network.generator.state_dict()
         half = {name: value.half().contiguous() for name, value in weights.items()}
         save_file(half, path.with_suffix(".safetensors"))
     return card
+
+
+def _unjudged(trained: nn.Module) -> nn.Module:
+    """The network without what judged it in training."""
+    if isinstance(trained, FaceTraining):
+        return trained.restorer
+    return trained.enlarger if isinstance(trained, VividTraining) else trained
 
 
 def _last_look(result: FitResult) -> str:
@@ -182,7 +188,7 @@ def _initial(recipe: Recipe, path: Path) -> nn.Module:
     """The network that a run begins with, from what another run has left."""
     if isinstance(recipe, PriorRecipe):
         return started_from(path, recipe.net)
-    if isinstance(recipe, FacesRecipe):
+    if isinstance(recipe, FacesRecipe | VividRecipe):
         return recipe.started_from(path)
     return load_onnx_weights(recipe.network(), path)
 
@@ -200,8 +206,11 @@ def _recipe(request: TrainRequest) -> Recipe:
         raise OptionError(f"the recipes {taught}, and no others, need a teacher's weights")
     if request.side_px is not None:
         raise OptionError("the faces' side is a choice of the recipe prior only")
-    if request.without and request.recipe != "faces":
-        raise OptionError("losses are switched off in the recipe faces only")
+    if request.without and request.recipe not in ("faces", "vivid"):
+        raise OptionError("losses are switched off in the recipes faces and vivid only")
+    if request.recipe == "vivid":
+        losses = without(VividLosses(), request.without)
+        return VividRecipe(request.teacher, losses=losses)
     if request.recipe == "faces":
         return FacesRecipe(request.teacher, weights=LossWeights().without(request.without))
     if request.clean_targets:

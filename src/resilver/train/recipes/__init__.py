@@ -16,6 +16,7 @@ from resilver.train.recipes.identity import IdentityRecipe
 from resilver.train.recipes.prior import PriorRecipe
 from resilver.train.recipes.tone import ToneRecipe
 from resilver.train.recipes.upscale import UpscaleRecipe
+from resilver.train.recipes.vivid import VividRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "content": ContentRecipe,
@@ -28,6 +29,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "prior": PriorRecipe,
     "tone": ToneRecipe,
     "upscale": UpscaleRecipe,
+    "vivid": VividRecipe,
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,11 @@ from resilver.train.face_losses import (
     ComponentJudge,
     Identity,
     LossWeights,
-    Perceptual,
     component,
-    judged,
     judged_component,
 )
 from resilver.train.layouts import rebuild
+from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
 from resilver.train.photos import find_shards, part_overlays
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
@@ -47,6 +46,7 @@ NET = GFPGANConfig(
 UNET_CHANNELS = (16, 24, 32, 48, 64, 96, 96)  # at 256, 128, ... 4 px, beside a trained prior
 JUDGE_CHANNELS = (64, 64, 64, 64, 48, 32, 16, 8)  # at 4, 8, ... 512 px
 R1_EVERY, R1_WEIGHT = 16, 1.0  # steps; the penalty then counts as often
+_SEEN_SHARE = 0.5  # of the side: the perceptual loss looks at a part of the face, to save time
 _MOVED = 0.5  # share of faces that are not quite in their frame
 
 INFO = RecipeInfo(
@@ -144,8 +144,7 @@ class FacesRecipe:
     def how(self) -> str:
         """What a card says of the way it was trained."""
         prior = "no trained prior, its drawing added to the face" if self.residual else "a prior"
-        off = [part.name for part in fields(self.weights) if not getattr(self.weights, part.name)]
-        return f"{prior}, losses switched off: {', '.join(off) or 'none'}"
+        return f"{prior}, losses switched off: {switched_off(self.weights)}"
 
     def network(self) -> FaceTraining:
         return FaceTraining(FaceRestorer(self.net, residual=self.residual), self.weights)
@@ -174,7 +173,9 @@ class FacesRecipe:
             terms["pyramid"] = weights.pyramid * torch.stack(levels).mean()
         if weights.perceptual:
             if self._perceptual is None:
-                self._perceptual = Perceptual(self._taught("squeezenet1_0"), good.device)
+                self._perceptual = Perceptual(
+                    self._taught("squeezenet1_0"), good.device, seen_share=_SEEN_SHARE
+                )
             terms["perceptual"] = weights.perceptual * self._perceptual(restored, good)
         if weights.identity:
             if self._identity is None:
@@ -182,8 +183,7 @@ class FacesRecipe:
             terms["identity"] = weights.identity * self._identity(restored, good)
         if not terms:
             raise OptionError("every loss of the recipe faces is switched off")
-        shown = {name: float(value.detach()) for name, value in terms.items()}
-        return torch.stack(list(terms.values())).sum(), shown
+        return torch.stack(list(terms.values())).sum(), shown_losses(terms)
 
     def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
         return (example_image(self.size_px, self.size_px, seed),)

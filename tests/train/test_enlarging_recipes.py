@@ -1,0 +1,131 @@
+"""Recipes `upscale` and `vivid`: a fresh network is the bicubic; losses are switches; beginnings."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from resilver.errors import OptionError
+from resilver.models.card import ModelCard
+from resilver.nets.judge import PlaceJudge
+from resilver.nets.upscale import Enlarger, EnlargerConfig
+from resilver.train.losses import without
+from resilver.train.photos import find_shards
+from resilver.train.recipes.upscale import UpscaleRecipe
+from resilver.train.recipes.vivid import VividLosses, VividRecipe
+from resilver.train.run import TrainRequest, train
+from resilver.train.squeezenet import SqueezeNet
+
+# Torch would rather export by its other exporter; ours is chosen in `resilver.train.export`.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+TINY = EnlargerConfig(features=8, blocks=1)
+
+
+@pytest.fixture
+def teacher(tmp_path: Path) -> Path:
+    """Weights in the layout of SqueezeNet v1.0, drawn at random."""
+    torch.manual_seed(0)
+    path = tmp_path / "squeezenet.safetensors"
+    save_file({**SqueezeNet().state_dict(), "conv10.bias": torch.zeros(1000)}, path)
+    return path
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_fresh_network_is_the_bicubic(scale: int) -> None:
+    image = torch.rand(2, 3, 21, 34)
+    enlarged = Enlarger(EnlargerConfig(scale, 8, 1))(image)
+    wanted = F.interpolate(image, scale_factor=float(scale), mode="bicubic", antialias=True)
+    assert enlarged.shape == wanted.shape
+    # At the border the field's bicubic weighs what is left; here the last pixel is repeated.
+    inner = (..., slice(3 * scale, -3 * scale), slice(3 * scale, -3 * scale))
+    torch.testing.assert_close(enlarged[inner], wanted[inner], atol=1e-5, rtol=0)
+    flat = torch.full((1, 3, 5, 4), 0.7)
+    torch.testing.assert_close(
+        Enlarger(EnlargerConfig(scale, 8, 1))(flat),
+        flat.new_full((1, 3, 5 * scale, 4 * scale), 0.7),
+    )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (33, 50)])
+def test_any_size_is_enlarged(size: tuple[int, int]) -> None:
+    assert Enlarger(TINY)(torch.rand(2, 3, *size)).shape == (2, 3, 4 * size[0], 4 * size[1])
+
+
+def test_samples_are_photos_and_their_reductions(photos: Path) -> None:
+    """What is small is the large crop's own reduction: enlarged again it comes near."""
+    for recipe in (UpscaleRecipe(crop_px=64), VividRecipe(crop_px=64)):
+        samples = list(itertools.islice(recipe.samples([photos], 3), 8))
+        nears, fars = [], []
+        for sample, other in itertools.pairwise(samples):
+            small, large = sample["small"], sample["large"]
+            assert small.shape == (3, 16, 16) and large.shape == (3, 64, 64)
+            assert 0 <= small.min() and small.max() <= 1
+            np.testing.assert_allclose(small * 255, np.rint(small * 255), atol=1e-4)
+            again = np.repeat(np.repeat(small, 4, axis=1), 4, axis=2)
+            nears.append(np.abs(again - large).mean())
+            fars.append(np.abs(again - other["large"]).mean())
+        assert np.mean(nears) < 0.5 * np.mean(fars)
+    assert len(find_shards([photos])) > 1
+
+
+def test_the_judge_says_something_of_every_place() -> None:
+    judge = PlaceJudge()
+    photo = torch.rand(1, 3, 64, 96)
+    assert judge(photo).shape == (1, 1, 32, 48)
+    changed = photo.clone()
+    changed[..., 40:, 60:] = 0
+    moved = (judge(changed) - judge(photo)).abs()[0, 0]
+    assert moved[20:, 30:].mean() > 10 * moved[:10, :10].mean()
+
+
+@pytest.mark.parametrize("off", ["pixels", "perceptual", "adversarial"])
+def test_losses_are_switches(off: str, photos: Path, teacher: Path) -> None:
+    losses = without(VividLosses(), [off])
+    recipe = VividRecipe(teacher, crop_px=64, net=TINY, losses=losses)
+    samples = list(itertools.islice(recipe.samples([photos], 0), 2))
+    batch = {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
+    loss, figures = recipe.loss(recipe.network(), batch)
+    assert torch.isfinite(loss)
+    shown = {"pixels", "perceptual", "adversarial", "judging"}
+    gone = {"adversarial", "judging"} if off == "adversarial" else {off}
+    assert set(figures) == shown - gone
+    assert recipe.how == f"losses switched off: {off}"
+
+
+def test_losses_that_do_not_exist_and_none_at_all(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="unknown loss 'taste'"):
+        without(VividLosses(), ["taste"])
+    recipe = VividRecipe(losses=without(VividLosses(), ["pixels", "perceptual", "adversarial"]))
+    with pytest.raises(OptionError, match="every loss of the recipe vivid"):
+        recipe.loss(
+            recipe.network(), {"small": torch.rand(1, 3, 8, 8), "large": torch.rand(1, 3, 32, 32)}
+        )
+    with pytest.raises(OptionError, match="need a teacher"):
+        train(TrainRequest("vivid", (photos,), tmp_path, 1.0))
+
+
+def test_vivid_begins_where_upscale_ended(photos: Path, teacher: Path, tmp_path: Path) -> None:
+    """A short run of each; the cards say what they are, and the judge stays behind."""
+    faithful = train(TrainRequest("upscale", (photos,), tmp_path / "a", 0.05, workers=0))
+    assert faithful is not None
+    start = tmp_path / "a" / "upscale.onnx"
+    request = TrainRequest(
+        "vivid", (photos,), tmp_path / "b", 0.05, workers=0, teacher=teacher, start_from=start
+    )
+    card = train(request)
+    assert card == ModelCard.read(tmp_path / "b" / "vivid.toml")
+    assert card is not None
+    assert (card.task, card.scale) == (faithful.task, faithful.scale) == ("upscale", 4)
+    assert card.parameters == faithful.parameters
+    assert "from upscale.onnx" in card.training and "switched off: none" in card.training
+    begun = VividRecipe(teacher).started_from(start)
+    image = torch.rand(1, 3, 20, 20)
+    again = VividRecipe(teacher).started_from(tmp_path / "b" / "vivid.onnx")
+    assert (begun.eval()(image) - again.eval()(image)).abs().max() < 0.3
