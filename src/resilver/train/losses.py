@@ -45,12 +45,25 @@ class Perceptual:
     """How different two pictures look to SqueezeNet: 1 - cosine of the features, sum over layers.
 
     After Zhang et al., "The Unreasonable Effectiveness of Deep Features" (2018), without their
-    learned weights. Where `seen_share` of the side is under 1 only a random part is looked at.
+    learned weights.
+
+    Args:
+        weights: of SqueezeNet, see `SqueezeNet.read`.
+        device: where the pictures are.
+        seen_share: of the side; a random part of the picture is looked at where it is under 1.
+        layers: how much the modules 4, 8 and 9 count.
     """
 
-    def __init__(self, weights: Path, device: torch.device, *, seen_share: float) -> None:
+    def __init__(
+        self,
+        weights: Path,
+        device: torch.device,
+        *,
+        seen_share: float = 1.0,
+        layers: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    ) -> None:
         self._network = SqueezeNet.read(weights).to(device)
-        self._seen_share = seen_share
+        self._seen_share, self._layers = seen_share, layers
 
     def __call__(self, drawn: Tensor, real: Tensor) -> Tensor:
         """Of pictures (N, 3, S, S) in [0, 1]."""
@@ -61,8 +74,10 @@ class Perceptual:
         with torch.no_grad():
             wanted = self._network(real[window])
         distances = [
-            1.0 - F.cosine_similarity(mine.float(), theirs.float(), dim=1).mean()
-            for mine, theirs in zip(self._network(drawn[window]), wanted, strict=True)
+            weight * (1.0 - F.cosine_similarity(mine.float(), theirs.float(), dim=1).mean())
+            for weight, mine, theirs in zip(
+                self._layers, self._network(drawn[window]), wanted, strict=True
+            )
         ]
         return torch.stack(distances).sum()
 

@@ -29,6 +29,9 @@ from resilver.train.weights import load_onnx_weights
 
 SMALLEST_SCALE = 0.5  # as in the recipe `upscale`
 CLEAN_SHARE = 0.1  # of the photos are reduced and nothing else
+# How much SqueezeNet's modules 4, 8 and 9 count. Alike, the gradients of the last two are ten times
+# as long as that of the first, which alone sees texture.
+_LAYERS = (1.0, 0.3, 0.1)
 
 INFO = RecipeInfo(
     name="vivid",
@@ -51,8 +54,8 @@ class VividLosses:
     """How much each loss counts; 0 = switched off, and not computed."""
 
     pixels: float = 1.0  # L1 to the large photo
-    perceptual: float = 0.1  # features of SqueezeNet
-    adversarial: float = 0.01  # a judge of every place
+    perceptual: float = 0.05  # features of SqueezeNet
+    adversarial: float = 0.2  # a judge of every place
 
 
 class VividTraining(nn.Module):
@@ -123,7 +126,7 @@ class VividRecipe:
             if self._perceptual is None:
                 if self.teacher is None:
                     raise OptionError("the recipe vivid needs --teacher, SqueezeNet's weights")
-                self._perceptual = Perceptual(self.teacher, large.device, seen_share=1.0)
+                self._perceptual = Perceptual(self.teacher, large.device, layers=_LAYERS)
             # What is beyond [0, 1] is cut off when it is saved.
             seen = self._perceptual(enlarged.clamp(0.0, 1.0), large)
             terms["perceptual"] = self.losses.perceptual * seen
