@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.imaging.enlarging import plainly_enlarged
 from resilver.imaging.tiles import Pixels
 from resilver.stages.draft import Mark
 
@@ -22,21 +24,33 @@ class ChangeMap:
     preview: NDArray[np.uint8]  # (h, w): largest change in the area, grey levels of 255
 
     @classmethod
-    def empty(cls, size: tuple[int, int], preview_size: tuple[int, int]) -> ChangeMap:
-        return cls(size, np.zeros(preview_size, np.uint8))
+    def empty(cls, size: tuple[int, int], longest_px: int) -> ChangeMap:
+        """Of a photo that nothing has changed; its areas make a picture of at most `longest_px`."""
+        return cls(size, np.zeros(_preview_size(size, longest_px), np.uint8))
+
+    def enlarged(self, factor: int, longest_px: int) -> ChangeMap:
+        """The same changes of the photo made `factor` times as large."""
+        size = factor * self.size[0], factor * self.size[1]
+        height, width = _preview_size(size, longest_px)
+        preview = cv2.resize(self.preview, (width, height), interpolation=cv2.INTER_NEAREST)
+        return ChangeMap(size, np.asarray(preview, np.uint8))
 
     def add(self, old: Pixels, new: Pixels, marks: NDArray[np.uint8]) -> tuple[float, float]:
         """Notes what changed from `old` to `new`, both (H, W, 3); sets `Mark.CHANGED` in marks.
+
+        Where the new picture is larger it is held against the old one plainly enlarged.
 
         Returns:
             (share of pixels that moved by more than one grey level of 255, their mean absolute
             change in grey levels of 255).
         """
         height, width = self.size
+        factor = height // old.shape[0]
         changed, total = 0, 0.0
         for top in range(0, height, _STRIP_PX):
             rows = slice(top, min(top + _STRIP_PX, height))
-            moved = np.abs(_wide(old[rows]) - _wide(new[rows])).max(axis=2)
+            before = old[rows] if factor == 1 else plainly_enlarged(old, factor, rows)
+            moved = np.abs(_wide(before) - _wide(new[rows])).max(axis=2)
             over = moved > _ONE_LEVEL
             changed += int(np.count_nonzero(over))
             total += float(moved[over].sum())
@@ -61,6 +75,12 @@ class ChangeMap:
         for flag in flags:
             out |= np.where(self.shrink_flag(marks, flag) > 0, np.uint8(flag), np.uint8(0))
         return out
+
+
+def _preview_size(size: tuple[int, int], longest_px: int) -> tuple[int, int]:
+    """As `Photo.preview` makes it."""
+    scale = min(longest_px / max(size), 1.0)
+    return max(round(scale * size[0]), 1), max(round(scale * size[1]), 1)
 
 
 def _wide(pixels: Pixels) -> NDArray[np.int32]:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.errors import OptionError
+from resilver.photo import DEFAULT_MAX_MEGAPIXELS
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
+from resilver.stages.upscale import FACTORS
 
 MASK_MODES = ("add", "replace", "subtract")
 MOST_THREADS = 1024  # beyond that ONNX Runtime spends minutes on starting them
@@ -36,6 +38,11 @@ class Options:
     mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
     denoise_model: Path | None = None  # weights from `resilver learn-noise`
     tone_model: Path | None = None  # weights from the recipe `tone`; None = the bundled ones
+    upscale: Literal["auto", 2, 4] | None = None  # times larger; "auto" = only what is tiny
+    # Of the network that draws, 0..1, mixed with the one that is faithful; None = as measured best
+    vivid: float | None = None
+    upscale_model: str | None = None  # name of a network that enlarges; None = the bundled ones
+    max_megapixels: float = DEFAULT_MAX_MEGAPIXELS  # of a result that was made larger
     faces: tuple[int, ...] = ()  # which faces, from 1, from left to right; empty = all
     fidelity: float = 0.0  # of faces, 0..1: 0 = as the network restores them, 1 = as they came
     face_model: str | None = None  # name of a network for faces; None = the bundled one
@@ -47,12 +54,23 @@ class Options:
         for name in (*self.only, *self.skip, *self.force):
             if name not in STAGES:
                 raise OptionError(f"unknown stage {name!r}; there are: {', '.join(STAGES)}")
-        strengths = (("repair", self.repair), ("denoise", self.denoise), ("tone", self.tone))
+        strengths = (
+            ("repair", self.repair),
+            ("denoise", self.denoise),
+            ("tone", self.tone),
+            ("vivid", self.vivid),
+        )
         for name, strength in strengths:
             if strength is not None and not 0.0 <= strength <= 1.0:
                 raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
         if not 0.0 <= self.fidelity <= 1.0:
             raise OptionError(f"fidelity is from 0 to 1, not {self.fidelity:g}")
+        if self.upscale not in (None, "auto", *FACTORS):
+            raise OptionError(f"upscale is 2, 4 or auto, not {self.upscale!r}")
+        if self.vivid is not None and self.upscale_model is not None:
+            raise OptionError("vivid mixes the bundled networks, not one that is named")
+        if not self.max_megapixels > 0.0:
+            raise OptionError(f"megapixels are more than 0, not {self.max_megapixels:g}")
         if any(number < 1 for number in self.faces):
             raise OptionError(f"faces are numbered from 1, there is no face {min(self.faces)}")
         if self.fill not in FILLS:

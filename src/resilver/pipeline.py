@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,9 +32,12 @@ from resilver.stages.fills import fill_named
 from resilver.stages.recognition import KIND_MARKS
 from resilver.stages.repair import GivenMask, RepairStage, share_of
 from resilver.stages.tone import ToneStage
+from resilver.stages.upscale import Enlarger, UpscaleStage
 from resilver.version import SOFTWARE
 
 PREVIEW_PX = 1600  # longest side of the pictures in a report
+# Of the network that draws, in the mixture that is made when nobody says anything.
+VIVID_SHARE = 0.5
 FOUND_MARKS = (*KIND_MARKS, Mark.PAINTED)
 Progress = Callable[[str, float], None]  # (stage, share 0..1 of the whole run)
 
@@ -102,12 +106,12 @@ class Pipeline:
         self._check_mask(photo)
         started = time.perf_counter()
         before = photo.preview(PREVIEW_PX)
-        changes = ChangeMap.empty(photo.size, (before.shape[0], before.shape[1]))
+        changes = ChangeMap.empty(photo.size, PREVIEW_PX)
         draft = Draft(photo, np.zeros(photo.size, np.uint8), photo.notices + self._notices)
         del photo
         records: list[StageRecord] = []
         for index, stage in enumerate(self.stages):
-            draft, record = self._run_stage(
+            draft, record, changes = self._run_stage(
                 stage, draft, changes, _part(progress, stage.name, index, len(self.stages))
             )
             records.append(record)
@@ -117,7 +121,7 @@ class Pipeline:
 
     def _run_stage(
         self, stage: Stage, draft: Draft, changes: ChangeMap, progress: Callable[[float], None]
-    ) -> tuple[Draft, StageRecord]:
+    ) -> tuple[Draft, StageRecord, ChangeMap]:
         started = time.perf_counter()
         finding, draft = stage.diagnose(draft, lambda share: progress(0.5 * share))
         strength, why = decide(finding, self.options)
@@ -126,6 +130,8 @@ class Pipeline:
             old = draft.photo.pixels
             draft = stage.apply(draft, strength, lambda share: progress(0.5 + 0.5 * share))
             assert draft.marks is not None
+            if draft.photo.size != changes.size:
+                changes = changes.enlarged(draft.photo.size[0] // changes.size[0], PREVIEW_PX)
             changed, mean_change = changes.add(old, draft.photo.pixels, draft.marks)
         progress(1.0)
         record = StageRecord(
@@ -137,7 +143,7 @@ class Pipeline:
             changed,
             mean_change,
         )
-        return draft, record
+        return draft, record, changes
 
     def _report(
         self,
@@ -149,9 +155,16 @@ class Pipeline:
     ) -> Report:
         photo, marks = draft.photo, draft.marks
         assert marks is not None
+        factor = 1 if draft.enlargement is None else draft.enlargement.factor
+        after = photo.preview(PREVIEW_PX)
+        if before.shape != after.shape:  # laid over each other on the page
+            before = np.asarray(
+                cv2.resize(before, after.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8
+            )
         return Report(
             source=photo.source.name if photo.source is not None else "array",
-            size=photo.size,
+            size=(photo.size[0] // factor, photo.size[1] // factor),
+            enlarged=factor,
             bit_depth=photo.bit_depth,
             grey=photo.grey,
             format=photo.format,
@@ -164,7 +177,7 @@ class Pipeline:
             damage_share={(kind.name or "").lower(): share_of(marks, kind) for kind in FOUND_MARKS},
             software=SOFTWARE,
             before=before,
-            after=photo.preview(PREVIEW_PX),
+            after=after,
             changed=changes.preview,
             invented=changes.shrink_flag(marks, Mark.INVENTED),
             damage=changes.shrink_flags(marks, FOUND_MARKS),
@@ -232,6 +245,12 @@ def _makers(options: Options) -> dict[str, Callable[[], Stage]]:
     toner = _toner(options)
     if toner is not None:
         table["tone"] = lambda: ToneStage(toner, options.neutral, options.threads)
+    if _enlarging(options):
+        enlarger = _enlarger(options)
+        table["upscale"] = lambda: UpscaleStage(
+            enlarger, options.upscale or "auto", options.max_megapixels, options.tile_px,
+            options.threads,
+        )  # fmt: skip
     return {name: table[name] for name in STAGES if name in table}
 
 
@@ -266,6 +285,29 @@ def _toner(options: Options) -> StoredModel | None:
     if bundled is None and ("tone" in (*options.only, *options.force) or options.neutral):
         raise ModelError("no network for tones is bundled yet: name one as tone model")
     return bundled
+
+
+def _enlarging(options: Options) -> bool:
+    """Whether anybody asks for a larger photo; otherwise the stage has no place in the run."""
+    return options.upscale is not None or "upscale" in (*options.only, *options.force)
+
+
+def _enlarger(options: Options) -> Enlarger:
+    """The networks that enlarge: one by name, or ours."""
+    if options.upscale_model is not None:
+        given = model_named(options.upscale_model, "upscale")
+        if given.card.scale < 2:
+            raise ModelError(f"{options.upscale_model!r} does not make photos larger")
+        return Enlarger(None, given, 1.0)
+    faithful, vivid = _bundled("upscale"), _bundled("vivid")
+    share = options.vivid
+    if share is None:
+        share = 0.0 if vivid is None else VIVID_SHARE
+    if (faithful is None and share < 1.0) or (vivid is None and share > 0.0):
+        raise ModelError(
+            "no network for enlarging is bundled yet: import one, name it as upscale model"
+        )
+    return Enlarger(faithful if share < 1.0 else None, vivid if share > 0.0 else None, share)
 
 
 def _bundled(name: str) -> StoredModel | None:
@@ -315,6 +357,7 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
         "repair": options.repair,
         "denoise": options.denoise,
         "tone": options.tone,
+        "upscale": 1.0,
         "faces": 1.0 - options.fidelity,
     }[finding.stage]
     if asked == 0.0:
@@ -325,6 +368,8 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
         return asked, "asked for"
     if not finding.act:
         return 0.0, "nothing to do"
+    if finding.stage == "upscale" and options.upscale != "auto":
+        return 1.0, "asked for"
     return 1.0 if asked is None else asked, "found"
 
 

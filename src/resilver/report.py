@@ -40,7 +40,7 @@ class Report:
     """The whole account of one restoration."""
 
     source: str  # file name as given, or "array"
-    size: tuple[int, int]  # (height, width) in pixels
+    size: tuple[int, int]  # (height, width) in pixels, as it came
     bit_depth: int
     grey: bool
     format: str
@@ -52,10 +52,17 @@ class Report:
     # share of pixels per kind of damage: scratch, missing, stain, dust, painted (marked by hand)
     damage_share: dict[str, float]
     software: str  # "resilver 0.1.0"
-    before: NDArray[np.uint8]  # (h, w, 3) preview of the input, longest side at most 1600 px
-    after: NDArray[np.uint8]  # the same of the result
+    # (h, w, 3) preview of the result, longest side at most 1600 px ...
+    after: NDArray[np.uint8]
+    before: NDArray[np.uint8]  # ... and of the input, plainly made as large as that
     changed: NDArray[np.uint8]  # (h, w) preview: largest change in the area, grey levels of 255
     invented: NDArray[np.uint8]  # (h, w) preview: 255 where any pixel of the area was made up
     damage: NDArray[np.uint8]  # (h, w) preview of Mark flags found in the area
     faces: tuple[Face, ...] = ()  # from left to right
     left_out: tuple[str, ...] = ()  # stages that would have run, had they not been left out
+    enlarged: int = 1  # the result is so many times as high and as wide
+
+    @property
+    def result_size(self) -> tuple[int, int]:
+        """(height, width) of the result; what is said of places is said of its pixels."""
+        return self.enlarged * self.size[0], self.enlarged * self.size[1]

@@ -1,4 +1,4 @@
-"""Recipes `upscale` and `vivid`: a fresh network is the bicubic; losses are switches; beginnings."""
+"""Recipes `upscale` and `vivid`: a fresh network is the bicubic; losses are switches."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
+from torch.nn import functional
 
 from resilver.errors import OptionError
 from resilver.models.card import ModelCard
@@ -41,7 +41,9 @@ def teacher(tmp_path: Path) -> Path:
 def test_a_fresh_network_is_the_bicubic(scale: int) -> None:
     image = torch.rand(2, 3, 21, 34)
     enlarged = Enlarger(EnlargerConfig(scale, 8, 1))(image)
-    wanted = F.interpolate(image, scale_factor=float(scale), mode="bicubic", antialias=True)
+    wanted = functional.interpolate(
+        image, scale_factor=float(scale), mode="bicubic", antialias=True
+    )
     assert enlarged.shape == wanted.shape
     # At the border the field's bicubic weighs what is left; here the last pixel is repeated.
     inner = (..., slice(3 * scale, -3 * scale), slice(3 * scale, -3 * scale))
@@ -65,8 +67,10 @@ def test_samples_are_photos_and_their_reductions(photos: Path) -> None:
         nears, fars = [], []
         for sample, other in itertools.pairwise(samples):
             small, large = sample["small"], sample["large"]
-            assert small.shape == (3, 16, 16) and large.shape == (3, 64, 64)
-            assert 0 <= small.min() and small.max() <= 1
+            assert small.shape == (3, 16, 16)
+            assert large.shape == (3, 64, 64)
+            assert small.min() >= 0
+            assert small.max() <= 1
             np.testing.assert_allclose(small * 255, np.rint(small * 255), atol=1e-4)
             again = np.repeat(np.repeat(small, 4, axis=1), 4, axis=2)
             nears.append(np.abs(again - large).mean())
@@ -124,7 +128,8 @@ def test_vivid_begins_where_upscale_ended(photos: Path, teacher: Path, tmp_path:
     assert card is not None
     assert (card.task, card.scale) == (faithful.task, faithful.scale) == ("upscale", 4)
     assert card.parameters == faithful.parameters
-    assert "from upscale.onnx" in card.training and "switched off: none" in card.training
+    assert "from upscale.onnx" in card.training
+    assert "switched off: none" in card.training
     begun = VividRecipe(teacher).started_from(start)
     image = torch.rand(1, 3, 20, 20)
     again = VividRecipe(teacher).started_from(tmp_path / "b" / "vivid.onnx")

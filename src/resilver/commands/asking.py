@@ -13,6 +13,10 @@ from resilver.errors import OptionError
 from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 
+_UPSCALES: dict[str | None, Literal["auto", 2, 4] | None] = {
+    None: None, "auto": "auto", "2": 2, "4": 4
+}  # fmt: skip
+
 
 def options(
     *,
@@ -24,6 +28,9 @@ def options(
     tone: float = 1.0,
     neutral: bool = False,
     fill: str = "learned",
+    upscale: Literal["2", "4", "auto"] | None = None,
+    vivid: float | None = None,
+    upscale_model: str | None = None,
     mask: Path | None = None,
     mask_mode: Literal["add", "replace", "subtract"] = "add",
     denoise_model: Path | None = None,
@@ -54,6 +61,10 @@ def options(
         tone=tone,
         neutral=neutral,
         fill=fill,
+        upscale=_UPSCALES[upscale],
+        vivid=vivid,
+        upscale_model=upscale_model,
+        max_megapixels=max_megapixels,
         mask=None if mask is None else read_mask(mask, max_megapixels),
         mask_mode=mask_mode,
         denoise_model=denoise_model,

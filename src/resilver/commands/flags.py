@@ -132,6 +132,34 @@ Fill = Annotated[
         rich_help_panel=_STAGES,
     ),
 ]
+Upscale = Annotated[
+    Literal["2", "4", "auto"] | None,
+    typer.Option(
+        help="Make the photo so many times larger; 'auto' does if it is tiny, under 800 px.",
+        show_default="as large as it is",
+        rich_help_panel=_STAGES,
+    ),
+]
+Vivid = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="0..1",
+        help="Of --upscale: 0 keeps to the pixels, 1 draws detail that may have been there.",
+        show_default="in between",
+        rich_help_panel=_STAGES,
+    ),
+]
+UpscaleModel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Network that enlarges, as `resilver models list` shows it.",
+        show_default="the bundled ones",
+        rich_help_panel=_STAGES,
+    ),
+]
 Mask = Annotated[
     Path | None,
     typer.Option(

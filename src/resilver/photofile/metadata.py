@@ -31,6 +31,12 @@ class Metadata:
     dpi: tuple[float, float] | None = None  # dots per inch (x, y)
     notes: tuple[Note, ...] = ()
 
+    def with_dpi_times(self, factor: int) -> Metadata:
+        """Of a picture made larger: its print stays as large as it was."""
+        if self.dpi is None:
+            return self
+        return replace(self, dpi=(factor * self.dpi[0], factor * self.dpi[1]))
+
     def for_result(
         self, size: tuple[int, int], software: str | None, digital_source_type: str | None
     ) -> Metadata:

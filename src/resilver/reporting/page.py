@@ -26,6 +26,7 @@ from resilver.reporting.words import (
     headline,
     identity_words,
     invention,
+    larger,
     licence_words,
     percent,
     printable,
@@ -87,7 +88,8 @@ def _text(words: str) -> str:
 def _facts(report: Report) -> str:
     height, width = report.size
     facts = [
-        f"{width} \N{MULTIPLICATION SIGN} {height} pixels ({height * width / 1e6:.1f} megapixels)",
+        f"{width} \N{MULTIPLICATION SIGN} {height} pixels "
+        f"({height * width / 1e6:.1f} megapixels){larger(report)}",
         f"{report.bit_depth} bit {'grey' if report.grey else 'colour'}",
         report.format.upper(),
         f"restored in {duration(report.seconds)}",
@@ -148,21 +150,25 @@ def _face(face: Face, pictures: tuple[str, str] | None) -> str:
 
 
 def _made_up(report: Report) -> str:
+    seen = "was computed from what the scan shows in that very place."
     if report.invented_share <= 0.0:
-        detail = (
-            "Where the result differs from the scan, it was computed from what the scan shows "
-            "in that very place."
-        )
+        detail = f"Where the result differs from the scan, it {seen}"
+        if report.enlarged > 1:
+            detail += " What lies between the pixels of the scan is estimated from those around it."
     else:
+        shown, usual = (
+            ["damage instead of the picture"],
+            ["was filled in to match its surroundings"],
+        )
+        if any(face.restored for face in report.faces):
+            shown.append("less of a face than you see now")
+            usual.append("is what faces usually look like")
+        if report.enlarged > 1:
+            shown.append("fewer pixels than you see now")
+            usual.append("is what such detail usually looks like")
         detail = (
-            "In those places the scan shows damage instead of the picture, or less of a face than "
-            "you see now. What you see there was filled in to match its surroundings, or is what "
-            "faces usually look like: it may look right and still be wrong. "
-            "Everything else was computed from what the scan shows in that very place."
-            if any(face.restored for face in report.faces)
-            else "In those places the scan shows damage instead of the picture. What you see there "
-            "now was filled in to match its surroundings: it may look right and still be wrong. "
-            "Everything else was computed from what the scan shows in that very place."
+            f"In those places the scan shows {', or '.join(shown)}. What you see there now "
+            f"{', or '.join(usual)}: it may look right and still be wrong. Everything else {seen}"
         )
     changed = f"In all, {percent(report.changed_share)} of the pixels differ from the scan."
     return f"<p><strong>{_text(invention(report))}</strong> {detail} {_text(changed)}</p>"

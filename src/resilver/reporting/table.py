@@ -18,6 +18,7 @@ from resilver.reporting.words import (
     face_words,
     headline,
     identity_words,
+    larger,
     limit,
     percent,
     printable,
@@ -31,7 +32,7 @@ from resilver.stages.draft import Finding
 def to_table(report: Report) -> RenderableType:
     """The report for a terminal: headline, one row a stage, damage by kind, notices."""
     height, width = report.size
-    shape = f"{width} x {height} px, {report.bit_depth} bit, {report.format}"
+    shape = f"{width} x {height} px{larger(report)}, {report.bit_depth} bit, {report.format}"
     if report.grey:
         shape += ", grey"
     rows = Table(box=box.SIMPLE_HEAD, pad_edge=False)

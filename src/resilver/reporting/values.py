@@ -41,12 +41,14 @@ def dumps(values: Json) -> str:
 def report_values(report: Report) -> dict[str, Json]:
     """The report as plain values."""
     height, width = report.size
+    large_height, large_width = report.result_size
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "software": report.software,
         "source": printable(report.source),
         "size": {"height": height, "width": width},
+        "result_size": {"height": large_height, "width": large_width},
         "bit_depth": report.bit_depth,
         "grey": report.grey,
         "format": report.format,

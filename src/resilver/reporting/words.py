@@ -158,6 +158,14 @@ def deed(record: StageRecord) -> str:
     return f"{words[0].upper()}{words[1:]}{strength}{why}."
 
 
+def larger(report: Report) -> str:
+    """ ", enlarged 4 times to 480 x 384 px"; "" for a photo that is as large as it came."""
+    if report.enlarged == 1:
+        return ""
+    height, width = report.result_size
+    return f", enlarged {report.enlarged} times to {width} x {height} px"
+
+
 def effect(record: StageRecord) -> str:
     """How much of the picture one stage changed."""
     if not record.acted or record.changed_share <= 0.0:

@@ -10,13 +10,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from resilver.errors import OptionError
 from resilver.options import Options
+from resilver.photo import DEFAULT_MAX_MEGAPIXELS
 from resilver.pipeline import stage_names
 from resilver.service.jobs import LOOK
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
 
-# Of the one who runs it: how large a tile is, how many threads, weights that he has imported.
-OF_THE_SERVER = frozenset({"tile_px", "threads", "denoise_model", "tone_model", "face_model"})
+# Of the one who runs it: how large a tile or a result is, how many threads, weights that he has
+# imported.
+OF_THE_SERVER = frozenset(
+    {
+        "tile_px",
+        "threads",
+        "denoise_model",
+        "tone_model",
+        "face_model",
+        "upscale_model",
+        "max_megapixels",
+    }
+)
 # Comes as a picture of its own.
 OF_THE_UPLOAD = frozenset({"mask"})
 
@@ -45,6 +57,15 @@ class RestorationOptions(BaseModel):
         default=False, description="Take away the tone of a sepia or otherwise toned print."
     )
     fill: str = Field("learned", max_length=40, description=f"One of {', '.join(FILLS)}.")
+    upscale: Literal["auto", 2, 4] | None = Field(
+        None, description="Make the photo so many times larger; 'auto' does if it is tiny."
+    )
+    vivid: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="Of enlarging: 0 keeps to the pixels, 1 draws detail that may have been there.",
+    )
     mask_mode: Literal["add", "replace", "subtract"] = Field(
         "add", description="Add the mask to what is found, use it instead, or take it away."
     )
@@ -67,7 +88,9 @@ class RestorationOptions(BaseModel):
         return tuple(
             name
             for name in stage_names()
-            if (not self.only or name in self.only) and name not in self.skip
+            if (not self.only or name in self.only)
+            and name not in self.skip
+            and (name != "upscale" or self.upscale is not None or name in (*self.only, *self.force))
         )
 
     def work(self) -> tuple[str, ...]:
@@ -75,13 +98,17 @@ class RestorationOptions(BaseModel):
         return tuple(f"{LOOK}{name}" if self.look else name for name in self.stages())
 
     def for_pipeline(
-        self, mask: NDArray[np.uint8] | None = None, threads: int | None = None
+        self,
+        mask: NDArray[np.uint8] | None = None,
+        threads: int | None = None,
+        max_megapixels: float = DEFAULT_MAX_MEGAPIXELS,
     ) -> Options:
         """As the pipeline takes them.
 
         Args:
             mask: (H, W), above 127 = damaged.
             threads: of a network.
+            max_megapixels: of a result that was made larger.
 
         Raises:
             OptionError: an unknown stage or fill.
@@ -95,6 +122,9 @@ class RestorationOptions(BaseModel):
             tone=self.tone,
             neutral=self.neutral,
             fill=self.fill,
+            upscale=self.upscale,
+            vivid=self.vivid,
+            max_megapixels=max_megapixels,
             mask=mask,
             mask_mode=self.mask_mode,
             faces=self.faces,

@@ -189,7 +189,8 @@ class Restoring:
         return Photo.open(path, max_megapixels=self._settings.limits.max_megapixels).as_mask()
 
     def _pipeline(self, options: RestorationOptions, mask: NDArray[np.uint8] | None) -> Pipeline:
-        asked: Options = options.for_pipeline(mask, self._settings.threads)
+        most = self._settings.limits.max_megapixels
+        asked: Options = options.for_pipeline(mask, self._settings.threads, most)
         if mask is not None:
             return Pipeline(asked)
         values = options.model_dump(exclude={"ext"})

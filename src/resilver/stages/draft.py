@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.imaging.tiles import Pixels
 from resilver.models.card import ModelCard
 from resilver.photo import Photo
 
@@ -74,9 +75,18 @@ class Face:
 
 
 @dataclass(frozen=True, eq=False)
+class Enlargement:
+    """That a stage has made the photo larger, and what it was before."""
+
+    factor: int  # pixels of a side now, for one before
+    before: Pixels  # (H, W, 3): what little there was to see
+
+
+@dataclass(frozen=True, eq=False)
 class Draft:
     """A photo on its way through the stages.
 
+    Marks and pixels always have the same size; a stage that makes the photo larger does so to both.
     A stage returns a new Draft and lets go of the old one: at 100 megapixels there is room for two
     photos in memory, not for three.
     """
@@ -85,6 +95,7 @@ class Draft:
     marks: NDArray[np.uint8] | None = None  # (H, W) of `Mark` flags, as found so far
     notes: tuple[str, ...] = ()  # what the person should know, in order
     faces: tuple[Face, ...] = ()  # from left to right, once a stage has looked for them
+    enlargement: Enlargement | None = None  # None while the photo is as large as it came
 
     def evolve(
         self,
@@ -93,6 +104,7 @@ class Draft:
         marks: NDArray[np.uint8] | None = None,
         note: str | None = None,
         faces: tuple[Face, ...] | None = None,
+        enlargement: Enlargement | None = None,
     ) -> Draft:
         """A copy with these changed; a note is added to the notes."""
         return replace(
@@ -101,6 +113,7 @@ class Draft:
             marks=marks if marks is not None else self.marks,
             notes=(*self.notes, note) if note is not None else self.notes,
             faces=faces if faces is not None else self.faces,
+            enlargement=enlargement if enlargement is not None else self.enlargement,
         )
 
 

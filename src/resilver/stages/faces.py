@@ -77,7 +77,7 @@ class FacesStage:
         found = found.chosen(np.argsort(found.boxes[:, ::2].mean(axis=1), kind="stable"))
         faces: list[Face] = []
         for index in range(len(found)):
-            face = self._judged(pixels, found.chosen(np.array([index])), len(faces) + 1)
+            face = self._judged(draft, found.chosen(np.array([index])), len(faces) + 1)
             if face is not None:
                 faces.append(face)
             progress((index + 1) / len(found))
@@ -130,9 +130,9 @@ class FacesStage:
         )
         return Finding(self.name, lost > 0, words, measured)
 
-    def _judged(self, pixels: Pixels, found: Faces, number: int) -> Face | None:
+    def _judged(self, draft: Draft, found: Faces, number: int) -> Face | None:
         """The face that was found, and what is to be done with it; None if it is none."""
-        verdict, words = self._verdict(pixels, found, number)
+        verdict, words = self._verdict(draft, found, number)
         if verdict is None:
             return None
         return Face(
@@ -143,11 +143,19 @@ class FacesStage:
             words,
         )
 
-    def _verdict(self, pixels: Pixels, found: Faces, number: int) -> tuple[FaceVerdict | None, str]:
-        points = found.points[0]
-        eyes_px = float(np.linalg.norm(points[1] - points[0]))
+    def _verdict(self, draft: Draft, found: Faces, number: int) -> tuple[FaceVerdict | None, str]:
+        pixels, points = draft.photo.pixels, found.points[0]
+        # Enlarging adds nothing of who it is, and may smooth the blocks of a face that was hidden.
+        seen, factor = pixels, 1
+        if draft.enlargement is not None:
+            seen, factor = draft.enlargement.before, draft.enlargement.factor
+        eyes_px = float(np.linalg.norm(points[1] - points[0])) / factor
         small = eyes_px < EYES_PX
-        how = None if small else measure_concealment(pixels, found.boxes[0], points).how
+        how = (
+            None
+            if small
+            else measure_concealment(seen, found.boxes[0] / factor, points / factor).how
+        )
         if how is not None:
             return "hidden", f"hidden on purpose, it seems: {how}"
         if second_look(self._detector, pixels, found)[0] < SURE:

@@ -2,7 +2,8 @@
 
 They come from the "Extras" tab of AUTOMATIC1111's web interface, and many programs speak them. The
 answer holds the picture itself, so a call lasts until it is restored; what has no place in a
-restoration (an upscaler of a certain name) is not done, and `html_info` says so.
+restoration (an upscaler of a certain name, a factor other than 2 and 4) is not done, and
+`html_info` says so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from resilver.models.store import bundled_models
 from resilver.service.jobs import SUCCEEDED, Job, find_job
 from resilver.service.keys import Visitor
 from resilver.service.refusal import Refusal
@@ -21,6 +23,7 @@ from resilver.service.running import Service
 from resilver.service.web.intake import take_in
 from resilver.service.web.models import RestorationRequest, problems
 from resilver.service.web.visitors import Who, service_of
+from resilver.stages.upscale import FACTORS
 
 router = APIRouter(prefix="/sdapi/v1", tags=["compatible"])
 _LOOK_EVERY_S = 0.2
@@ -33,8 +36,12 @@ class Extras(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    upscaling_resize: float = Field(2.0, description="Not done; see html_info.")
-    upscaler_1: str = Field("None", max_length=200, description="Not done; see html_info.")
+    upscaling_resize: float = Field(
+        2.0, description="How many times larger: 2 and 4 are done, others not; see html_info."
+    )
+    upscaler_1: str = Field(
+        "None", max_length=200, description="None = as large as it is; others = resilver's own."
+    )
     gfpgan_visibility: float = Field(
         0.0, ge=0.0, le=1.0, description="How much of the restored faces shows; 0 = none."
     )
@@ -45,9 +52,24 @@ class Extras(BaseModel):
     def options(self) -> dict[str, object]:
         """As a restoration takes them."""
         visibility = max(self.gfpgan_visibility, self.codeformer_visibility)
+        asked: dict[str, object] = {"ext": "png"}
+        if self.can_enlarge:
+            asked["upscale"] = int(self.upscaling_resize)
         if visibility == 0.0:
-            return {"ext": "png", "skip": ("faces",)}
-        return {"ext": "png", "fidelity": 1.0 - visibility}
+            return {**asked, "skip": ("faces",)}
+        return {**asked, "fidelity": 1.0 - visibility}
+
+    @property
+    def wants_larger(self) -> bool:
+        """Whether an upscaler is named, and something for it to do."""
+        named = self.upscaler_1.strip().lower() not in _NO_UPSCALER
+        return named and self.upscaling_resize != 1.0
+
+    @property
+    def can_enlarge(self) -> bool:
+        """Whether what is wanted can be done."""
+        bundled = any(model.card.task == "upscale" for model in bundled_models())
+        return self.wants_larger and self.upscaling_resize in FACTORS and bundled
 
 
 class SinglePhoto(Extras):
@@ -110,9 +132,11 @@ async def batch(request: Request, visitor: Who, asked: SeveralPhotos) -> Several
 
 def _info(asked: Extras) -> str:
     words = "<p>Restored by resilver; every stage acts where it finds its defect.</p>"
-    if asked.upscaler_1.strip().lower() in _NO_UPSCALER or asked.upscaling_resize == 1.0:
+    if not asked.wants_larger:
         return words
-    return f"{words}<p>Not done: upscaling.</p>"
+    if asked.can_enlarge:
+        return f"{words}<p>Enlarged by resilver's own network, whatever upscaler was named.</p>"
+    return f"{words}<p>Not done: upscaling {asked.upscaling_resize:g} times.</p>"
 
 
 async def _restored(

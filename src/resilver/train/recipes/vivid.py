@@ -18,13 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resilver.ageing.reduction import poorly_reduced
 from resilver.errors import OptionError
 from resilver.nets.judge import PlaceJudge
 from resilver.nets.upscale import Enlarger, EnlargerConfig
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
 from resilver.train.photos import CropStream, find_shards
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
+from resilver.train.reduction import poorly_reduced
 from resilver.train.weights import load_onnx_weights
 
 SMALLEST_SCALE = 0.5  # as in the recipe `upscale`
