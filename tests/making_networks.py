@@ -113,6 +113,42 @@ def tone_network(folder: Path, *, licence: Licence = "clean") -> StoredModel:
     return _written(folder / "tone.onnx", "tone", nodes, values, given, outputs, licence)
 
 
+def enlarger(folder: Path, name: str, *, scale: int = 4, amount: float = 0.0) -> StoredModel:
+    """A network that enlarges: bicubic, or bilinear for scale 2; `amount` lays a fine grid over it.
+
+    Its scale is on the card; a grid of one pixel is what it draws and nobody asked for.
+    """
+    how = {"mode": "cubic", "cubic_coeff_a": -0.5} if scale > 2 else {"mode": "linear"}
+    nodes = [
+        helper.make_node("Resize", ["image", "", "scales"], ["large"], **how),
+        helper.make_node("Shape", ["large"], ["shape"]),
+        helper.make_node("Slice", ["shape", "from", "to"], ["sides"]),
+        helper.make_node("Div", ["sides", "cell"], ["cells"]),
+        helper.make_node("Concat", ["ones", "cells"], ["repeats"], axis=0),
+        helper.make_node("Tile", ["grid", "repeats"], ["laid"]),
+        helper.make_node("Add", ["large", "laid"], ["enlarged"]),
+    ]
+    grid = amount * np.array([[1.0, -1.0], [-1.0, 1.0]], np.float32)
+    values = {
+        "scales": np.array([1, 1, scale, scale], np.float32),
+        "from": np.array([2], np.int64),
+        "to": np.array([4], np.int64),
+        "cell": np.array([2, 2], np.int64),
+        "ones": np.array([1, 1], np.int64),
+        "grid": grid[None, None],
+    }
+    return _written(
+        folder / f"{name}.onnx",
+        "upscale",
+        nodes,
+        values,
+        ["batch", 3, "height", "width"],
+        {"enlarged": ["batch", 3, "large_height", "large_width"]},
+        "clean",
+        scale,
+    )
+
+
 def _written(
     path: Path,
     task: str,
@@ -121,8 +157,9 @@ def _written(
     given: list[int | str],
     outputs: dict[str, list[int | str]],
     licence: Licence,
+    scale: int = 1,
 ) -> StoredModel:
-    source = "thumbnail" if task == "tone" else "face"
+    source = {"tone": "thumbnail", "upscale": "image"}.get(task, "face")
     graph = helper.make_graph(
         nodes,
         task,
@@ -144,8 +181,8 @@ def _written(
         summary="made by a test",
         reference="none",
         task=task,
-        size_px={"face": FACE_PX, "identity": IDENTITY_PX, "tone": TONE_PX}[task],
-        scale=1,
+        size_px={"face": FACE_PX, "identity": IDENTITY_PX, "tone": TONE_PX, "upscale": 0}[task],
+        scale=scale,
         licence=licence,
         inputs=(source,),
         outputs=tuple(outputs),

@@ -289,7 +289,8 @@ def _toner(options: Options) -> StoredModel | None:
 
 def _enlarging(options: Options) -> bool:
     """Whether anybody asks for a larger photo; otherwise the stage has no place in the run."""
-    return options.upscale is not None or "upscale" in (*options.only, *options.force)
+    named = "upscale" in (*options.only, *options.force)
+    return (options.upscale is not None or named) and "upscale" not in options.skip
 
 
 def _enlarger(options: Options) -> Enlarger:

@@ -246,7 +246,7 @@ def test_the_programs_of_the_field_get_their_pictures(client: httpx.Client, phot
         },
     )
     assert single.status_code == 200, single.text
-    assert "Not done: upscaling." in single.json()["html_info"]
+    assert "Not done: upscaling 2 times." in single.json()["html_info"]
     assert Image.open(io.BytesIO(base64.b64decode(single.json()["image"]))).size == (80, 64)
     batch = client.post(
         "/sdapi/v1/extra-batch-images",

@@ -23,7 +23,7 @@ def resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
     )  # (height, H), (width, W)
     # One axis at a time: (height, H) (H, W C), then (width, W) (height, W, C).
     upright = rows @ image.reshape(image.shape[0], -1)
-    return columns @ upright.reshape(size[0], *image.shape[1:])
+    return np.asarray(columns @ upright.reshape(size[0], *image.shape[1:]), np.float32)
 
 
 @lru_cache(maxsize=32)

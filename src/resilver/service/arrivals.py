@@ -25,6 +25,7 @@ class Arrival:
     fingerprint: str  # SHA-256 of photo, mask and options
     idempotency: str | None
     webhook: str | None
+    times_larger: int = 1  # the result is than the photo, along each side
 
 
 def new_job_id() -> str:
@@ -51,7 +52,7 @@ def job_of_arrival(arrival: Arrival, visitor: Visitor, settings: Settings, now: 
         workflow=new_workflow(),
         owner=visitor.owner,
         lane=lane,
-        queue=queue_of(megapixels, settings.limits.large_megapixels),
+        queue=queue_of(arrival.times_larger**2 * megapixels, settings.limits.large_megapixels),
         state=QUEUED,
         reason=None,
         priority=priority_of(now, settings.head_start_s[lane]),

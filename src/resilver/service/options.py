@@ -15,6 +15,7 @@ from resilver.pipeline import stage_names
 from resilver.service.jobs import LOOK
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
+from resilver.stages.upscale import FACTORS
 
 # Of the one who runs it: how large a tile or a result is, how many threads, weights that he has
 # imported.
@@ -96,6 +97,18 @@ class RestorationOptions(BaseModel):
     def work(self) -> tuple[str, ...]:
         """What a worker does, piece by piece, as its cost is measured."""
         return tuple(f"{LOOK}{name}" if self.look else name for name in self.stages())
+
+    @property
+    def times_larger(self) -> int:
+        """How many times as high and as wide as a large photo its result may become.
+
+        What is enlarged only because it is tiny stays small.
+        """
+        if "upscale" not in self.stages():
+            return 1
+        if isinstance(self.upscale, int):
+            return self.upscale
+        return min(FACTORS) if "upscale" in self.force else 1
 
     def for_pipeline(
         self,

@@ -17,6 +17,7 @@ from resilver.service.gate import Gate
 from resilver.service.housekeeping import Housekeeper
 from resilver.service.jobs import Job, find_job
 from resilver.service.lanes import LARGE, QUEUES, SMALL
+from resilver.service.options import RestorationOptions
 from resilver.service.queue import Queue
 from resilver.service.restoring import Restoring
 from resilver.service.scratch import Scratch
@@ -117,7 +118,10 @@ class Worker:
         """
         if job.deaths:
             return self._gate.inside(math.inf)
-        return self._gate.inside(job.megapixels) if job.queue == SMALL else nullcontext()
+        if job.queue != SMALL:
+            return nullcontext()
+        larger = RestorationOptions.model_validate_json(job.options).times_larger
+        return self._gate.inside(larger**2 * job.megapixels)
 
 
 def _workflow(name: str, work: Callable[[str], None]) -> None:

@@ -98,7 +98,7 @@ def _kernel(hard: Hardship, rng: np.random.Generator) -> NDArray[np.float32]:
         kernel = np.sinc(cut * x / np.pi) * np.sinc(cut * y / np.pi)
         kernel = kernel * np.outer(np.hanning(side + 2)[1:-1], np.hanning(side + 2)[1:-1])
     else:
-        first, second = np.exp(rng.uniform(*np.log(hard.blur_px), 2))
+        first, second = np.exp(rng.uniform(*np.log(hard.blur_px), size=2))
         if rng.random() < 0.5:
             second = first
         turn = float(rng.uniform(0, np.pi))
@@ -121,7 +121,7 @@ def _grained(photo: Pixels, hard: Hardship, rng: np.random.Generator) -> Pixels:
     if rng.random() < 0.4:  # counted light: its variance grows with brightness
         light = (photo @ _LUMA)[..., None] if one_colour else photo
         clumps = clumps * np.sqrt(np.float32(2) * np.maximum(light, 0))
-    return photo + sigma * clumps
+    return np.asarray(photo + sigma * clumps, np.float32)
 
 
 def _compressed(photo: Pixels, quality: int) -> Pixels:

@@ -122,6 +122,7 @@ def take_in(
             known = service.queue.known(visitor, idempotency)
             if known is not None:
                 return checked_again(known, fingerprint)
+        _check_result(service, header, options)
         service.queue.check_room(visitor, header.megapixels)
         arrival = Arrival(
             id=new_job_id(),
@@ -134,6 +135,7 @@ def take_in(
             fingerprint=fingerprint,
             idempotency=idempotency,
             webhook=asked.webhook,
+            times_larger=options.times_larger,
         )
         return _submit(service, visitor, arrival, upload, mask)
 
@@ -203,6 +205,16 @@ def _checked(service: Service, path: Path) -> Header:
             413, f"{header.megapixels:.4g} megapixels are more than the {most:g} that are taken"
         )
     return header
+
+
+def _check_result(service: Service, photo: Header, options: RestorationOptions) -> None:
+    megapixels = options.times_larger**2 * photo.megapixels
+    most = service.settings.limits.max_megapixels
+    if megapixels > most:
+        raise Refusal(
+            413,
+            f"the result would have {megapixels:.4g} megapixels, more than {most:g}",
+        )
 
 
 def _check_mask(mask: Header, photo: Header) -> None:

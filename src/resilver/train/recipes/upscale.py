@@ -61,7 +61,7 @@ class UpscaleRecipe:
         )
         for large in stream:
             small = resized(large, (small_px, small_px))
-            small = np.rint(np.clip(small, 0, 1) * 255) / np.float32(255)
+            small = np.asarray(np.rint(np.clip(small, 0, 1) * 255) / 255, np.float32)
             yield {"small": channels_first(small), "large": channels_first(large)}
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
