@@ -167,6 +167,8 @@ def diagnose(
     neutral: flags.Neutral = False,
     denoise_model: flags.DenoiseModel = None,
     tone_model: flags.ToneModel = None,
+    upscale: flags.Upscale = None,
+    upscale_model: flags.UpscaleModel = None,
     faces: flags.Faces = None,
     face_model: flags.FaceModel = None,
     licence: flags.Licence = "any",
@@ -185,11 +187,14 @@ def diagnose(
             neutral=neutral,
             denoise_model=denoise_model,
             tone_model=tone_model,
+            upscale=upscale,
+            upscale_model=upscale_model,
             faces=faces,
             face_model=face_model,
             licence=licence,
             tile_px=tile,
             threads=threads,
+            max_megapixels=max_megapixels,
         )
         given = _given(paths, inputs)
         code = diagnosing.diagnose_photos(
