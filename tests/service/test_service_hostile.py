@@ -100,6 +100,18 @@ def test_what_is_no_photo_is_refused_by_its_header(
     assert list(Path(settings.storage).iterdir()) == [], "nothing of it is kept"
 
 
+def test_a_small_photo_that_would_become_a_large_one_is_refused(
+    watched: tuple[Settings, str],
+) -> None:
+    settings, address = watched
+    photo = png(1000, 1000)
+    files = {"photo": ("a.png", photo)}
+    answer = httpx.post(f"{address}/v1/restorations", files=files, data={"upscale": "4"})
+    assert answer.status_code == 413, answer.text
+    assert "the result would have 16 megapixels, more than 9" in answer.json()["detail"]
+    assert list(Path(settings.storage).iterdir()) == [], "nothing of it is kept"
+
+
 def test_a_polyglot_is_a_picture_and_is_answered_as_nothing_else(
     watched: tuple[Settings, str], photo: bytes
 ) -> None:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from running_services import wait_until
 
 from resilver.errors import OptionError, ServiceError
@@ -133,6 +134,20 @@ def test_options_that_leave_nothing_to_do_are_refused() -> None:
     with pytest.raises(OptionError, match="needs a mask"):
         RestorationOptions(mask_mode="subtract").check(has_mask=False)
     RestorationOptions(mask_mode="subtract").check(has_mask=True)
+
+
+def test_what_is_enlarged_needs_more_room() -> None:
+    assert RestorationOptions().times_larger == 1
+    assert "upscale" not in RestorationOptions().stages()
+    asked = RestorationOptions.model_validate({"upscale": "4"})  # as a form sends it
+    assert asked.upscale == asked.times_larger == 4
+    assert "upscale" in asked.stages()
+    assert RestorationOptions(upscale=4, skip=("upscale",)).times_larger == 1
+    assert RestorationOptions(upscale=4, look=True).times_larger == 1
+    assert RestorationOptions(upscale="auto").times_larger == 1  # of what is tiny
+    for wrong in ("3", "many", 2.5):
+        with pytest.raises(ValidationError):
+            RestorationOptions.model_validate({"upscale": wrong})
 
 
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:

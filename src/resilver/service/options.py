@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from resilver.errors import OptionError
 from resilver.options import Options
@@ -84,6 +84,12 @@ class RestorationOptions(BaseModel):
         default=False, description="Only find out what would be done; restore nothing."
     )
 
+    @field_validator("upscale", mode="before")
+    @classmethod
+    def _as_number(cls, given: object) -> object:
+        """A form sends digits."""
+        return int(given) if isinstance(given, str) and given.isdecimal() else given
+
     def stages(self) -> tuple[str, ...]:
         """The stages that these options leave in, in running order."""
         return tuple(
@@ -104,7 +110,7 @@ class RestorationOptions(BaseModel):
 
         What is enlarged only because it is tiny stays small.
         """
-        if "upscale" not in self.stages():
+        if self.look or "upscale" not in self.stages():
             return 1
         if isinstance(self.upscale, int):
             return self.upscale
