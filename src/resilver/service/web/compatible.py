@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from resilver.models.store import bundled_models
+from resilver.models.store import can_enlarge
 from resilver.service.jobs import SUCCEEDED, Job, find_job
 from resilver.service.keys import Visitor
 from resilver.service.refusal import Refusal
@@ -68,8 +68,7 @@ class Extras(BaseModel):
     @property
     def can_enlarge(self) -> bool:
         """Whether what is wanted can be done."""
-        bundled = any(model.card.task == "upscale" for model in bundled_models())
-        return self.wants_larger and self.upscaling_resize in FACTORS and bundled
+        return self.wants_larger and self.upscaling_resize in FACTORS and can_enlarge()
 
 
 class SinglePhoto(Extras):

@@ -121,12 +121,20 @@ function faces(photo, acts) {
 }
 
 function result(photo, acts) {
-  const choice = element("select", { id: "ext" }, ...[["", "as the photo"], ["jpg", "JPEG"], ["png", "PNG"], ["tif", "TIFF"], ["webp", "WebP"]].map(([value, words]) => element("option", { value, selected: photo.ext === value }, words)));
-  choice.addEventListener("change", () => {
-    photo.ext = choice.value;
+  const types = [["", "as the photo"], ["jpg", "JPEG"], ["png", "PNG"], ["tif", "TIFF"], ["webp", "WebP"]];
+  const sizes = [["", "as it is"], ["2", "twice as large"], ["4", "four times as large"]];
+  const made = element("div", {}, choice(photo, acts, "ext", "Save as", types));
+  if (photos.enlarges()) made.prepend(choice(photo, acts, "upscale", "Size", sizes));
+  return made;
+}
+
+function choice(photo, acts, field, words, all) {
+  const made = element("select", { id: field }, ...all.map(([value, said]) => element("option", { value, selected: photo[field] === value }, said)));
+  made.addEventListener("change", () => {
+    photo[field] = made.value;
     acts.changed();
   });
-  return element("label", { className: "result-type" }, "Save as", choice);
+  return element("label", { className: "result-type" }, words, made);
 }
 
 // --- after: what was done ---

@@ -34,6 +34,7 @@ const fresh = (name) => ({
   steps: {}, // stage -> {on, strength}; as found until somebody decides
   chosen: null, // numbers of the faces to restore; null = all
   strokes: [], // painted damage
+  upscale: "", // times larger; "" = as large as it is
   ext: "", // type of the result; "" = as the photo
   pictures: {}, // blob URLs of before, after, damage
 });
@@ -153,6 +154,7 @@ async function wishes(photo) {
   if (force.length) fields.force = force.join(",");
   if (photo.chosen !== null && photo.chosen.size > 0) fields.faces = [...photo.chosen].join(",");
   if (photo.chosen !== null && photo.chosen.size === 0 && !skip.includes("faces")) fields.skip = [...skip, "faces"].join(",");
+  if (photo.upscale) fields.upscale = photo.upscale;
   if (photo.ext) fields.ext = photo.ext;
   return { ...fields, ...(await maskOf(photo)) };
 }
@@ -236,3 +238,4 @@ function forgetPictures(photo, names) {
 }
 
 export const stages = () => facts.stages;
+export const enlarges = () => facts.enlarges;
