@@ -17,6 +17,7 @@ from resilver.models.store import (
     StoredModel,
     bundled_model,
     bundled_models,
+    can_enlarge,
     model_named,
     stored_model,
 )
@@ -195,7 +196,8 @@ class Pipeline:
 
 def stage_names() -> tuple[str, ...]:
     """The stages of the table that there is a network for, in running order."""
-    return tuple(_makers(Options()))
+    there = {*_makers(Options()), *(("upscale",) if can_enlarge() else ())}
+    return tuple(name for name in STAGES if name in there)
 
 
 def build_stages(options: Options) -> tuple[Stage, ...]:

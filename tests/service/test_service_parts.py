@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from running_services import wait_until
 
 from resilver.errors import OptionError, ServiceError
+from resilver.models.store import can_enlarge
 from resilver.options import Options
 from resilver.service.gate import Gate
 from resilver.service.options import OF_THE_SERVER, OF_THE_UPLOAD, RestorationOptions
@@ -141,7 +142,12 @@ def test_what_is_enlarged_needs_more_room() -> None:
     assert "upscale" not in RestorationOptions().stages()
     asked = RestorationOptions.model_validate({"upscale": "4"})  # as a form sends it
     assert asked.upscale == asked.times_larger == 4
-    assert "upscale" in asked.stages()
+    assert asked.enlarges
+    assert not RestorationOptions(upscale=4, only=("repair",)).enlarges
+    assert ("upscale" in asked.stages()) is can_enlarge()
+    if not can_enlarge():
+        with pytest.raises(OptionError, match="no network here that enlarges"):
+            asked.check(has_mask=False)
     assert RestorationOptions(upscale=4, skip=("upscale",)).times_larger == 1
     assert RestorationOptions(upscale=4, look=True).times_larger == 1
     assert RestorationOptions(upscale="auto").times_larger == 1  # of what is tiny

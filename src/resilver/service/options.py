@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from resilver.errors import OptionError
+from resilver.models.store import can_enlarge
 from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS
 from resilver.pipeline import stage_names
@@ -97,7 +98,7 @@ class RestorationOptions(BaseModel):
             for name in stage_names()
             if (not self.only or name in self.only)
             and name not in self.skip
-            and (name != "upscale" or self.upscale is not None or name in (*self.only, *self.force))
+            and (name != "upscale" or self.enlarges)
         )
 
     def work(self) -> tuple[str, ...]:
@@ -105,12 +106,19 @@ class RestorationOptions(BaseModel):
         return tuple(f"{LOOK}{name}" if self.look else name for name in self.stages())
 
     @property
+    def enlarges(self) -> bool:
+        """Whether a larger result is asked for."""
+        named = self.upscale is not None or "upscale" in (*self.only, *self.force)
+        left = "upscale" not in self.skip and (not self.only or "upscale" in self.only)
+        return named and left
+
+    @property
     def times_larger(self) -> int:
         """How many times as high and as wide as a large photo its result may become.
 
         What is enlarged only because it is tiny stays small.
         """
-        if self.look or "upscale" not in self.stages():
+        if self.look or not self.enlarges:
             return 1
         if isinstance(self.upscale, int):
             return self.upscale
@@ -156,9 +164,12 @@ class RestorationOptions(BaseModel):
         """Refuses what cannot be done.
 
         Raises:
-            OptionError: an unknown stage or fill, no stage left, or a mode for no mask.
+            OptionError: an unknown stage or fill, no stage left, a mode for no mask, or a larger
+                result where no network makes one.
         """
         self.for_pipeline()
+        if self.enlarges and not can_enlarge():
+            raise OptionError("there is no network here that enlarges")
         if not self.stages():
             raise OptionError("no stage is left to run")
         if self.mask_mode != "add" and not has_mask:

@@ -176,7 +176,6 @@ class About(BaseModel):
 
     version: str
     stages: list[str] = Field(description="In running order.")
-    enlarges: bool = Field(description="There are networks that make photos larger.")
     here: bool = Field(description="You are at the machine that restores.")
     needs_key: bool = Field(description="Without a key no photo is taken from you.")
     keep_s: float = Field(description="Photo and result are deleted so long after it is over.")

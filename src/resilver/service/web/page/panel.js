@@ -124,7 +124,7 @@ function result(photo, acts) {
   const types = [["", "as the photo"], ["jpg", "JPEG"], ["png", "PNG"], ["tif", "TIFF"], ["webp", "WebP"]];
   const sizes = [["", "as it is"], ["2", "twice as large"], ["4", "four times as large"]];
   const made = element("div", {}, choice(photo, acts, "ext", "Save as", types));
-  if (photos.enlarges()) made.prepend(choice(photo, acts, "upscale", "Size", sizes));
+  if (photos.stages().includes("upscale")) made.prepend(choice(photo, acts, "upscale", "Size", sizes));
   return made;
 }
 

@@ -238,4 +238,3 @@ function forgetPictures(photo, names) {
 }
 
 export const stages = () => facts.stages;
-export const enlarges = () => facts.enlarges;
