@@ -16,6 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _REACH = 2  # pixels to each side that the bicubic sees
+# With a slope of 0 and faint inputs the biases outran the weights: after 6,000 steps nothing passed
+# through four blocks of six any more.
+_SLOPE, _LOUD = 0.1, 4.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Enlarger(nn.Module):
         self.register_buffer("columns", taps.repeat(3 * scale, 1)[:, None, None, :])
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.stem(image - 0.5))  # zeros around it are then grey, not black
+        x = _bent(self.stem(_LOUD * (image - 0.5)))  # zeros around it are grey, not black
         first = x
         for block in self.blocks:
             x = block(x)
@@ -75,7 +78,11 @@ class _Block(nn.Module):
         self.second = nn.Conv2d(features, features, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(x)))
+        return x + self.second(_bent(self.first(x)))
+
+
+def _bent(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, _SLOPE)
 
 
 def _continued(x: Tensor, axis: int) -> Tensor:

@@ -27,7 +27,7 @@ INFO = RecipeInfo(
     summary="Enlarges photos four times, faithful to their pixels.",
     reference="Kim et al. 2016 (VDSR), Shi et al. 2016 (ESPCN), Lim et al. 2017 (EDSR)",
     batch=8,
-    learning_rate=6e-3,
+    learning_rate=4e-3,
     limits=(
         "Sharpens edges and lines; texture that was too fine for the small photo stays smooth. "
         "Grain and traces of compression are enlarged with the photo."
