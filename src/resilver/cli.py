@@ -354,7 +354,8 @@ def train(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="content, damage, fill, denoise, detect, identity, prior, faces or tone.",
+            help="content, damage, fill, denoise, detect, identity, prior, faces, tone or "
+            "colourise.",
         ),
     ],
     *,
@@ -396,7 +397,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Begin with an exported network; prior, faces: with a run's state.pt.",
+            help="Begin with an exported network; prior, faces: with a run's state.pt; "
+            "colourise: or with the weights of SqueezeNet v1.0.",
         ),
     ] = None,
     side: Annotated[

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from resilver.errors import OptionError
 from resilver.train.recipe import Recipe
+from resilver.train.recipes.colourise import ColouriseRecipe
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.damage import DamageRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
@@ -17,6 +18,7 @@ from resilver.train.recipes.prior import PriorRecipe
 from resilver.train.recipes.tone import ToneRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
+    "colourise": ColouriseRecipe,
     "content": ContentRecipe,
     "damage": DamageRecipe,
     "fill": FillRecipe,
