@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resilver.nets.squeezenet import SqueezeNetFeatures, aligned_input
-from resilver.nets.unet import ResidualBlock, pad_to_multiple
+from resilver.nets.squeezenet import SqueezeNetFeatures
+from resilver.nets.unet import ResidualBlock
 
 STRIDE = 4  # of the odds
 GREY_MEAN, GREY_UNIT = 117.0, 32.0  # in grey levels: what SqueezeNet's features expect, less wild
@@ -69,8 +69,13 @@ class ColouriseNet(nn.Module):
         nn.init.normal_(self.head.weight, std=0.1 * widths[0] ** -0.5)
 
     def forward(self, grey: Tensor, hints: Tensor) -> Tensor:
-        grey, hints = pad_to_multiple(grey, _MULTIPLE), pad_to_multiple(hints, _MULTIPLE)
-        features = self.encoder(aligned_input((255.0 * grey - GREY_MEAN) / GREY_UNIT))
+        below, right = (-grey.shape[-2]) % _MULTIPLE, (-grey.shape[-1]) % _MULTIPLE
+        # To a multiple of the coarsest cell, and so that cells lie where the decoder's do.
+        padded = F.pad(
+            (255.0 * grey - GREY_MEAN) / GREY_UNIT, (3, 4 + right, 3, 4 + below), "reflect"
+        )
+        features = self.encoder(padded)
+        hints = F.pad(hints, (0, right, 0, below))
         features = [x / size for x, size in zip(features, _SIZES, strict=True)]
         # The mean colour of the hints in a cell, and whether there is one.
         cells = [F.avg_pool2d(hints, STRIDE)]

@@ -101,9 +101,7 @@ class ColouriseRecipe:
         kernel = features["conv1.weight"]
         off = torch.tensor((104.0, 117.0, 123.0)) - GREY_MEAN
         features["conv1.weight"] = kernel.sum(dim=1, keepdim=True)
-        features["conv1.bias"] = features["conv1.bias"] - (
-            kernel.sum(dim=(2, 3)) @ off / GREY_UNIT
-        )
+        features["conv1.bias"] = features["conv1.bias"] - (kernel.sum(dim=(2, 3)) @ off / GREY_UNIT)
         network.encoder.load_state_dict(features)
         return network
 
