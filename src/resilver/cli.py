@@ -95,11 +95,16 @@ def restore(
     denoise: flags.Denoise = None,
     tone: flags.Tone = 1.0,
     neutral: flags.Neutral = False,
+    colourise: flags.Colourise = False,
+    hint: flags.Hints = None,
+    variants: flags.Variants = 1,
+    colour_seed: flags.ColourSeed = 0,
     fill: flags.Fill = "learned",
     mask: flags.Mask = None,
     mask_mode: flags.MaskMode = "add",
     denoise_model: flags.DenoiseModel = None,
     tone_model: flags.ToneModel = None,
+    colour_model: flags.ColourModel = None,
     faces: flags.Faces = None,
     fidelity: flags.Fidelity = 0.0,
     face_model: flags.FaceModel = None,
@@ -123,6 +128,7 @@ def restore(
             extension=asking.extension(ext),
             reports=asking.report_kinds(report or []),
             overwrite=overwrite,
+            seeds=tuple(range(colour_seed, colour_seed + variants)),
         )
         options = asking.options(
             only=only,
@@ -132,11 +138,15 @@ def restore(
             denoise=denoise,
             tone=tone,
             neutral=neutral,
+            colourise=colourise,
+            hints=hint,
+            colour_seed=colour_seed,
             fill=fill,
             mask=mask,
             mask_mode=mask_mode,
             denoise_model=denoise_model,
             tone_model=tone_model,
+            colour_model=colour_model,
             faces=faces,
             fidelity=fidelity,
             face_model=face_model,
@@ -145,6 +155,8 @@ def restore(
             threads=threads,
             max_megapixels=max_megapixels,
         )
+        if variants > 1 and not options.in_colour:
+            raise OptionError("--variants are of colours: ask for them with --colourise")
         run = restoring.plan_photos if dry_run else restoring.restore_photos
         given = _given(paths, inputs)
         code = run(given, naming, options, max_megapixels=max_megapixels, quiet=quiet)

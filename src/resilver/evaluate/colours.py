@@ -16,6 +16,7 @@ from resilver.imaging.chroma import to_lab
 HUES = 36  # bins of the histogram
 _EDGE_L = 20.0  # a step of lightness over `_NEAR` that counts as a strong edge
 _COLOUR_STEP = 15.0  # a*b* units between the sides of an edge between two colours
+_EVEN_L = 5.0
 _NEAR, _FAR = 0.006, 0.02  # from an edge, in longer sides of the photo
 
 Picture = NDArray[np.float32]
@@ -96,6 +97,9 @@ def leak(lab: Picture) -> float:
         crest = np.abs(cv2.Sobel(picture[..., 0], cv2.CV_32F, 1, 0))
         top = cv2.dilate(crest, np.ones((1, 2 * near + 1), np.uint8))
         here = (crest >= top)[:, far:-far] & (slope > _EDGE_L) & (step > _COLOUR_STEP)
+        # Both sides even, else what lies further off is another thing.
+        for inner, beyond in zip((left, right), outer, strict=True):
+            here &= np.abs(inner[..., 0] - beyond[..., 0]) < _EVEN_L
         off = [
             np.linalg.norm(inner[..., 1:] - beyond[..., 1:], axis=2)
             for inner, beyond in zip((left, right), outer, strict=True)

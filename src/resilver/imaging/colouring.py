@@ -9,12 +9,14 @@ over the colours keeps a thing in one colour.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.errors import OptionError
 from resilver.imaging.chroma import REACH, STEP, bins, to_lab
 
 ANNEALING = 0.38  # temperature of the mean: 1 = of the odds as they are, 0 = the likeliest bin
@@ -26,6 +28,9 @@ _HINT_PX = 5  # side of the square that a hint is shown to the network as
 
 Values = NDArray[np.float32]
 
+# 120,340,#7a4b2f
+HINT_PATTERN = r"^\d{1,6},\d{1,6},#[0-9a-fA-F]{6}$"
+
 
 @dataclass(frozen=True)
 class ColourHint:
@@ -34,6 +39,19 @@ class ColourHint:
     x: int  # px from the left of the photo
     y: int  # px from the top
     rgb: tuple[int, int, int]  # sRGB, 0..255
+
+    @classmethod
+    def parse(cls, text: str) -> ColourHint:
+        """ "120,340,#7a4b2f": 120 px from the left, 340 px from the top, and a colour.
+
+        Raises:
+            OptionError: another form.
+        """
+        if re.match(HINT_PATTERN, text) is None:
+            raise OptionError(f"a hint is x,y,#rrggbb as in 120,340,#7a4b2f, not {text!r}")
+        x, y, colour = text.split(",")
+        red, green, blue = bytes.fromhex(colour[1:])
+        return cls(int(x), int(y), (red, green, blue))
 
     @property
     def ab(self) -> Values:
@@ -64,9 +82,10 @@ def hint_map(hints: tuple[ColourHint, ...], size: tuple[int, int], at: tuple[int
     shown = np.zeros((3, *at), np.float32)
     half = _HINT_PX // 2
     for hint in hints:
-        y, x = ((place * side) // whole for place, side, whole in zip(
-            (hint.y, hint.x), at, size, strict=True
-        ))
+        y, x = (
+            (place * side) // whole
+            for place, side, whole in zip((hint.y, hint.x), at, size, strict=True)
+        )
         area = (slice(max(y - half, 0), y + half + 1), slice(max(x - half, 0), x + half + 1))
         shown[:2, *area] = hint.ab[:, None, None] / np.float32(100)
         shown[2, *area] = 1.0

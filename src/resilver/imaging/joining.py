@@ -1,8 +1,8 @@
 """Joins coarse colours to a photo's own lightness: no detail is lost, no colour crosses an edge.
 
 References: Gastal and Oliveira, "Domain Transform for Edge-Aware Image and Video Processing" (2011)
-for smoothing that stops at edges; He and Sun, "Fast Guided Filter" (2015) for the way to full
-size: near every place colour is a straight line over lightness, and lines are enlarged, not colours.
+for smoothing that stops at edges; He and Sun, "Fast Guided Filter" (2015) for the way to full size:
+near every place colour is a straight line over lightness, and lines are enlarged, not colours.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from resilver.imaging.colouring import ColourHint
 from resilver.imaging.tiles import Pixels
 
 MIDDLE_PX = 640  # longest side of the picture that colours are fitted to
-_PASSES = 3  # of the smoothing, each finer than the one before
+_PASSES = 2  # of the smoothing, each finer than the one before
 _REACH_CELLS = 1.0  # how far colours are smoothed, in cells of the coarse ones
-_EDGE_L = 4.0  # a step of lightness that colours do not cross
-_DOUBT_L = 6.0  # a step within a cell that makes its colour doubtful
+_EDGE_L = 8.0  # a step of lightness that counts as much as the whole reach of colours
+_DOUBT_L = 3.0  # a step within a cell that makes its colour doubtful
 _LINE_PX, _LINE_L = 2, 3.0  # of the guided filter: half its window, and the noise it is deaf to
 _HINT_REACH = 0.06  # how far a hint reaches by itself, in longer sides of the photo
-_HINT_EDGE_L = 8.0
 _HINT_FADES = 0.25  # of its strength at the point: from here on a hint grows weaker
 _HINT_ROUNDS, _HINT_CLOSE = 6, 1.0  # until its point has its colour, a*b* units
 
@@ -73,10 +72,9 @@ def join(coarse: Values, pixels: Pixels, hints: tuple[ColourHint, ...] = ()) -> 
     calm = cv2.GaussianBlur(light, (0, 0), max(cell / 6, 0.5))
     step = cv2.dilate(calm, window) - cv2.erode(calm, window)
     trust = np.asarray(1.0 / (1.0 + np.square(step / _DOUBT_L)), np.float32)[..., None]
-    smooth = smoothed(
-        np.concatenate((ab * trust, trust), axis=2), light, _REACH_CELLS * cell, _EDGE_L
-    )
-    ab = smooth[..., :2] / np.maximum(smooth[..., 2:], np.float32(1e-6))
+    trusted = np.concatenate((ab * trust, trust), axis=2, dtype=np.float32)
+    smooth = smoothed(trusted, light, _REACH_CELLS * cell)
+    ab = np.asarray(smooth[..., :2] / np.maximum(smooth[..., 2:], np.float32(1e-6)), np.float32)
     joined = JoinedColours(_lines(ab, light), size)
     return _with_hints(joined, ab, light, pixels, hints) if hints else joined
 
@@ -105,31 +103,27 @@ def _with_hints(
     where = np.zeros((height, width, 1), np.float32)
     for spot in spots:
         where[spot] += 1.0
-    near = smoothed(where, light, reach, _HINT_EDGE_L)
+    near = smoothed(where, light, reach)
     # 1 around every hint, less further off.
     unit = np.maximum(near, _HINT_FADES * min(float(near[point][0]) for point in points))
     for _ in range(_HINT_ROUNDS):
         off = [
-            hint.ab - joined.at(hint.x, hint.y, tone)
-            for hint, tone in zip(hints, own, strict=True)
+            hint.ab - joined.at(hint.x, hint.y, tone) for hint, tone in zip(hints, own, strict=True)
         ]
         if max(float(np.abs(one).max()) for one in off) < _HINT_CLOSE:
             break
         wanted = np.zeros((height, width, 2), np.float32)
         for spot, one in zip(spots, off, strict=True):
             wanted[spot] += one
-        ab = ab + smoothed(wanted, light, reach, _HINT_EDGE_L) / unit
+        ab = np.asarray(ab + smoothed(wanted, light, reach) / unit, np.float32)
         joined = JoinedColours(_lines(ab, light), size)
     return joined
 
 
-def smoothed(values: Values, light: Values, reach_px: float, edge: float) -> Values:
-    """Values (H, W, C) smoothed over about `reach_px`, across no step of `light` (H, W).
-
-    `edge`: a step of lightness that counts as much as the whole reach.
-    """
+def smoothed(values: Values, light: Values, reach_px: float) -> Values:
+    """Values (H, W, C) smoothed over about `reach_px`, across no step of `light` (H, W)."""
     out = np.ascontiguousarray(values.transpose(1, 0, 2))  # (W, H, C): runs along the first axis
-    ratio = np.float32(reach_px / edge)
+    ratio = np.float32(reach_px / _EDGE_L)
     across = 1.0 + ratio * np.abs(np.diff(light, axis=1)).T[..., None]  # (W - 1, H, 1)
     along = 1.0 + ratio * np.abs(np.diff(light, axis=0))[..., None]  # (H - 1, W, 1)
     for index in range(_PASSES):
@@ -158,8 +152,8 @@ def _lines(ab: Values, light: Values) -> Values:
         return np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
 
     middle, colour = mean(light)[..., None], mean(ab)
-    spread = mean(light * light)[..., None] - middle * middle
-    together = mean(ab * light[..., None]) - colour * middle
+    spread = mean(np.square(light))[..., None] - middle * middle
+    together = mean(np.asarray(ab * light[..., None], np.float32)) - colour * middle
     slope = together / (spread + np.float32(_LINE_L**2))
     start = colour - slope * middle
     window = np.ones((3, 3), np.uint8)

@@ -10,6 +10,7 @@ those learned of photos; the decoder is the U-Net's of this package.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -56,8 +57,7 @@ class ColouriseNet(nn.Module):
             for width, blocks in zip(widths, self.config.blocks, strict=True)
         )
         self.grow = nn.ModuleList(
-            nn.ConvTranspose2d(coarse, fine, 2, stride=2)
-            for fine, coarse in zip(widths[:-1], widths[1:], strict=True)
+            nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairwise(widths)
         )
         self.head = nn.Conv2d(widths[0], self.config.bins, 1)
         for layer in self.encoder.modules():

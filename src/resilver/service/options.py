@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from resilver.errors import OptionError
+from resilver.imaging.colouring import HINT_PATTERN, ColourHint
 from resilver.options import Options
 from resilver.pipeline import stage_names
 from resilver.service.jobs import LOOK
@@ -16,11 +17,14 @@ from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
 
 # Of the one who runs it: how large a tile is, how many threads, weights that he has imported.
-OF_THE_SERVER = frozenset({"tile_px", "threads", "denoise_model", "tone_model", "face_model"})
+OF_THE_SERVER = frozenset(
+    {"tile_px", "threads", "denoise_model", "tone_model", "colour_model", "face_model"}
+)
 # Comes as a picture of its own.
 OF_THE_UPLOAD = frozenset({"mask"})
 
 StageName = Annotated[str, Field(max_length=40, examples=[STAGES[0]])]
+HintText = Annotated[str, Field(pattern=HINT_PATTERN, examples=["120,340,#7a4b2f"])]
 Extension = Literal["jpg", "png", "tif", "webp", "avif", "heic"]
 
 
@@ -44,6 +48,17 @@ class RestorationOptions(BaseModel):
     neutral: bool = Field(
         default=False, description="Take away the tone of a sepia or otherwise toned print."
     )
+    colourise: bool = Field(
+        default=False, description="Give a black and white photo likely colours."
+    )
+    hints: tuple[HintText, ...] = Field(
+        (),
+        max_length=1000,
+        description="What colour places of a black and white photo have: x,y,#rrggbb in pixels.",
+    )
+    colour_seed: int = Field(
+        0, ge=0, lt=1 << 32, description="0 = the likeliest colours, else another likely choice."
+    )
     fill: str = Field("learned", max_length=40, description=f"One of {', '.join(FILLS)}.")
     mask_mode: Literal["add", "replace", "subtract"] = Field(
         "add", description="Add the mask to what is found, use it instead, or take it away."
@@ -64,10 +79,11 @@ class RestorationOptions(BaseModel):
 
     def stages(self) -> tuple[str, ...]:
         """The stages that these options leave in, in running order."""
+        unasked = () if self.for_pipeline().in_colour else ("colourise",)
         return tuple(
             name
             for name in stage_names()
-            if (not self.only or name in self.only) and name not in self.skip
+            if (not self.only or name in self.only) and name not in (*self.skip, *unasked)
         )
 
     def work(self) -> tuple[str, ...]:
@@ -94,6 +110,9 @@ class RestorationOptions(BaseModel):
             denoise=self.denoise,
             tone=self.tone,
             neutral=self.neutral,
+            colourise=self.colourise,
+            hints=tuple(ColourHint.parse(text) for text in self.hints),
+            colour_seed=self.colour_seed,
             fill=self.fill,
             mask=mask,
             mask_mode=self.mask_mode,
@@ -107,9 +126,12 @@ class RestorationOptions(BaseModel):
         """Refuses what cannot be done.
 
         Raises:
-            OptionError: an unknown stage or fill, no stage left, or a mode for no mask.
+            OptionError: an unknown stage or fill, no stage left, no network for colours, or a mode for no
+                mask.
         """
-        self.for_pipeline()
+        wanted = self.for_pipeline()
+        if wanted.in_colour and "colourise" not in (*self.skip, *stage_names()):
+            raise OptionError("no network for colours is bundled yet")
         if not self.stages():
             raise OptionError("no stage is left to run")
         if self.mask_mode != "add" and not has_mask:

@@ -42,6 +42,6 @@ class SqueezeNet(SqueezeNetFeatures):
             raise RecipeError(f"{path}: not the weights of SqueezeNet v1.0") from error
         return network.eval().requires_grad_(requires_grad=False)
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        mean = torch.tensor(_MEAN, device=rgb.device)[:, None, None]
-        return super().forward((255.0 * rgb - mean).flip(1))
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        mean = torch.tensor(_MEAN, device=image.device)[:, None, None]
+        return super().forward((255.0 * image - mean).flip(1))

@@ -92,10 +92,10 @@ class ColouriseRecipe:
             return load_onnx_weights(network, path)
         assert isinstance(network, ColouriseNet)
         teacher = SqueezeNet.read(path)
-        features = dict(teacher.state_dict())
-        for name in features:
-            if name.endswith(".bias"):
-                features[name] = features[name] / GREY_UNIT
+        features = {
+            name: weight / GREY_UNIT if name.endswith(".bias") else weight
+            for name, weight in teacher.state_dict().items()
+        }
         # Grey in all three channels is one channel with the sum of their weights; each has its own
         # mean taken off where ours takes one.
         kernel = features["conv1.weight"]
@@ -118,7 +118,9 @@ class ColouriseRecipe:
         side, small = self.side_px, self.side_px // STRIDE
         while True:
             photo = photos.cut(side)
-            target = np.asarray(cv2.resize(photo, (small, small), interpolation=cv2.INTER_AREA))
+            target = np.asarray(
+                cv2.resize(photo, (small, small), interpolation=cv2.INTER_AREA), np.float32
+            )
             weight = weights[nearest_bin(to_lab(target)[..., 1:])]
             yield {
                 "grey": seen_by_film(photo, rng)[None],
