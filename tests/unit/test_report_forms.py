@@ -54,8 +54,8 @@ def test_the_keys_of_the_json_stay(report: Report) -> None:
     values: dict[str, Any] = json.loads(to_json(report))
     assert list(values) == [
         "schema", "schema_version", "software", "source", "size", "bit_depth", "grey", "format",
-        "headline", "seconds", "changed_share", "invented_share", "damage_share", "stages",
-        "faces", "notices", "pictures", "evidence",
+        "headline", "seconds", "changed_share", "invented_share", "coloured_share",
+        "damage_share", "stages", "faces", "notices", "pictures", "evidence",
     ]  # fmt: skip
     assert (values["schema"], values["schema_version"]) == ("resilver.report", 1)
     assert list(values["stages"][0]) == [
