@@ -2,7 +2,7 @@
 
 References: Zhang, Isola and Efros, "Colorful Image Colorization" (2016) for the annealed mean;
 Papandreou and Yuille, "Perturb-and-MAP Random Fields" (2011): noise on the logarithms of the odds,
-then the same choice as ever, draws from all that is likely. Noise that is smooth over the photo and
+then the same choice as ever, draws from all that is likely. Noise that is smooth over lightness and
 over the colours keeps a thing in one colour.
 """
 
@@ -20,9 +20,10 @@ from resilver.errors import OptionError
 from resilver.imaging.chroma import REACH, STEP, bins, to_lab
 
 ANNEALING = 0.38  # temperature of the mean: 1 = of the odds as they are, 0 = the likeliest bin
-_DARING = 2.0  # standard deviation of the noise on the logarithms
-_PATCHES = 3  # control points of the noise, along each side of the photo
+_DARING = 1.4  # standard deviation of the noise on the logarithms
+_TONES = 2  # levels of lightness that have noise of their own
 _KIN = 2.0  # bins that the noise moves together (Gaussian sigma)
+_LOUD = 40.0  # chroma from which on colours are not made likelier: nothing turns lurid
 _AREA_PX, _LEAST_PX, _MOST_PX, _MULTIPLE_PX = 208 * 208, 64, 512, 16
 _HINT_PX = 5  # side of the square that a hint is shown to the network as
 
@@ -92,38 +93,39 @@ def hint_map(hints: tuple[ColourHint, ...], size: tuple[int, int], at: tuple[int
     return shown
 
 
-def likely_colours(odds: Values, seed: int) -> Values:
-    """Colours a*b* (h, w, 2) for odds (bins, h, w): seed 0 the likeliest, any other another choice.
+def likely_colours(odds: Values, light: Values, seed: int) -> Values:
+    """Colours a*b* (h, w, 2) for odds (bins, h, w) and lightness (h, w), 0..100.
 
-    The same seed gives the same choice.
+    `seed`: 0 for the likeliest, any other for another choice; the same seed gives the same.
     """
     logs = np.log(np.maximum(odds, np.float32(1e-7)))
     if seed:
-        logs = logs + np.float32(_DARING) * _smooth_noise(odds.shape[1:], seed)
+        moods = _moods(seed)
+        place = np.clip(light / np.float32(100), 0, 1) * np.float32(_TONES - 1)
+        low = np.minimum(place.astype(np.intp), _TONES - 2)
+        part = (place - low).astype(np.float32)
+        logs = logs + (1 - part) * moods[:, low] + part * moods[:, low + 1]
     logs = (logs - logs.max(axis=0)) / np.float32(ANNEALING)
     sharp = np.exp(logs)
     sharp /= sharp.sum(axis=0)
     return np.einsum("bhw,bc->hwc", sharp, bins()).astype(np.float32)
 
 
-def _smooth_noise(shape: tuple[int, ...], seed: int) -> Values:
-    """Noise of unit deviation (bins, h, w), alike for kindred colours and for near places."""
+def _moods(seed: int) -> Values:
+    """What is added to the logarithms of the odds, (bins, tones): alike for kindred colours.
+
+    Things of one lightness move together: noise over places would leave clouds of colour.
+    """
     rng = np.random.default_rng(seed)
     side = 2 * REACH + 1
     places = np.rint(bins() / np.float32(STEP)).astype(np.intp) + REACH
-    layers = np.empty((_PATCHES, _PATCHES, len(places)), np.float32)
-    for row, column in np.ndindex(_PATCHES, _PATCHES):
-        grid = cv2.GaussianBlur(rng.standard_normal((side, side), np.float32), (0, 0), _KIN)
-        layers[row, column] = grid[places[:, 0], places[:, 1]]
-    # As much again for the whole photo: a choice shows, and still things differ.
-    layers += _PATCHES * layers.mean(axis=(0, 1))
-    layers /= layers.std()
-    enlarged = [
-        cv2.resize(
-            np.ascontiguousarray(layers[..., number]),
-            (shape[1], shape[0]),
-            interpolation=cv2.INTER_LINEAR,
-        )
-        for number in range(len(places))
+    noise = [
+        cv2.GaussianBlur(rng.standard_normal((side, side), np.float32), (0, 0), _KIN)
+        for _ in range(_TONES + 1)
     ]
-    return np.asarray(enlarged, np.float32)
+    # One mood for the whole photo, and half as much of each tone's own.
+    layers = np.asarray(noise[1:]) + np.float32(2) * noise[0]
+    moods = layers[:, places[:, 0], places[:, 1]].T
+    chroma = np.linalg.norm(bins(), axis=1, keepdims=True)
+    quiet = np.exp(-np.square(chroma / np.float32(_LOUD)) / 2)
+    return np.asarray(np.float32(_DARING) * quiet * moods / moods.std(), np.float32)

@@ -86,7 +86,9 @@ class ColouriseStage:
         small = cv2.resize(pixels, (at[1], at[0]), interpolation=cv2.INTER_AREA)
         grey = lightness(luminance(np.asarray(small, pixels.dtype))) / np.float32(100)
         (odds,) = self._network.run(grey[None, None], hint_map(hints, size, at)[None])
-        return join(likely_colours(odds[0], self.seed), pixels, hints)
+        cells = (odds.shape[3], odds.shape[2])
+        light = 100 * np.asarray(cv2.resize(grey, cells, interpolation=cv2.INTER_AREA), np.float32)
+        return join(likely_colours(odds[0], light, self.seed), pixels, hints)
 
     @cached_property
     def _network(self) -> Network:
