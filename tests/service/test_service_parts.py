@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from running_services import wait_until
 
 from resilver.errors import OptionError, ServiceError
@@ -145,3 +146,16 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         with pytest.raises(OptionError):
             Settings("sqlite:///x", str(tmp_path), **wrong)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_colours_are_a_stage_only_where_they_are_asked_for() -> None:
+    assert "colourise" not in RestorationOptions().stages()
+    for asked in ({"colourise": True}, {"hints": ("3,4,#7a4b2f",)}, {"colour_seed": 2}):
+        options = RestorationOptions.model_validate(asked)
+        assert options.stages()[-1] == "colourise"
+        assert options.for_pipeline().in_colour
+    (hint,) = RestorationOptions(hints=("3,4,#7a4b2f",)).for_pipeline().hints
+    assert (hint.x, hint.y, hint.rgb) == (3, 4, (0x7A, 0x4B, 0x2F))
+    for wrong in ("3,4,red", "3,#7a4b2f", "x" * 500):
+        with pytest.raises(ValidationError):
+            RestorationOptions(hints=(wrong,))

@@ -141,7 +141,7 @@ def test_a_hint_is_honoured_at_its_point(model: StoredModel, size: tuple[int, in
 def test_a_hint_outside_of_a_photo_is_told(model: StoredModel) -> None:
     hints = (ColourHint(10, 10, (150, 70, 60)), ColourHint(5000, 10, (150, 70, 60)))
     draft = coloured(ColouriseStage(model, hints, threads=1), grey())
-    assert draft.notes == ("1 of 2 hints lie outside of this photo",)
+    assert draft.notes == ("hints outside of this photo: 1 of 2",)
 
 
 def test_seeds_choose_other_colours_and_repeat(model: StoredModel) -> None:
