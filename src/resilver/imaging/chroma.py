@@ -92,8 +92,8 @@ def with_colours(light: Plane, ab: NDArray[np.float32]) -> NDArray[np.uint16]:
     until it can: cutting off its channels would change how light it is.
     """
     root = (lightness(light) + np.float32(16)) / np.float32(116)
-    x = _cubed(root + ab[..., 0] / np.float32(500))
-    z = _cubed(root - ab[..., 1] / np.float32(200))
+    x = _cubed(np.asarray(root + ab[..., 0] / np.float32(500), np.float32))
+    z = _cubed(np.asarray(root - ab[..., 1] / np.float32(200), np.float32))
     grey = np.minimum(light, np.float32(1))
     channels = [row[0] * x + row[1] * light + row[2] * z - grey for row in _FROM_XYZ]
     kept = np.ones_like(light)  # share of the colour

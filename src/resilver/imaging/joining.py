@@ -52,7 +52,8 @@ class JoinedColours:
         low, high, part = _between(rows, self.size[0], self.lines.shape[0])
         lines = self.lines[low] + part[:, None, None] * (self.lines[high] - self.lines[low])
         low, high, part = _between(columns, self.size[1], self.lines.shape[1])
-        return lines[:, low] + part[:, None] * (lines[:, high] - lines[:, low])
+        lines = lines[:, low] + part[:, None] * (lines[:, high] - lines[:, low])
+        return np.asarray(lines, np.float32)
 
 
 def join(coarse: Values, pixels: Pixels, hints: tuple[ColourHint, ...] = ()) -> JoinedColours:
@@ -148,12 +149,13 @@ def _lines(ab: Values, light: Values) -> Values:
     """Straight lines of colour over lightness, (H, W, 6), fitted around every place."""
     side = 2 * _LINE_PX + 1
 
-    def mean(values: Values) -> Values:
-        return np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
+    def mean(values: NDArray[np.floating]) -> Values:
+        blurred = cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT)
+        return np.asarray(blurred, np.float32)
 
     middle, colour = mean(light)[..., None], mean(ab)
     spread = mean(np.square(light))[..., None] - middle * middle
-    together = mean(np.asarray(ab * light[..., None], np.float32)) - colour * middle
+    together = mean(ab * light[..., None]) - colour * middle
     slope = together / (spread + np.float32(_LINE_L**2))
     start = colour - slope * middle
     window = np.ones((3, 3), np.uint8)

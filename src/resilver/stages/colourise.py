@@ -75,9 +75,7 @@ class ColouriseStage:
         marks = np.zeros(photo.size, np.uint8) if draft.marks is None else draft.marks.copy()
         marks |= np.uint8(Mark.COLOURED)
         outside = len(self.hints) - len(hints)
-        note = (
-            f"{outside} of {len(self.hints)} hints lie outside of this photo" if outside else None
-        )
+        note = f"hints outside of this photo: {outside} of {len(self.hints)}" if outside else None
         return draft.evolve(photo=_in_colour(photo, pixels), marks=marks, note=note)
 
     def _colours(self, pixels: Pixels, hints: tuple[ColourHint, ...]) -> JoinedColours:
