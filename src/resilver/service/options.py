@@ -126,8 +126,8 @@ class RestorationOptions(BaseModel):
         """Refuses what cannot be done.
 
         Raises:
-            OptionError: an unknown stage or fill, no stage left, no network for colours, or a mode for no
-                mask.
+            OptionError: an unknown stage or fill, no stage left, no network for the colours asked
+                for, or a mode for no mask.
         """
         wanted = self.for_pipeline()
         if wanted.in_colour and "colourise" not in (*self.skip, *stage_names()):
