@@ -49,10 +49,13 @@ class JoinedColours:
         return _on_lines(lines, np.full((1, 1), light, np.float32))[0, 0]
 
     def _at(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Values:
-        low, high, part = _between(rows, self.size[0], self.lines.shape[0])
-        lines = self.lines[low] + part[:, None, None] * (self.lines[high] - self.lines[low])
+        above, below, down = _between(rows, self.size[0], self.lines.shape[0])
         low, high, part = _between(columns, self.size[1], self.lines.shape[1])
-        lines = lines[:, low] + part[:, None] * (lines[:, high] - lines[:, low])
+        # Few rows of lines lie under a strip: those are widened first.
+        few = self.lines[above[0] : below[-1] + 1]
+        wide = few[:, low] + part[:, None] * (few[:, high] - few[:, low])
+        upper = wide[above - above[0]]
+        lines = upper + down[:, None, None] * (wide[below - above[0]] - upper)
         return np.asarray(lines, np.float32)
 
 
