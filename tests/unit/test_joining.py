@@ -125,7 +125,7 @@ def test_sure_odds_give_their_colour_whatever_the_seed() -> None:
     sure = np.full((len(bins()), 12, 12), 1e-9, np.float32)
     sure[20] = 1.0
     for seed in (0, 1, 2):
-        off = np.abs(likely_colours(sure, light, seed) - 1.2 * bins()[20])
+        off = np.abs(likely_colours(sure, light, seed) - bins()[20])
         assert off.max() < 0.5
     red, green = (nearest_bin(np.array(ab, np.float32)) for ab in ((24, 12), (-24, 24)))
     open_ = np.full((len(bins()), 12, 12), 1e-9, np.float32)
