@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from resilver.imaging.chroma import bins, nearest_bin
 from resilver.models.card import Licence, ModelCard
 from resilver.models.store import StoredModel, stored_model
 
@@ -149,6 +150,48 @@ def enlarger(folder: Path, name: str, *, scale: int = 4, amount: float = 0.0) ->
     )
 
 
+def colour_network(folder: Path, *, licence: Licence = "clean") -> StoredModel:
+    """A network for colours: what is bright is orange, what is dark blue; deaf to hints.
+
+    With a fifth of the odds on green, so that there is something to choose from.
+    """
+    orange, blue, green = (
+        nearest_bin(np.array(ab, np.float32)).item() for ab in ((24, 48), (12, -48), (-48, 36))
+    )
+    weight = np.zeros((len(bins()), 1, 1, 1), np.float32)
+    weight[orange], weight[blue] = 12.0, -12.0
+    bias = np.full(len(bins()), -8.0, np.float32)
+    bias[orange], bias[blue], bias[green] = -4.0, 8.0, 0.5
+    nodes = [
+        helper.make_node("AveragePool", ["grey"], ["v0"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Conv", ["v0", "weight", "bias"], ["v1"]),
+        helper.make_node("AveragePool", ["hints"], ["v2"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("ReduceMean", ["v2", "channels"], ["v3"], keepdims=1),
+        helper.make_node("Mul", ["v3", "nothing"], ["v4"]),
+        helper.make_node("Add", ["v1", "v4"], ["v5"]),
+        helper.make_node("Softmax", ["v5"], ["odds"], axis=1),
+    ]
+    values = {
+        "weight": weight,
+        "bias": bias,
+        "channels": np.array([1], np.int64),
+        "nothing": np.float32(0),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "colourise",
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, "h", "w"])
+            for name, channels in (("grey", 1), ("hints", 3))
+        ],
+        [helper.make_tensor_value_info("odds", TensorProto.FLOAT, ["n", len(bins()), "y", "x"])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()],
+    )
+    parameters = weight.size + bias.size
+    path = folder / "colourise.onnx"
+    return _stored(path, graph, "colourise", ("grey", "hints"), ("odds",), parameters, licence)
+
+
 def _written(
     path: Path,
     task: str,
@@ -170,6 +213,20 @@ def _written(
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()],
     )
+    parameters = sum(np.asarray(value).size for value in values.values())
+    return _stored(path, graph, task, (source,), tuple(outputs), parameters, licence, scale)
+
+
+def _stored(
+    path: Path,
+    graph: onnx.GraphProto,
+    task: str,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    parameters: int,
+    licence: Licence,
+    scale: int = 1,
+) -> StoredModel:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,12 +238,12 @@ def _written(
         summary="made by a test",
         reference="none",
         task=task,
-        size_px={"face": FACE_PX, "identity": IDENTITY_PX, "tone": TONE_PX, "upscale": 0}[task],
+        size_px={"face": FACE_PX, "identity": IDENTITY_PX, "tone": TONE_PX}.get(task, 0),
         scale=scale,
         licence=licence,
-        inputs=(source,),
-        outputs=tuple(outputs),
-        parameters=sum(np.asarray(value).size for value in values.values()),
+        inputs=inputs,
+        outputs=outputs,
+        parameters=parameters,
         parity=0.0,
         training_data="none",
         training="none",

@@ -95,6 +95,10 @@ def restore(
     denoise: flags.Denoise = None,
     tone: flags.Tone = 1.0,
     neutral: flags.Neutral = False,
+    colourise: flags.Colourise = False,
+    hint: flags.Hints = None,
+    variants: flags.Variants = 1,
+    colour_seed: flags.ColourSeed = 0,
     fill: flags.Fill = "learned",
     upscale: flags.Upscale = None,
     vivid: flags.Vivid = None,
@@ -103,6 +107,7 @@ def restore(
     mask_mode: flags.MaskMode = "add",
     denoise_model: flags.DenoiseModel = None,
     tone_model: flags.ToneModel = None,
+    colour_model: flags.ColourModel = None,
     faces: flags.Faces = None,
     fidelity: flags.Fidelity = 0.0,
     face_model: flags.FaceModel = None,
@@ -126,6 +131,7 @@ def restore(
             extension=asking.extension(ext),
             reports=asking.report_kinds(report or []),
             overwrite=overwrite,
+            seeds=tuple(range(colour_seed, colour_seed + variants)),
         )
         options = asking.options(
             only=only,
@@ -135,6 +141,9 @@ def restore(
             denoise=denoise,
             tone=tone,
             neutral=neutral,
+            colourise=colourise,
+            hints=hint,
+            colour_seed=colour_seed,
             fill=fill,
             upscale=upscale,
             vivid=vivid,
@@ -143,6 +152,7 @@ def restore(
             mask_mode=mask_mode,
             denoise_model=denoise_model,
             tone_model=tone_model,
+            colour_model=colour_model,
             faces=faces,
             fidelity=fidelity,
             face_model=face_model,
@@ -151,6 +161,8 @@ def restore(
             threads=threads,
             max_megapixels=max_megapixels,
         )
+        if variants > 1 and not options.in_colour:
+            raise OptionError("--variants are of colours: ask for them with --colourise")
         run = restoring.plan_photos if dry_run else restoring.restore_photos
         given = _given(paths, inputs)
         code = run(given, naming, options, max_megapixels=max_megapixels, quiet=quiet)
@@ -365,8 +377,8 @@ def train(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="content, damage, fill, denoise, detect, identity, prior, faces, tone, upscale "
-            "or vivid.",
+            help="content, damage, fill, denoise, detect, identity, prior, faces, tone, "
+            "colourise, upscale or vivid.",
         ),
     ],
     *,
@@ -409,7 +421,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Begin with an exported network; prior, faces: with a run's state.pt.",
+            help="Begin with an exported network; prior, faces: with a run's state.pt; "
+            "colourise: or with the weights of SqueezeNet v1.0.",
         ),
     ] = None,
     side: Annotated[

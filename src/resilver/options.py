@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.errors import OptionError
+from resilver.imaging.colouring import ColourHint
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
@@ -32,12 +33,16 @@ class Options:
     )
     tone: float = 1.0  # strength of reviving faded tones and colours, 0..1
     neutral: bool = False  # take the tone of a sepia or otherwise toned print away
+    colourise: bool = False  # give a black and white photo likely colours; hints ask for it too
+    hints: tuple[ColourHint, ...] = ()  # what colour places have
+    colour_seed: int = 0  # 0 = the likeliest colours, any other number = another likely choice
     fill: str = "learned"  # one of stages.fills.FILLS
     # (H, W), damaged: uint8 above 127, bool True, float above 0.5; kept as uint8
     mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
     mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
     denoise_model: Path | None = None  # weights from `resilver learn-noise`
     tone_model: Path | None = None  # weights from the recipe `tone`; None = the bundled ones
+    colour_model: Path | None = None  # weights from the recipe `colourise`; None = bundled
     upscale: Literal["auto", 2, 4] | None = None  # times larger; "auto" = only what is tiny
     # Of the network that draws, 0..1, mixed with the one that is faithful; None = as measured best
     vivid: float | None = None
@@ -63,6 +68,8 @@ class Options:
         for name, strength in strengths:
             if strength is not None and not 0.0 <= strength <= 1.0:
                 raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
+        if not 0 <= self.colour_seed < 1 << 32:
+            raise OptionError(f"a seed is from 0 to 4294967295, not {self.colour_seed}")
         if not 0.0 <= self.fidelity <= 1.0:
             raise OptionError(f"fidelity is from 0 to 1, not {self.fidelity:g}")
         if self.upscale not in (None, "auto", *FACTORS):
@@ -85,6 +92,12 @@ class Options:
             raise OptionError(f"tiles are at least 192 px, not {self.tile_px}")
         if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
             raise OptionError(f"threads are from 1 to {MOST_THREADS}, not {self.threads}")
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether colours are asked for, in whatever way."""
+        named = "colourise" in (*self.only, *self.force)
+        return self.colourise or bool(self.hints) or self.colour_seed > 0 or named
 
 
 def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint8]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -26,6 +26,7 @@ from resilver.photo import Photo
 from resilver.report import Report, StageRecord
 from resilver.reporting.source_type import digital_source_type
 from resilver.stages import STAGES
+from resilver.stages.colourise import ColouriseStage
 from resilver.stages.denoise import DenoiseStage
 from resilver.stages.draft import Draft, Face, Finding, Mark, Stage
 from resilver.stages.faces import FacesStage
@@ -62,6 +63,32 @@ class Plan:
     marks: NDArray[np.uint8] | None = (
         None  # (H, W) of `Mark` flags; None = nobody looked for damage
     )
+
+
+@dataclass(eq=False)
+class _Work:
+    """A photo amid the stages. Not frozen: it holds the one reference to the photo's pixels."""
+
+    draft: Draft
+    changes: ChangeMap
+    before: NDArray[np.uint8]  # preview of the photo as it came
+    started: float  # of `time.perf_counter`
+    records: list[StageRecord] = field(default_factory=list)
+
+    @classmethod
+    def on(cls, photo: Photo, notices: tuple[str, ...]) -> _Work:
+        started = time.perf_counter()
+        before = photo.preview(PREVIEW_PX)
+        changes = ChangeMap.empty(photo.size, PREVIEW_PX)
+        marks = np.zeros(photo.size, np.uint8)
+        return cls(Draft(photo, marks, photo.notices + notices), changes, before, started)
+
+    def copy(self) -> _Work:
+        """The same, to go on with in another way; the pixels are shared."""
+        marks = None if self.draft.marks is None else self.draft.marks.copy()
+        changes = ChangeMap(self.changes.size, self.changes.preview.copy())
+        draft = self.draft.evolve(marks=marks)
+        return _Work(draft, changes, self.before, self.started, list(self.records))
 
 
 class Pipeline:
@@ -105,20 +132,52 @@ class Pipeline:
             OptionError: the mask's size is not the photo's.
         """
         self._check_mask(photo)
-        started = time.perf_counter()
-        before = photo.preview(PREVIEW_PX)
-        changes = ChangeMap.empty(photo.size, PREVIEW_PX)
-        draft = Draft(photo, np.zeros(photo.size, np.uint8), photo.notices + self._notices)
+        work = _Work.on(photo, self._notices)
         del photo
-        records: list[StageRecord] = []
-        for index, stage in enumerate(self.stages):
-            draft, record, changes = self._run_stage(
-                stage, draft, changes, _part(progress, stage.name, index, len(self.stages))
+        self._go_on(work, self.stages, progress)
+        return self._done(work)
+
+    def choices(
+        self, photo: Photo, seeds: tuple[int, ...], progress: Progress | None = None
+    ) -> Iterator[tuple[Photo, Report]]:
+        """A photo restored, and coloured in several ways: one for each seed, in their order.
+
+        What comes before the colours is done once. Where no colours are added there is nothing to
+        choose from: then one result comes.
+
+        Raises:
+            OptionError: the mask's size is not the photo's.
+        """
+        self._check_mask(photo)
+        common = _Work.on(photo, self._notices)
+        del photo
+        names = [stage.name for stage in self.stages]
+        split = names.index("colourise") if "colourise" in names else len(names)
+        self._go_on(common, self.stages[:split], progress)
+        for seed in seeds:
+            stages = [
+                replace(stage, seed=seed) if isinstance(stage, ColouriseStage) else stage
+                for stage in self.stages[split:]
+            ]
+            work = common.copy()
+            self._go_on(work, stages, progress)
+            coloured, report = self._done(work)
+            yield coloured, report
+            if report.coloured_share <= 0.0:
+                return
+
+    def _go_on(self, work: _Work, stages: Sequence[Stage], progress: Progress | None) -> None:
+        """Takes the work through some of the stages."""
+        for stage in stages:
+            part = _part(progress, stage.name, len(work.records), len(self.stages))
+            work.draft, record, work.changes = self._run_stage(
+                stage, work.draft, work.changes, part
             )
-            records.append(record)
-        seconds = time.perf_counter() - started
-        report = self._report(draft, tuple(records), changes, before, seconds)
-        return _signed(draft.photo, report), report
+            work.records.append(record)
+
+    def _done(self, work: _Work) -> tuple[Photo, Report]:
+        report = self._report(work)
+        return _signed(work.draft.photo, report), report
 
     def _run_stage(
         self, stage: Stage, draft: Draft, changes: ChangeMap, progress: Callable[[float], None]
@@ -146,18 +205,12 @@ class Pipeline:
         )
         return draft, record, changes
 
-    def _report(
-        self,
-        draft: Draft,
-        records: tuple[StageRecord, ...],
-        changes: ChangeMap,
-        before: NDArray[np.uint8],
-        seconds: float,
-    ) -> Report:
+    def _report(self, work: _Work) -> Report:
+        draft, changes = work.draft, work.changes
         photo, marks = draft.photo, draft.marks
         assert marks is not None
         factor = 1 if draft.enlargement is None else draft.enlargement.factor
-        after = photo.preview(PREVIEW_PX)
+        before, after = work.before, photo.preview(PREVIEW_PX)
         if before.shape != after.shape:  # laid over each other on the page
             before = np.asarray(
                 cv2.resize(before, after.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8
@@ -169,12 +222,13 @@ class Pipeline:
             bit_depth=photo.bit_depth,
             grey=photo.grey,
             format=photo.format,
-            stages=records,
+            stages=tuple(work.records),
             left_out=self._left_out,
             notices=draft.notes,
-            seconds=seconds,
+            seconds=time.perf_counter() - work.started,
             changed_share=share_of(marks, Mark.CHANGED),
             invented_share=share_of(marks, Mark.INVENTED),
+            coloured_share=share_of(marks, Mark.COLOURED),
             damage_share={(kind.name or "").lower(): share_of(marks, kind) for kind in FOUND_MARKS},
             software=SOFTWARE,
             before=before,
@@ -196,7 +250,8 @@ class Pipeline:
 
 def stage_names() -> tuple[str, ...]:
     """The stages of the table that there is a network for, in running order."""
-    there = {*_makers(Options()), *(("upscale",) if can_enlarge() else ())}
+    colour = _bundled("colourise") is not None
+    there = {*_makers(Options(colourise=colour)), *(("upscale",) if can_enlarge() else ())}
     return tuple(name for name in STAGES if name in there)
 
 
@@ -253,6 +308,11 @@ def _makers(options: Options) -> dict[str, Callable[[], Stage]]:
             enlarger, options.upscale or "auto", options.max_megapixels, options.tile_px,
             options.threads,
         )  # fmt: skip
+    if options.in_colour:
+        colourist = _colourist(options)
+        table["colourise"] = lambda: ColouriseStage(
+            colourist, options.hints, options.colour_seed, options.threads
+        )
     return {name: table[name] for name in STAGES if name in table}
 
 
@@ -313,6 +373,19 @@ def _enlarger(options: Options) -> Enlarger:
     return Enlarger(faithful if share < 1.0 else None, vivid if share > 0.0 else None, share)
 
 
+def _colourist(options: Options) -> StoredModel:
+    """The network that guesses colours."""
+    if options.colour_model is not None:
+        given = stored_model(options.colour_model)
+        if given.card.task != "colourise":
+            raise ModelError(f"{options.colour_model}: {given.card.name!r} guesses no colours")
+        return given
+    bundled = _bundled("colourise")
+    if bundled is None:
+        raise ModelError("no network for colours is bundled yet: name one as colour model")
+    return bundled
+
+
 def _bundled(name: str) -> StoredModel | None:
     """A bundled network that need not be there."""
     return next((model for model in bundled_models() if model.card.name == name), None)
@@ -362,6 +435,7 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
         "tone": options.tone,
         "upscale": 1.0,
         "faces": 1.0 - options.fidelity,
+        "colourise": None,
     }[finding.stage]
     if asked == 0.0:
         return 0.0, "switched off"
@@ -371,9 +445,11 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
         return asked, "asked for"
     if not finding.act:
         return 0.0, "nothing to do"
-    if finding.stage == "upscale" and options.upscale != "auto":
-        return 1.0, "asked for"
-    return 1.0 if asked is None else asked, "found"
+    # Nobody finds that colours are missing, or pixels: a person wants them.
+    wanted = finding.stage == "colourise" or (
+        finding.stage == "upscale" and options.upscale != "auto"
+    )
+    return 1.0 if asked is None else asked, "asked for" if wanted else "found"
 
 
 def _signed(photo: Photo, report: Report) -> Photo:

@@ -60,6 +60,7 @@ class Report:
     damage: NDArray[np.uint8]  # (h, w) preview of Mark flags found in the area
     faces: tuple[Face, ...] = ()  # from left to right
     left_out: tuple[str, ...] = ()  # stages that would have run, had they not been left out
+    coloured_share: float = 0.0  # share of pixels whose colour is a guess; their lightness is not
     enlarged: int = 1  # the result is so many times as high and as wide
 
     @property

@@ -17,6 +17,7 @@ from running_services import wait_until
 from resilver.errors import OptionError, ServiceError
 from resilver.models.store import can_enlarge
 from resilver.options import Options
+from resilver.pipeline import stage_names
 from resilver.service.gate import Gate
 from resilver.service.options import OF_THE_SERVER, OF_THE_UPLOAD, RestorationOptions
 from resilver.service.scratch import Scratch
@@ -166,3 +167,20 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         with pytest.raises(OptionError):
             Settings("sqlite:///x", str(tmp_path), **wrong)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_colours_are_a_stage_only_where_they_are_asked_for() -> None:
+    assert "colourise" not in RestorationOptions().stages()
+    for asked in ({"colourise": True}, {"hints": ("3,4,#7a4b2f",)}, {"colour_seed": 2}):
+        options = RestorationOptions.model_validate(asked)
+        assert options.for_pipeline().in_colour
+        if "colourise" in stage_names():
+            assert options.stages()[-1] == "colourise"
+        else:
+            with pytest.raises(OptionError, match="no network for colours"):
+                options.check(has_mask=False)
+    (hint,) = RestorationOptions(hints=("3,4,#7a4b2f",)).for_pipeline().hints
+    assert (hint.x, hint.y, hint.rgb) == (3, 4, (0x7A, 0x4B, 0x2F))
+    for wrong in ("3,4,red", "3,#7a4b2f", "x" * 500):
+        with pytest.raises(ValidationError):
+            RestorationOptions(hints=(wrong,))

@@ -26,6 +26,7 @@ def run(name: str, *words: str) -> subprocess.CompletedProcess[str]:
 def test_all_are_there() -> None:
     assert SCRIPTS == [
         "chaos",
+        "colourise",
         "denoise",
         "detection",
         "faces",

@@ -78,8 +78,10 @@ def test_every_stage_file_is_in_the_table() -> None:
     assert files == set(STAGES)
     # Faces and tones are restored by default as soon as a network for them is bundled.
     bundled = {model.card.name for model in bundled_models()}
-    optional = {"tone": "tone" in bundled, "faces": "faces" in bundled, "upscale": False}  # asked
-    expected = [name for name in STAGES if optional.get(name, True)]
+    # Colours and size only where a person asks for them.
+    optional = {"tone": "tone" in bundled, "faces": "faces" in bundled}
+    asked = {"upscale": False, "colourise": False}
+    expected = [name for name in STAGES if (optional | asked).get(name, True)]
     assert [stage.name for stage in build_stages(Options())] == expected
 
 

@@ -55,6 +55,7 @@ def test_the_keys_of_the_json_stay(report: Report) -> None:
     assert list(values) == [
         "schema", "schema_version", "software", "source", "size", "result_size", "bit_depth",
         "grey", "format", "headline", "seconds", "changed_share", "invented_share",
+        "coloured_share",
         "damage_share", "stages", "faces", "notices", "pictures", "evidence",
     ]  # fmt: skip
     assert (values["schema"], values["schema_version"]) == ("resilver.report", 1)

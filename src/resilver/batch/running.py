@@ -32,6 +32,13 @@ class Restorer(Protocol):
         self, photo: Photo, progress: Callable[[str, float], None] | None = None
     ) -> tuple[Photo, Report]: ...
 
+    def choices(
+        self,
+        photo: Photo,
+        seeds: tuple[int, ...],
+        progress: Callable[[str, float], None] | None = None,
+    ) -> Iterator[tuple[Photo, Report]]: ...
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -120,11 +127,15 @@ def _restore_one(
     progress: Callable[[str, float], None],
 ) -> Report:
     progress("open", 0.0)
-    # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
-    photo, report = pipeline.restore(
-        _open(assignment, max_megapixels),
-        lambda step, share: progress(step, 0.02 + 0.9 * share),
-    )
+
+    def part(step: str, share: float) -> None:
+        progress(step, 0.02 + 0.9 * share)
+
+    if len(assignment.colourings) > 1:
+        photo, report = _in_many_colours(assignment, pipeline, overwrite, max_megapixels, part)
+    else:
+        # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
+        photo, report = pipeline.restore(_open(assignment, max_megapixels), part)
     progress("save", 0.92)
     # Rendered first, so that the photo and its reports appear within one moment or not at all.
     texts = [(path, _RENDER[kind](report)) for kind, path in assignment.reports]
@@ -133,6 +144,27 @@ def _restore_one(
         write_text(path, text, overwrite=overwrite)
     progress("done", 1.0)
     return report
+
+
+def _in_many_colours(
+    assignment: Assignment,
+    pipeline: Restorer,
+    overwrite: bool,
+    max_megapixels: float,
+    progress: Callable[[str, float], None],
+) -> tuple[Photo, Report]:
+    """Writes the further colourings; gives the first, whose report names them."""
+    seeds = tuple(seed for seed, _ in assignment.colourings)
+    choices = pipeline.choices(_open(assignment, max_megapixels), seeds, progress)
+    photo, report = next(choices)
+    written: list[str] = []
+    for (seed, path), (other, _) in zip(assignment.colourings[1:], choices, strict=False):
+        other.save(path, overwrite=overwrite)
+        written.append(f"{path.name} (seed {seed})")
+    if written:
+        notice = f"other colourings to choose from: {', '.join(written)}"
+        report = replace(report, notices=(*report.notices, notice))
+    return photo, report
 
 
 def _open(assignment: Assignment, max_megapixels: float) -> Photo:

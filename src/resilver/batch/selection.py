@@ -57,6 +57,7 @@ class Naming:
     extension: str | None = None  # ".png"; None = that of the source's format
     reports: tuple[ReportKind, ...] = ()
     overwrite: bool = False
+    seeds: tuple[int, ...] = ()  # of colourings to choose from; the first is the result
 
     def __post_init__(self) -> None:
         if self.extension is not None and self.extension.lower() not in WRITABLE_FORMATS:
@@ -87,6 +88,12 @@ class Naming:
         folder = source.parent if self.folder is None else self.folder / below
         return folder / f"{source.stem}{self.suffix}{self.extension or _extension(source)}"
 
+    def colourings(self, source: Path, target: Path) -> tuple[tuple[int, Path], ...]:
+        """(seed, file) of each colouring of `source`; the first file is `target`, its result."""
+        names = (f"{source.stem}-colour{seed}{self.suffix}{target.suffix}" for seed in self.seeds)
+        files = (target, *(target.with_name(name) for name in list(names)[1:]))
+        return tuple(zip(self.seeds, files, strict=False))
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -95,6 +102,8 @@ class Assignment:
     source: Path
     target: Path
     reports: tuple[tuple[ReportKind, Path], ...] = ()
+    # (seed, file) where several colourings are asked for; the first file is the target
+    colourings: tuple[tuple[int, Path], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,10 +170,13 @@ def select(paths: list[Path], naming: Naming) -> Selection:
             (kind, target.with_name(f"{stem}_report.{kind}"))
             for kind in dict.fromkeys(naming.reports)
         )
-        writes = [target, *(report for _, report in reports)]
+        colourings = naming.colourings(path, target)
+        always = [target, *(report for _, report in reports)]
+        # Of a photo that has colours already there is one result only.
+        writes = [*always, *(file for _, file in colourings[1:])]
         reason = _obstacle(writes, scans, taken)
         there = [] if naming.overwrite else [file for file in writes if os.path.lexists(file)]
-        finished = there == writes and _real(path) not in named
+        finished = there[: len(always)] == always and _real(path) not in named
         if reason is None and there and not finished:
             reason = f"its result {there[0]} is already there; overwrite it with --overwrite"
         if reason is not None:
@@ -174,7 +186,7 @@ def select(paths: list[Path], naming: Naming) -> Selection:
         if finished:
             done.append(path)
         else:
-            assignments.append(Assignment(path, target, reports))
+            assignments.append(Assignment(path, target, reports, colourings))
     return Selection(tuple(assignments), tuple(refusals), found.results, tuple(done), found.ignored)
 
 

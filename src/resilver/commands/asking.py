@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from resilver.batch import ReportKind
 from resilver.errors import OptionError
+from resilver.imaging.colouring import ColourHint
 from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 
@@ -27,6 +28,9 @@ def options(
     denoise: float | None = None,
     tone: float = 1.0,
     neutral: bool = False,
+    colourise: bool = False,
+    hints: list[str] | None = None,
+    colour_seed: int = 0,
     fill: str = "learned",
     upscale: Literal["2", "4", "auto"] | None = None,
     vivid: float | None = None,
@@ -35,6 +39,7 @@ def options(
     mask_mode: Literal["add", "replace", "subtract"] = "add",
     denoise_model: Path | None = None,
     tone_model: Path | None = None,
+    colour_model: Path | None = None,
     faces: list[str] | None = None,
     fidelity: float = 0.0,
     face_model: str | None = None,
@@ -46,8 +51,8 @@ def options(
     """The options of a pipeline.
 
     Raises:
-        OptionError: an unknown stage or fill, a number that is none or out of its range, or a mode
-            for no mask.
+        OptionError: an unknown stage or fill, a number that is none or out of its range, a hint
+            that is none, or a mode for no mask.
         PhotoError: the mask cannot be read.
     """
     if mask is None and mask_mode != "add":
@@ -60,6 +65,9 @@ def options(
         denoise=denoise,
         tone=tone,
         neutral=neutral,
+        colourise=colourise,
+        hints=tuple(ColourHint.parse(text) for text in hints or []),
+        colour_seed=colour_seed,
         fill=fill,
         upscale=_UPSCALES[upscale],
         vivid=vivid,
@@ -69,6 +77,7 @@ def options(
         mask_mode=mask_mode,
         denoise_model=denoise_model,
         tone_model=tone_model,
+        colour_model=colour_model,
         faces=numbers(faces),
         fidelity=fidelity,
         face_model=face_model,

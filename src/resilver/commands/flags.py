@@ -124,6 +124,53 @@ Neutral = Annotated[
         rich_help_panel=_STAGES,
     ),
 ]
+Colourise = Annotated[
+    bool,
+    typer.Option(
+        "--colourise",
+        help="Give black and white photos likely colours; every one is a guess.",
+        rich_help_panel=_STAGES,
+    ),
+]
+Hints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hint",
+        metavar="X,Y,#RRGGBB",
+        help="What colour a place has, in pixels from the left and the top; colours by it. Repeat "
+        "for more; they go for every photo of the run.",
+        rich_help_panel=_STAGES,
+    ),
+]
+Variants = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=20,
+        metavar="N",
+        help="With --colourise: write so many colourings to choose from, each named by its seed.",
+        rich_help_panel=_STAGES,
+    ),
+]
+ColourSeed = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=(1 << 32) - 1,
+        metavar="N",
+        help="With --colourise: 0 for the likeliest colours, else another likely choice.",
+        rich_help_panel=_STAGES,
+    ),
+]
+ColourModel = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Weights from `resilver train colourise`.",
+        show_default="the bundled ones",
+        rich_help_panel=_STAGES,
+    ),
+]
 Fill = Annotated[
     str,
     typer.Option(

@@ -73,8 +73,8 @@ def plan_photos(
                 failed += 1
                 continue
             screen.line(f"{assignment.source} -> {assignment.target}")
-            for _, report in assignment.reports:
-                screen.line(f"  and {report}")
+            for _, file in (*assignment.reports, *assignment.colourings[1:]):
+                screen.line(f"  and {file}")
             for line in plan_lines(planned.plan, deeds=True):
                 screen.line(line)
     return 1 if failed else 0

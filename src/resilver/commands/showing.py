@@ -19,6 +19,8 @@ def show_outcome(screen: Screen, outcome: Outcome) -> None:
     what = ", ".join(acted) if acted else "nothing needed mending"
     if outcome.report.invented_share > 0.0:
         what += f", {percent(outcome.report.invented_share)} made up"
+    if outcome.report.coloured_share > 0.0:
+        what += ", every colour a guess"
     screen.line(
         f"{outcome.source} -> {outcome.target}  {duration(outcome.seconds)}  {what}",
         "restored" if acted else "unchanged",

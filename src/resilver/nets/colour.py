@@ -15,6 +15,12 @@ _RGB_TO_XYZ = (
     (0.0193339 / 1.08883, 0.1191920 / 1.08883, 0.9503041 / 1.08883),
 )
 
+_XYZ_TO_RGB = (
+    (3.0799551, -1.5371389, -0.5428161),
+    (-0.9212586, 1.8760109, 0.0452475),
+    (0.0528874, -0.2040259, 1.1511385),
+)
+
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """sRGB (N, 3, H, W) in [0, 1] -> L*a*b* (N, 3, H, W), divided by 100 so that L is in [0, 1]."""
@@ -28,6 +34,17 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     )
     x, y, z = f[:, 0:1], f[:, 1:2], f[:, 2:3]
     return torch.cat((1.16 * y - 0.16, 5.0 * (x - y), 2.0 * (y - z)), dim=1)
+
+
+def lab_to_rgb(lab: Tensor) -> Tensor:
+    """The inverse of `rgb_to_lab`; colours that sRGB cannot show are cut to [0, 1]."""
+    y = (lab[:, 0:1] + 0.16) / 1.16
+    f = torch.cat((y + lab[:, 1:2] / 5.0, y, y - lab[:, 2:3] / 2.0), dim=1)
+    xyz = torch.where(f > 0.2068930, f.clamp_min(0.1) ** 3, (f - 16.0 / 116.0) / 7.787)
+    x, y, z = xyz[:, 0:1], xyz[:, 1:2], xyz[:, 2:3]
+    linear = torch.cat([r * x + g * y + b * z for r, g, b in _XYZ_TO_RGB], dim=1).clamp(0.0, 1.0)
+    curved = 1.055 * linear.clamp_min(0.0031308) ** (1.0 / 2.4) - 0.055
+    return torch.where(linear <= 0.0031308, 12.92 * linear, curved)
 
 
 def rgb_to_hsv(rgb: Tensor) -> Tensor:

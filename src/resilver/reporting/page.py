@@ -151,7 +151,13 @@ def _face(face: Face, pictures: tuple[str, str] | None) -> str:
 
 def _made_up(report: Report) -> str:
     seen = "was computed from what the scan shows in that very place."
-    if report.invented_share <= 0.0:
+    if report.coloured_share > 0.0:
+        detail = (
+            "No scan in black and white tells what colours things had. These are what such things "
+            "often have, learned from other photos, or what you said: they may look right and "
+            "still be wrong."
+        )
+    elif report.invented_share <= 0.0:
         detail = f"Where the result differs from the scan, it {seen}"
         if report.enlarged > 1:
             detail += " What lies between the pixels of the scan is estimated from those around it."

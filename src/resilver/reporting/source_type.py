@@ -13,12 +13,14 @@ _FAITHFUL_ENLARGERS = {"upscale"}  # others draw what may have been there
 def digital_source_type(report: Report) -> str | None:
     """The URI of the term that fits what was done; None where nothing was.
 
-    Parts filled by a trained network, parts filled by a classical algorithm, or corrections that
-    leave the content as it was, in this order of weight.
+    Parts filled or colours guessed by a trained network, parts filled by a classical algorithm, or
+    corrections that leave the content as it was, in this order of weight.
     """
     acted = [record for record in report.stages if record.changed]
     if not acted:
         return None
+    if report.coloured_share > 0.0:
+        return INPAINTED_BY_NETWORK
     if report.invented_share <= 0.0:
         return ENHANCED
     networks = {name for record in acted for name, _, _ in record.models}

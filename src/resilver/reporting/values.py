@@ -20,7 +20,8 @@ Json = Mapping[str, "Json"] | Sequence["Json"] | str | float | bool | None
 
 EVIDENCE = (
     "The result is no evidence of who a person is or of what was where the scan shows damage; "
-    "invented pixels, restored detail in faces among them, are plausible guesses."
+    "invented pixels, restored detail in faces among them, and the colours of a photo that was "
+    "coloured are plausible guesses."
 )
 
 
@@ -56,6 +57,7 @@ def report_values(report: Report) -> dict[str, Json]:
         "seconds": _number(report.seconds),
         "changed_share": _number(report.changed_share),
         "invented_share": _number(report.invented_share),
+        "coloured_share": _number(report.coloured_share),
         "damage_share": {kind: _number(share) for kind, share in report.damage_share.items()},
         "stages": [_stage(record) for record in report.stages],
         "faces": [face_values(face) for face in report.faces],

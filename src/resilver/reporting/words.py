@@ -10,6 +10,7 @@ from resilver.stages.draft import Face, Mark, Measurement
 FACES_ARE_GUESSES = (
     "Detail restored in a face is a plausible guess, and no evidence of who a person is."
 )
+COLOURS_ARE_GUESSES = "Every colour is a guess; how light and dark things are is the photo's own."
 MADE_UP_COLOUR = "#e5007d"  # magenta: found in hardly any photograph
 
 
@@ -141,10 +142,12 @@ def headline(report: Report) -> str:
 
 def invention(report: Report) -> str:
     """How much of the picture is made up, in one sentence."""
+    coloured = report.coloured_share > 0.0
     if report.invented_share <= 0.0:
-        return "No part of the picture was made up."
+        return COLOURS_ARE_GUESSES if coloured else "No part of the picture was made up."
     share = percent(report.invented_share)
-    return f"{share[0].upper()}{share[1:]} of the picture is made up."
+    made_up = f"{share[0].upper()}{share[1:]} of the picture is made up."
+    return f"{made_up} {COLOURS_ARE_GUESSES}" if coloured else made_up
 
 
 def deed(record: StageRecord) -> str:

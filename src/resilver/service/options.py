@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from resilver.errors import OptionError
+from resilver.imaging.colouring import HINT_PATTERN, ColourHint
 from resilver.models.store import can_enlarge
 from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS
@@ -26,6 +27,7 @@ OF_THE_SERVER = frozenset(
         "threads",
         "denoise_model",
         "tone_model",
+        "colour_model",
         "face_model",
         "upscale_model",
         "max_megapixels",
@@ -35,6 +37,7 @@ OF_THE_SERVER = frozenset(
 OF_THE_UPLOAD = frozenset({"mask"})
 
 StageName = Annotated[str, Field(max_length=40, examples=[STAGES[0]])]
+HintText = Annotated[str, Field(pattern=HINT_PATTERN, examples=["120,340,#7a4b2f"])]
 Extension = Literal["jpg", "png", "tif", "webp", "avif", "heic"]
 
 
@@ -57,6 +60,17 @@ class RestorationOptions(BaseModel):
     )
     neutral: bool = Field(
         default=False, description="Take away the tone of a sepia or otherwise toned print."
+    )
+    colourise: bool = Field(
+        default=False, description="Give a black and white photo likely colours."
+    )
+    hints: tuple[HintText, ...] = Field(
+        (),
+        max_length=1000,
+        description="What colour places of a black and white photo have: x,y,#rrggbb in pixels.",
+    )
+    colour_seed: int = Field(
+        0, ge=0, lt=1 << 32, description="0 = the likeliest colours, else another likely choice."
     )
     fill: str = Field("learned", max_length=40, description=f"One of {', '.join(FILLS)}.")
     upscale: Literal["auto", 2, 4] | None = Field(
@@ -93,11 +107,12 @@ class RestorationOptions(BaseModel):
 
     def stages(self) -> tuple[str, ...]:
         """The stages that these options leave in, in running order."""
+        unasked = () if self.for_pipeline().in_colour else ("colourise",)
         return tuple(
             name
             for name in stage_names()
             if (not self.only or name in self.only)
-            and name not in self.skip
+            and name not in (*self.skip, *unasked)
             and (name != "upscale" or self.enlarges)
         )
 
@@ -148,6 +163,9 @@ class RestorationOptions(BaseModel):
             denoise=self.denoise,
             tone=self.tone,
             neutral=self.neutral,
+            colourise=self.colourise,
+            hints=tuple(ColourHint.parse(text) for text in self.hints),
+            colour_seed=self.colour_seed,
             fill=self.fill,
             upscale=self.upscale,
             vivid=self.vivid,
@@ -164,10 +182,12 @@ class RestorationOptions(BaseModel):
         """Refuses what cannot be done.
 
         Raises:
-            OptionError: an unknown stage or fill, no stage left, a mode for no mask, or a larger
-                result where no network makes one.
+            OptionError: an unknown stage or fill, no stage left, a mode for no mask, or colours or
+                a larger result where no network makes them.
         """
-        self.for_pipeline()
+        wanted = self.for_pipeline()
+        if wanted.in_colour and "colourise" not in (*self.skip, *stage_names()):
+            raise OptionError("no network for colours is bundled yet")
         if self.enlarges and not can_enlarge():
             raise OptionError("there is no network here that enlarges")
         if not self.stages():

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-STAGES: tuple[str, ...] = ("repair", "denoise", "tone", "upscale", "faces")
+STAGES: tuple[str, ...] = ("repair", "denoise", "tone", "upscale", "faces", "colourise")
 """Names of the stages in running order; `resilver.pipeline.build_stages` makes them."""

@@ -25,6 +25,7 @@ class Mark(IntFlag):
     PAINTED = 16  # marked as damage by the person's own mask
     INVENTED = 32  # its value was made up by a fill, not seen in the scan
     CHANGED = 64  # a stage moved it by more than one grey level of 255
+    COLOURED = 128  # its colour is a guess; how light it is, the scan shows
 
 
 DAMAGE = Mark.SCRATCH | Mark.MISSING | Mark.STAIN | Mark.DUST | Mark.PAINTED

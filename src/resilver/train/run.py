@@ -22,6 +22,7 @@ from resilver.train.losses import without
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Recipe
 from resilver.train.recipes import recipe_named
+from resilver.train.recipes.colourise import ColouriseRecipe
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
 from resilver.train.recipes.detect import DetectRecipe
@@ -68,7 +69,8 @@ class TrainRequest:
     workers: int = 1
     threads: int | None = None
     resume: bool = True
-    # An exported .onnx of the same network to go on from; of a prior, its state.pt.
+    # An exported .onnx of the same network to go on from; of a prior, its state.pt; colourise may
+    # begin with SqueezeNet's weights.
     start_from: Path | None = None
     side_px: int | None = None  # recipe `prior` only: of the faces it learns to draw
     without: tuple[str, ...] = ()  # recipes `faces` and `vivid` only: losses that are switched off
@@ -188,7 +190,7 @@ def _initial(recipe: Recipe, path: Path) -> nn.Module:
     """The network that a run begins with, from what another run has left."""
     if isinstance(recipe, PriorRecipe):
         return started_from(path, recipe.net)
-    if isinstance(recipe, FacesRecipe | VividRecipe):
+    if isinstance(recipe, FacesRecipe | ColouriseRecipe | VividRecipe):
         return recipe.started_from(path)
     return load_onnx_weights(recipe.network(), path)
 

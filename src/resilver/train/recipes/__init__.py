@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from resilver.errors import OptionError
 from resilver.train.recipe import Recipe
+from resilver.train.recipes.colourise import ColouriseRecipe
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.damage import DamageRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
@@ -19,6 +20,7 @@ from resilver.train.recipes.upscale import UpscaleRecipe
 from resilver.train.recipes.vivid import VividRecipe
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
+    "colourise": ColouriseRecipe,
     "content": ContentRecipe,
     "damage": DamageRecipe,
     "fill": FillRecipe,
