@@ -59,7 +59,10 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"only": ("polish",)}, "unknown stage 'polish'; there are: repair, denoise, tone, faces"),
+        (
+            {"only": ("polish",)},
+            "unknown stage 'polish'; there are: repair, denoise, tone, colourise, faces",
+        ),
         ({"denoise": 1.5}, "denoise is a strength from 0 to 1, not 1.5"),
         ({"repair": -0.1}, "repair is a strength"),
         ({"fill": "magic"}, "unknown fill 'magic'"),
