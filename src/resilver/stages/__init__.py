@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-STAGES: tuple[str, ...] = ("repair", "denoise", "tone", "upscale", "faces", "colourise")
+STAGES: tuple[str, ...] = ("repair", "denoise", "tone", "colourise", "upscale", "faces")
 """Names of the stages in running order; `resilver.pipeline.build_stages` makes them."""
