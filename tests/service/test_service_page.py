@@ -146,6 +146,26 @@ def test_damage_is_painted_by_pointer_and_by_keys(page: Any, server: str, tmp_pa
     assert report["damage_share"]["painted"] == pytest.approx(share, rel=0.1)
 
 
+def test_colours_are_asked_for_and_remembered(page: Any, server: str, tmp_path: Path) -> None:
+    grey = np.asarray(Image.open(io.BytesIO(photo_bytes(tmp_path, 120, 160))).convert("L"))
+    out = io.BytesIO()
+    Image.fromarray(grey).save(out, "PNG")
+    drop(page, server, {**a_file(tmp_path), "buffer": out.getvalue()})
+    page.wait_for_selector(".step")
+    page.get_by_role("checkbox", name="Colours", exact=True).check()
+    page.get_by_label("A colour you remember").fill("#c03020")
+    button(page, "I remember a colour").click()
+    box = page.locator("#sheet").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    button(page, "Remove colour 1").wait_for()
+    restore(page)
+    report = httpx.get(f"{server}/v1/restorations/{job_id(page)}/report").json()
+    assert report["coloured_share"] > 0.5
+    result = httpx.get(f"{server}/v1/restorations/{job_id(page)}/result").content
+    red, green, blue = np.asarray(Image.open(io.BytesIO(result)).convert("RGB"))[60, 40].tolist()
+    assert red > max(green, blue) + 20, "what was remembered is there"
+
+
 def test_what_was_marked_is_unmarked(page: Any, server: str, tmp_path: Path) -> None:
     drop(page, server, a_file(tmp_path))
     page.wait_for_selector(".step")

@@ -74,6 +74,8 @@ async def _from_form(form: FormData) -> tuple[RestorationRequest, BinaryIO | Non
         elif name in _LISTS:
             parts = [part.strip() for part in value.split(",")]
             values[name] = [*values.get(name, ()), *(part for part in parts if part)]
+        elif name == "hints":  # each has commas of its own
+            values[name] = [*values.get(name, ()), *value.split()]
         elif name in values or name == "photo":
             raise Refusal(422, f"{name[:40]} is given twice, or is no file")
         elif value != "":

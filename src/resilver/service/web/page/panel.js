@@ -1,6 +1,7 @@
 // What is said of the photo, and what can be decided about it.
 
 import * as api from "./api.js";
+import { colours } from "./colours.js";
 import * as photos from "./photos.js";
 import { doing, duration, share, title, waiting } from "./words.js";
 
@@ -57,6 +58,7 @@ function decisions(photo, acts) {
     parts.push(element("h3", {}, "What was found"));
     const findings = photo.diagnosis.findings;
     parts.push(element("div", { className: "steps" }, ...findings.map((finding) => stepOf(photo, finding, acts))));
+    if (photos.stages().includes("colourise")) parts.push(colours(photo, acts));
     if (photo.diagnosis.notices.length) parts.push(element("ul", { className: "notices soft" }, ...photo.diagnosis.notices.map((words) => element("li", {}, words))));
   }
   parts.push(result(photo, acts));

@@ -4,6 +4,7 @@
 // again; the photos themselves are not.
 
 import * as api from "./api.js";
+import { fresh as freshColours, wanted as wantedColours } from "./colours.js";
 import { maskOf } from "./paint.js";
 
 const REMEMBERED = "resilver-photos";
@@ -34,6 +35,7 @@ const fresh = (name) => ({
   steps: {}, // stage -> {on, strength}; as found until somebody decides
   chosen: null, // numbers of the faces to restore; null = all
   strokes: [], // painted damage
+  colouring: freshColours(), // colours for a black and white photo
   upscale: "", // times larger; "" = as large as it is
   ext: "", // type of the result; "" = as the photo
   pictures: {}, // blob URLs of before, after, damage
@@ -154,6 +156,7 @@ async function wishes(photo) {
   if (force.length) fields.force = force.join(",");
   if (photo.chosen !== null && photo.chosen.size > 0) fields.faces = [...photo.chosen].join(",");
   if (photo.chosen !== null && photo.chosen.size === 0 && !skip.includes("faces")) fields.skip = [...skip, "faces"].join(",");
+  Object.assign(fields, wantedColours(photo.colouring));
   if (photo.upscale) fields.upscale = photo.upscale;
   if (photo.ext) fields.ext = photo.ext;
   return { ...fields, ...(await maskOf(photo)) };

@@ -85,6 +85,8 @@ export function show(next, state) {
   parts["paint-undo"].disabled = photo.strokes.length === 0;
   parts.keys.textContent = compares
     ? "Drag the line, or use the arrow keys. Wheel or pinch to look closer."
+    : picks()
+      ? "Click where the colour belongs; or move there with the arrow keys and press the space bar."
     : painting
       ? "Paint with the pointer; or move the brush with the arrow keys and press the space bar."
       : "";
@@ -113,19 +115,25 @@ function layers() {
 // The faces that were found, as boxes to choose.
 function boxes(found) {
   const faces = found ? photo.diagnosis.faces : [];
-  parts.faces.toggleAttribute("hidden", faces.length === 0);
-  if (faces.length === 0) return parts.faces.replaceChildren();
+  const hints = found && photo.colouring.on ? photo.colouring.hints : [];
+  parts.faces.toggleAttribute("hidden", faces.length + hints.length === 0);
+  if (faces.length + hints.length === 0) return parts.faces.replaceChildren();
   const restoring = step(photo, "faces").on;
   parts.faces.setAttribute("viewBox", `0 0 ${photo.diagnosis.size.width} ${photo.diagnosis.size.height}`);
+  const wide = 0.012 * Math.max(photo.diagnosis.size.width, photo.diagnosis.size.height);
   return parts.faces.replaceChildren(
+    ...hints.map(({ x, y, colour }) => shape("circle", { cx: x + 0.5, cy: y + 0.5, r: wide, fill: colour, class: "hint" })),
     ...faces.map(({ number, box, verdict }) => {
       const chosen = restoring && verdict === "lost detail" && (photo.chosen === null || photo.chosen.has(number));
-      const rectangle = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      const values = { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top, class: chosen ? "face chosen" : "face" };
-      for (const [name, value] of Object.entries(values)) rectangle.setAttribute(name, value);
-      return rectangle;
+      return shape("rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top, class: chosen ? "face chosen" : "face" });
     }),
   );
+}
+
+function shape(kind, values) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
+  for (const [name, value] of Object.entries(values)) made.setAttribute(name, value);
+  return made;
 }
 
 // Sheet: as large as the viewer allows, times the zoom, moved so that the centre is in the middle.
@@ -190,7 +198,8 @@ function press(event) {
     stroke = null;
     return;
   }
-  if (painting) startStroke(inPhoto([event.clientX, event.clientY]));
+  if (picks()) putHint(inPhoto([event.clientX, event.clientY]));
+  else if (painting) startStroke(inPhoto([event.clientX, event.clientY]));
   else if (compares) {
     parts.slider.focus({ preventScroll: true });
     if (nearCut(event) || zoom === 1) {
@@ -244,7 +253,18 @@ function paint(mode) {
   parts.viewer.setAttribute("aria-label", painting ? "Photo to paint on" : "");
   parts.brush.hidden = true;
   spot = null;
-  if (mode && photo) told();
+  if (photo) told();
+}
+
+// Whether the next click puts a colour that the person remembers.
+export const picks = () => painting === "hint";
+export const pick = (on) => on !== picks() && paint("hint");
+
+function putHint(where) {
+  const [x, y] = [Math.floor(where[0] * size.width), Math.floor(where[1] * size.height)];
+  const inside = x >= 0 && y >= 0 && x < size.width && y < size.height;
+  if (inside) photo.colouring.hints.push({ x, y, colour: photo.colouring.brush });
+  paint(null);
 }
 
 // The brush is as wide on the screen as it says, so zooming in paints finer.
@@ -281,7 +301,7 @@ function repaint() {
 }
 
 function hover(event) {
-  if (!painting || event.pointerType === "touch") return;
+  if (!painting || picks() || event.pointerType === "touch") return;
   const room = parts.viewer.getBoundingClientRect();
   showBrush(event.clientX - room.left, event.clientY - room.top);
 }
@@ -302,7 +322,8 @@ function keyed(event) {
     spot = [spot[0] + (steps[event.key][0] * far) / box.width, spot[1] + (steps[event.key][1] * far) / box.height].map((value) => Math.min(Math.max(value, 0), 1));
     if (stroke) extend(spot);
   } else if (event.key === " ") {
-    if (stroke) endStroke();
+    if (picks()) putHint(spot);
+    else if (stroke) endStroke();
     else startStroke(spot);
   } else if (event.key === "Escape") return paint(null);
   else return undefined;
