@@ -1,4 +1,4 @@
-"""What an evaluation found: every contender's figures for every picture, and what they amount to."""
+"""What an evaluation found: the figures of every picture, and what they amount to."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Evaluation:
     """A suite that was run."""
 
     suite: str
-    sentence: str
+    about: str  # what was measured, and how to read it
     against: str  # the contender that others are held against
     metrics: tuple[Metric[Any], ...]  # those that were measured
     judged: tuple[Judged, ...]  # in the order of the suite
@@ -87,7 +87,7 @@ class Evaluation:
         ]
         known = [(value, name) for value, name in found if not math.isnan(value)]
         if not known:
-            return Summary(0, *[math.nan] * 5, "")
+            return Summary(0, math.nan, math.nan, math.nan, math.nan, math.nan, "")
         values = np.array([value for value, _name in known])
         worst, name = (min if metric.better == "larger" else max)(known)
         # Between two figures of which one is infinite nothing can be interpolated.

@@ -1,4 +1,4 @@
-"""The metrics of the suites: how near a picture comes to the truth, or how far from what was given."""
+"""The metrics of the suites: how near to the truth, or how far from what was given."""
 
 from __future__ import annotations
 
@@ -58,6 +58,4 @@ COLOUR_DISTANCE = Metric(
 )
 CHANGED = Metric("changed by more than 1/255", "% of pixels", "smaller", without_settings(_changed))
 # 1 - cosine of SqueezeNet v1.0's features: not LPIPS, whose weights belong to another network.
-PERCEPTUAL = Metric(
-    "perceptual distance", "", "smaller", _perceptual, digits=3, compared="ratio"
-)
+PERCEPTUAL = Metric("perceptual distance", "", "smaller", _perceptual, digits=3, compared="ratio")

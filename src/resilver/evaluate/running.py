@@ -78,7 +78,7 @@ def evaluate(
         judged.append(_judged(case, contenders, measures, thumbnails=thumbnails))
     return Evaluation(
         suite=suite.name,
-        sentence=suite.sentence,
+        about=f"{suite.sentence} {suite.notes}".strip(),
         against=against,
         metrics=tuple(metric for name, metric in by_name.items() if name in measures),
         judged=tuple(judged),

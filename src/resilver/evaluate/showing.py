@@ -58,10 +58,8 @@ def counted(evaluation: Evaluation) -> str:
 def to_markdown(evaluation: Evaluation) -> str:
     """The tables of an evaluation under a line that says what was measured."""
     trial = " A trial: not all photos were looked at." if evaluation.trial else ""
-    parts = [f"`{evaluation.suite}`, {counted(evaluation)}. {evaluation.sentence}{trial}"]
-    parts += [
-        markdown_table(*metric_table(evaluation, metric)) for metric in evaluation.metrics
-    ]
+    parts = [f"`{evaluation.suite}`, {counted(evaluation)}. {evaluation.about}{trial}"]
+    parts += [markdown_table(*metric_table(evaluation, metric)) for metric in evaluation.metrics]
     if evaluation.metrics:
         parts.append(_legend(evaluation))
     parts.append(markdown_table(*time_table(evaluation)))
@@ -86,7 +84,7 @@ def to_json(evaluation: Evaluation, stamp: Stamp) -> str:
     ]
     value = {
         "suite": evaluation.suite,
-        "sentence": evaluation.sentence,
+        "about": evaluation.about,
         "trial": evaluation.trial,
         "against": evaluation.against,
         "left_out": list(evaluation.left_out),
@@ -105,7 +103,7 @@ def to_json(evaluation: Evaluation, stamp: Stamp) -> str:
                 "group": one.group,
                 "contenders": {
                     name: {
-                        "figures": {key: _number(value) for key, value in a.figures.items()},
+                        "figures": {key: json_number(value) for key, value in a.figures.items()},
                         "seconds": a.seconds,
                         "megapixels": a.megapixels,
                         "words": a.words,
@@ -126,17 +124,17 @@ def _summary(
     held = evaluation.comparison(metric, contender, group)
     return {
         "count": found.count,
-        "mean": _number(found.mean),
-        "median": _number(found.median),
-        "quartiles": [_number(found.lower), _number(found.upper)],
-        "worst": _number(found.worst),
+        "mean": json_number(found.mean),
+        "median": json_number(found.median),
+        "quartiles": [json_number(found.lower), json_number(found.upper)],
+        "worst": json_number(found.worst),
         "worst_name": found.worst_name,
-        "against": _number(held.median),
+        "against": json_number(held.median),
         "better": held.better,
     }
 
 
-def _number(value: float) -> float | str | None:
+def json_number(value: float) -> float | str | None:
     """JSON knows neither infinite nor unknown numbers."""
     if math.isnan(value):
         return None
@@ -155,9 +153,7 @@ def _compared(metric: Metric[Any], held: Comparison) -> str:
 
 
 def _legend(evaluation: Evaluation) -> str:
-    better = [
-        f"{metric.name}: {metric.better} is better" for metric in evaluation.metrics
-    ]
+    better = [f"{metric.name}: {metric.better} is better" for metric in evaluation.metrics]
     return (
         f"{'; '.join(better)}. *Against {evaluation.against}*: the median over pictures of the "
         "difference, or (x) of the ratio; *better in*: pictures with a strictly better figure."

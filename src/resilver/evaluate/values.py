@@ -1,4 +1,4 @@
-"""What a test suite is: cases, contenders and metrics, declared as data; nothing of it is read yet."""
+"""What a test suite is: cases, contenders and metrics, declared as data and not read yet."""
 
 from __future__ import annotations
 
@@ -76,30 +76,30 @@ class Made:
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sample)
-SampleOf = TypeVar("SampleOf", bound=Sample, covariant=True)
-SampleFor = TypeVar("SampleFor", bound=Sample, contravariant=True)
+S_co = TypeVar("S_co", bound=Sample, covariant=True)
+S_contra = TypeVar("S_contra", bound=Sample, contravariant=True)
 
 Restore = Callable[[S], Made]
 Open = Callable[[Setting], Restore[S]]  # raises ModelError where a network is not there
 
 
 @dataclass(frozen=True, eq=False)
-class Case(Generic[SampleOf]):
+class Case(Generic[S_co]):
     """One picture of a suite, read when it is asked for."""
 
     name: str
-    read: Callable[[], SampleOf]  # raises PhotoError
+    read: Callable[[], S_co]  # raises PhotoError
     group: str = ""  # figures are summed up by group: "noise 25"; "" = the suite has one only
 
 
 @dataclass(frozen=True, eq=False)
-class Metric(Generic[SampleFor]):
+class Metric(Generic[S_contra]):
     """A figure of one picture, and how to read it."""
 
     name: str  # "PSNR"
     unit: str  # "dB"; "" = a bare number
     better: Literal["larger", "smaller"]
-    open: Callable[[Setting], Callable[[SampleFor, Picture], float]]  # as `Open`; NaN = unknown
+    open: Callable[[Setting], Callable[[S_contra, Picture], float]]  # as `Open`; NaN = unknown
     digits: int = 2  # decimals that are shown
     compared: Literal["difference", "ratio"] = "difference"  # how two contenders are held together
 
@@ -118,17 +118,18 @@ class Suite(Generic[S]):
     """One question, what it is asked of, who answers, and how answers are judged."""
 
     name: str
-    sentence: str  # what is measured, for a person
+    sentence: str  # what is measured, one sentence for a person
     cases: Callable[[Setting], Sequence[Case[S]]]  # raises PhotoError where a folder is missing
     contenders: Mapping[str, Open[S]]  # in the order of the tables
     metrics: tuple[Metric[S], ...] = ()  # none = nothing is known, results are only looked at
     baseline: str = INPUT  # the contender that others are held against unless another is named
+    notes: str = ""  # what a reader of the figures should know besides
     candidate: Callable[[Path], Open[S]] | None = None  # how a network in a file takes part
 
 
 def without_settings(
-    measure: Callable[[SampleFor, Picture], float],
-) -> Callable[[Setting], Callable[[SampleFor, Picture], float]]:
+    measure: Callable[[S_contra, Picture], float],
+) -> Callable[[Setting], Callable[[S_contra, Picture], float]]:
     """A measure that needs no network, as a metric opens it."""
     return lambda _setting: measure
 
@@ -136,4 +137,3 @@ def without_settings(
 def eight_bits(picture: Picture) -> NDArray[np.uint8]:
     """(H, W, 3) in [0, 1] as grey levels of 255; what lies outside is clipped."""
     return np.rint(255.0 * np.clip(picture, 0.0, 1.0)).astype(np.uint8)
-

@@ -14,8 +14,7 @@ from resilver.evaluate.declared.whole import CLEAN, OLD
 from resilver.evaluate.values import Suite
 
 SUITES: Mapping[str, Suite[Any]] = {
-    suite.name: suite
-    for suite in (CLEAN, AGED, REPAIR, DENOISE, TONE, FACES256, FACES512, OLD)
+    suite.name: suite for suite in (CLEAN, AGED, REPAIR, DENOISE, TONE, FACES256, FACES512, OLD)
 }
 """Every suite by its name, as `resilver evaluate --list` shows them."""
 

@@ -42,7 +42,7 @@ def _damaged(setting: Setting) -> list[Case[DamagedSample]]:
             return DamagedSample(
                 given=made.aged.read(),
                 truth=made.intact.read(),
-                region=masks.any(axis=-1),
+                region=np.asarray(masks.any(axis=-1)),
                 masks=masks,
             )
 
@@ -72,16 +72,14 @@ def _filled(name: str, *, stains_as_veils: bool = False) -> Open[DamagedSample]:
     return opened
 
 
-def _as_u8(mask: Mask) -> NDArray[np.uint8]:
-    return mask.astype(np.uint8)
+def _as_u8(mask: NDArray[np.bool_] | np.bool_) -> NDArray[np.uint8]:
+    return np.asarray(mask, np.uint8)
 
 
 AGED: Suite[Sample] = Suite(
     name="aged",
-    sentence=(
-        "Prints aged by a generator that is not ours through the default run, against the photos "
-        "before any ageing."
-    ),
+    sentence="Damaged and faded prints through the default run, against the photos as they were.",
+    notes="They were aged by a generator that is not ours.",
     cases=_aged,
     contenders={
         INPUT: keep,
@@ -93,10 +91,10 @@ AGED: Suite[Sample] = Suite(
 
 REPAIR: Suite[DamagedSample] = Suite(
     name="repair",
-    sentence=(
-        "The same prints mended, against the same prints without damage. Fills are given the true "
-        "mask and change nothing outside of it, where the input differs by JPEG compression only; "
-        "the stage finds the damage by itself."
+    sentence="Damaged prints mended, against the same prints without damage.",
+    notes=(
+        "Fills are given the true mask and change nothing outside of it, where the input differs "
+        "by JPEG compression only. The stage finds the damage by itself."
     ),
     cases=_damaged,
     contenders={

@@ -16,7 +16,17 @@ from resilver.evaluate.faces import identity_similarities
 from resilver.evaluate.metrics import PERCEPTUAL, PSNR
 from resilver.evaluate.references import denoise_blind
 from resilver.evaluate.suites import SuitePhoto, read_photos
-from resilver.evaluate.values import INPUT, Case, Made, Metric, Open, Restore, Sample, Setting, Suite
+from resilver.evaluate.values import (
+    INPUT,
+    Case,
+    Made,
+    Metric,
+    Open,
+    Restore,
+    Sample,
+    Setting,
+    Suite,
+)
 from resilver.imaging.alignment import FFHQ_FRAME, Points
 from resilver.imaging.measures import Picture
 from resilver.models.session import Network, OrtNetwork
@@ -110,9 +120,11 @@ IDENTITY = Metric("identity", "cosine of EdgeFace", "larger", _identity, digits=
 def _suite(folder: str, what: str) -> Suite[FaceSample]:
     return Suite(
         name=folder,
-        sentence=(
-            f"{what}, at {_SIDE_PX} px, every second one in grey, worn by a fixed recipe "
-            "(resilver.ageing.faces) and restored, against the good face."
+        sentence=f"{what}, worn and restored, against the good face.",
+        notes=(
+            f"Faces of {_SIDE_PX} px, every second one in grey; the wear is a fixed recipe "
+            "(resilver.ageing.faces). Perceptual distance: 1 - cosine of SqueezeNet's features, "
+            "which our training looks with too; it is not LPIPS."
         ),
         cases=_worn(folder),
         contenders={

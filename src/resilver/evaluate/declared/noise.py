@@ -93,9 +93,10 @@ def _non_local_means(_setting: Setting) -> Restore[NoisySample]:
 
 DENOISE: Suite[NoisySample] = Suite(
     name="denoise",
-    sentence=(
-        "Photos in colour with white Gaussian noise of the same standard deviation in all channels "
-        "(grey levels of 255), not clipped. Ours is blind, the others are told how much there is."
+    sentence="White noise taken off photos in colour.",
+    notes=(
+        "The noise has the same standard deviation in all channels (grey levels of 255) and is not "
+        "clipped. Ours is blind, the others are told how much there is."
     ),
     cases=_cases,
     contenders={

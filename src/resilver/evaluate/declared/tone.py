@@ -130,9 +130,11 @@ def _ignore(_share: float) -> None:
 
 TONE: Suite[Sample] = Suite(
     name="tone",
-    sentence=(
-        "Photos faded on purpose (resilver.ageing.dyes) and prints faded by a generator that is "
-        "not ours, against what they were; and good photos, which should stay as they are."
+    sentence="Faded photos revived, and good photos left as they are.",
+    notes=(
+        f"Photos of {_LONGEST_PX} px are faded on purpose by resilver.ageing.dyes, with fixed "
+        "seeds; the aged prints, without their damage, by a generator that is not ours (with "
+        "grain, tint and JPEG). The stage decides itself whether it acts."
     ),
     cases=_cases,
     contenders={

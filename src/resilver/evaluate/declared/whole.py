@@ -38,10 +38,8 @@ CLEAN: Suite[Sample] = Suite(
 
 OLD: Suite[Sample] = Suite(
     name="old",
-    sentence=(
-        "Real old photographs through the default run. Nobody knows what they were: nothing is "
-        "measured, the sheet (--html) is looked at."
-    ),
+    sentence="Real old photographs through the default run, to be looked at (--html).",
+    notes="Nobody knows what they were: nothing is measured.",
     cases=_photos("old", good=False),
     contenders={
         INPUT: keep,
