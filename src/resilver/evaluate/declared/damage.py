@@ -79,12 +79,12 @@ def _as_u8(mask: NDArray[np.bool_] | np.bool_) -> NDArray[np.uint8]:
 AGED: Suite[Sample] = Suite(
     name="aged",
     sentence="Damaged and faded prints through the default run, against the photos as they were.",
-    notes="They were aged by a generator that is not ours.",
+    notes="They were aged by a generator that is not ours. Told: with --force repair.",
     cases=_aged,
     contenders={
         INPUT: keep,
         "resilver": product(Options()),
-        "resilver, told of damage": product(Options(force=("repair",))),
+        "resilver, told": product(Options(force=("repair",))),
     },
     metrics=(PSNR, SSIM, COLOUR_DISTANCE),
 )
@@ -94,17 +94,17 @@ REPAIR: Suite[DamagedSample] = Suite(
     sentence="Damaged prints mended, against the same prints without damage.",
     notes=(
         "Fills are given the true mask and change nothing outside of it, where the input differs "
-        "by JPEG compression only. The stage finds the damage by itself."
+        "by JPEG compression only. The stage finds the damage by itself; told: with --force repair."
     ),
     cases=_damaged,
     contenders={
         INPUT: keep,
-        **{f"{name}, true mask": _filled(name) for name in CLASSICAL},
-        "learned, true mask, all as holes": _filled("learned"),
-        "learned, true mask, stains as veils": _filled("learned", stains_as_veils=True),
+        **{name: _filled(name) for name in CLASSICAL},
+        "learned, all as holes": _filled("learned"),
+        "learned": _filled("learned", stains_as_veils=True),
         "repair stage": product(Options(only=("repair",))),
-        "repair stage, told of damage": product(Options(only=("repair",), force=("repair",))),
+        "repair stage, told": product(Options(only=("repair",), force=("repair",))),
     },
     metrics=(PSNR_INSIDE, PSNR_OUTSIDE),
-    baseline="patchmatch, true mask",
+    baseline="patchmatch",
 )

@@ -129,9 +129,9 @@ def _suite(folder: str, what: str) -> Suite[FaceSample]:
         cases=_worn(folder),
         contenders={
             INPUT: keep,
-            "faces": _ours,
+            "resilver": _ours,
             "denoise": _denoised,
-            "denoise, then faces": _denoised_first,
+            "denoise, then resilver": _denoised_first,
         },
         metrics=(PERCEPTUAL, IDENTITY, PSNR),
         candidate=_candidate,

@@ -101,11 +101,11 @@ DENOISE: Suite[NoisySample] = Suite(
     cases=_cases,
     contenders={
         INPUT: keep,
-        "resilver denoise, blind": _ours,
-        "non-local means, told": _non_local_means,
-        "ffdnet-color, told": _ffdnet,
+        "resilver": _ours,
+        "non-local means": _non_local_means,
+        "ffdnet-color": _ffdnet,
     },
     metrics=(PSNR, SSIM),
-    baseline="non-local means, told",
+    baseline="non-local means",
     candidate=_candidate,
 )

@@ -139,7 +139,7 @@ TONE: Suite[Sample] = Suite(
     cases=_cases,
     contenders={
         INPUT: keep,
-        "resilver tone": _ours,
+        "resilver": _ours,
         "grey-world + CLAHE": _grey_world_clahe,
         "percentile stretch": _percentile_stretch,
     },

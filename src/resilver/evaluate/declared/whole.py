@@ -39,11 +39,11 @@ CLEAN: Suite[Sample] = Suite(
 OLD: Suite[Sample] = Suite(
     name="old",
     sentence="Real old photographs through the default run, to be looked at (--html).",
-    notes="Nobody knows what they were: nothing is measured.",
+    notes="Nobody knows what they were: nothing is measured. Told: with --force repair.",
     cases=_photos("old", good=False),
     contenders={
         INPUT: keep,
         "resilver": product(Options()),
-        "resilver, told of damage": product(Options(force=("repair",))),
+        "resilver, told": product(Options(force=("repair",))),
     },
 )
