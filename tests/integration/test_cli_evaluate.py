@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ from browsing import chromium, opened_page
 from resilver.cli import app
 from resilver.commands.evaluating import folders, named_files
 from resilver.errors import OptionError
+from resilver.evaluate.evaluation import Attempt, Evaluation, Judged
+from resilver.evaluate.metrics import PSNR
+from resilver.evaluate.results import Stamp
+from resilver.evaluate.running import thumbnail
+from resilver.evaluate.sheet import to_html
 
 
 def run(*arguments: str | Path) -> Result:
@@ -103,19 +109,35 @@ def test_networks_come_by_name() -> None:
             named_files(wrong)
 
 
-def test_the_sheet_sorts_and_asks_for_nothing(written: Path) -> None:
-    names = "[...document.querySelectorAll('#cases h3')].map(one => one.textContent)"
-    drawn = "[...document.images].every(one => one.naturalWidth > 0)"
-    with chromium() as browser, opened_page(browser, r"(file://.*/clean\.html$|data:)") as page:
-        opened: Any = page
-        opened.goto((written / "clean.html").as_uri())
-        assert opened.evaluate(names) == ["a <b> & 'c'", "b"]
-        assert opened.evaluate("document.images.length") == 6  # input, resilver, truth; twice
-        opened.evaluate("document.querySelectorAll('li').forEach(one => one.scrollIntoView())")
-        assert opened.evaluate(drawn)
-        # Figures are put in by hand: both photos are too good to differ in any.
-        opened.evaluate(
-            "document.querySelector('#sort option:last-child').value = "
-            "JSON.stringify(['PSNR | resilver', 'smaller'])"
-        )
-        assert opened.locator("#sort option").count() == 1 + 3 * 2
+NAMES = "[...document.querySelectorAll('#cases h3')].map(one => one.textContent)"
+OWN = r"(file://.*\.html$|data:)"
+
+
+def test_the_sheet_draws_its_pictures_and_asks_for_nothing(written: Path) -> None:
+    with chromium() as browser, opened_page(browser, OWN) as opened:
+        page: Any = opened
+        page.goto((written / "clean.html").as_uri())
+        assert page.evaluate(NAMES) == ["a <b> & 'c'", "b"]
+        widths = page.evaluate("[...document.images].map(one => one.naturalWidth)")
+        assert widths == [120] * 6  # input, resilver, truth; of two photos
+        assert page.locator("#sort option").count() == 1 + 3 * 2
+
+
+def test_the_sheet_puts_the_worst_first(tmp_path: Path) -> None:
+    picture = thumbnail(np.full((40, 60, 3), 0.5, np.float32))
+    figures = {"a": 30.0, "b": 20.0, "c": math.inf, "d": math.nan, "e": 25.0}
+    judged = tuple(
+        Judged(name, "", {"ours": Attempt({"PSNR": value}, 1.0, 1.0, "", picture)})
+        for name, value in figures.items()
+    )
+    found = Evaluation("small", "A suite.", "ours", (PSNR,), judged, (), trial=False)
+    stamp = Stamp("1a2b3c4", "2026-11-28 12:00", "a machine", "0.1", "Python", "none")
+    (tmp_path / "sheet.html").write_text(to_html(found, stamp), "utf-8")
+    with chromium() as browser, opened_page(browser, OWN) as opened:
+        page: Any = opened
+        page.goto((tmp_path / "sheet.html").as_uri())
+        assert page.evaluate(NAMES) == list(figures)
+        page.select_option("#sort", label="worst first: PSNR of ours")
+        assert page.evaluate(NAMES) == ["b", "e", "a", "c", "d"]
+        page.select_option("#sort", label="as in the suite")
+        assert page.evaluate(NAMES) == list(figures)
