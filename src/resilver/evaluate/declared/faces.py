@@ -33,7 +33,7 @@ from resilver.models.session import Network, OrtNetwork
 from resilver.models.store import load
 from resilver.stages.detection import find_faces
 
-_SIDE_PX = 256
+SIDE_PX = 256
 _SEED = 60_612
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
@@ -53,11 +53,11 @@ def worn_sample(detector: Network, photo: SuitePhoto, level: str, place: int) ->
         place: of the photo in its suite; the same place gives the same wear.
     """
     pixels = photo.read_u8()
-    if pixels.shape[0] != _SIDE_PX:
-        how = cv2.INTER_AREA if pixels.shape[0] > _SIDE_PX else cv2.INTER_CUBIC
-        pixels = np.asarray(cv2.resize(pixels, (_SIDE_PX, _SIDE_PX), interpolation=how), np.uint8)
+    if pixels.shape[0] != SIDE_PX:
+        how = cv2.INTER_AREA if pixels.shape[0] > SIDE_PX else cv2.INTER_CUBIC
+        pixels = np.asarray(cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=how), np.uint8)
     faces = find_faces(detector, pixels)
-    points = faces.points[int(np.argmax(faces.sides_px))] if len(faces) else FFHQ_FRAME * _SIDE_PX
+    points = faces.points[int(np.argmax(faces.sides_px))] if len(faces) else FFHQ_FRAME * SIDE_PX
     good = pixels.astype(np.float32) / np.float32(255)
     if place % 2:
         good = np.repeat((good @ _LUMA)[..., None], 3, axis=2)
@@ -122,7 +122,7 @@ def _suite(folder: str, what: str) -> Suite[FaceSample]:
         name=folder,
         sentence=f"{what}, worn and restored, against the good face.",
         notes=(
-            f"Faces of {_SIDE_PX} px, every second one in grey; the wear is a fixed recipe "
+            f"Faces of {SIDE_PX} px, every second one in grey; the wear is a fixed recipe "
             "(resilver.ageing.faces). Perceptual distance: 1 - cosine of SqueezeNet's features, "
             "which our training looks with too; it is not LPIPS."
         ),
