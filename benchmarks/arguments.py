@@ -36,10 +36,15 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def run(
-    name: str, arguments: argparse.Namespace, measure: Callable[[argparse.Namespace], str]
+    name: str,
+    arguments: argparse.Namespace,
+    measure: Callable[[argparse.Namespace], str],
+    *,
+    section: str | None = None,
 ) -> None:
     """Measures, prints the Markdown that comes back under its circumstances, writes it if asked.
 
+    The section of the results has the script's name unless it is given one.
     Every error that the library raises on purpose ends the script with one line.
     """
     started = time.perf_counter()
@@ -52,7 +57,7 @@ def run(
         text = f"{body}\n\n{stamp}\n{script}"
         print(text)
         if arguments.write:
-            replace_section(RESULTS, name, text)
+            replace_section(RESULTS, section or name, text)
             note(f"written to {RESULTS}")
     except ResilverError as error:
         sys.exit(f"{name}: {error}")

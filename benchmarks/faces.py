@@ -16,24 +16,20 @@ import cv2
 import numpy as np
 
 from arguments import note, parser, run
-from resilver.ageing.faces import LEVELS, worn_face
+from resilver.ageing.faces import LEVELS
 from resilver.errors import PhotoMissing
+from resilver.evaluate.declared.faces import SIDE_PX, worn_sample
 from resilver.evaluate.faces import FaceJudge, FaceScores, mean_interval
 from resilver.evaluate.references import denoise_blind
 from resilver.evaluate.suites import SuitePhoto, read_photos, spread
 from resilver.evaluate.tables import figure, markdown_table
-from resilver.imaging.alignment import FFHQ_FRAME, Points
 from resilver.imaging.measures import Picture
 from resilver.models.session import Network, OrtNetwork
 from resilver.models.store import bundled_model, load
-from resilver.stages.detection import find_faces
 
-SIDE_PX = 256
 SUITES = ("faces256", "faces512")
-SEED = 60_612
 GROUP_LEVEL = "medium"
 DRAWS_SEED = 1
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 OURS = "faces"
 Restore = Callable[[Picture], Picture]
 
@@ -124,7 +120,8 @@ def compared(
     """
     results: dict[str, Found] = {}
     for number, photo in enumerate(photos):
-        good, worn, points = prepared(bench, photo, level, number)
+        sample = worn_sample(bench.detector, photo, level, number)
+        good, worn, points = sample.true, sample.given, sample.points
         faces = {"worn": worn}
         started = time.perf_counter()
         faces[OURS] = bench.ours(worn)
@@ -139,23 +136,6 @@ def compared(
         if sheet is not None and number in (0, len(photos) // 2 + 1, len(photos) - 1):
             sheet.append(np.concatenate((good, *faces.values()), axis=1))
     return results
-
-
-def prepared(
-    bench: Bench, photo: SuitePhoto, level: str, number: int
-) -> tuple[Picture, Picture, Points]:
-    """(good, worn, the five points of the good one): the same at every call."""
-    pixels = photo.read_u8()
-    if pixels.shape[0] != SIDE_PX:
-        how = cv2.INTER_AREA if pixels.shape[0] > SIDE_PX else cv2.INTER_CUBIC
-        pixels = np.asarray(cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=how), np.uint8)
-    faces = find_faces(bench.detector, pixels)
-    points = faces.points[int(np.argmax(faces.sides_px))] if len(faces) else FFHQ_FRAME * SIDE_PX
-    good = pixels.astype(np.float32) / np.float32(255)
-    if number % 2:
-        good = np.repeat((good @ LUMA)[..., None], 3, axis=2)
-    rng = np.random.default_rng((SEED, list(LEVELS).index(level), number))
-    return good, worn_face(good, LEVELS[level], rng), np.asarray(points, np.float32)
 
 
 def level_table(found: dict[str, dict[str, Found]]) -> str:

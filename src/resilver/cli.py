@@ -372,6 +372,82 @@ def explore(
 
 
 @app.command()
+def evaluate(
+    suite: Annotated[
+        str | None, typer.Argument(metavar="SUITE", help="What to measure, as --list shows it.")
+    ] = None,
+    *,
+    list_suites: Annotated[
+        bool, typer.Option("--list", help="Show the suites, their contenders and metrics.")
+    ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The contender that the others are held against.",
+            show_default="the suite's baseline",
+        ),
+    ] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE", help="A network of your own as a further contender; repeat."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of the suites.", show_default="../shared/data/eval"
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of published networks.", show_default="../shared/weights"
+        ),
+    ] = None,
+    photos: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Only N photos of a folder: a trial.", show_default="all"
+        ),
+    ] = None,
+    threads: flags.Threads = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all figures there.")
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a contact sheet there, to be looked at."),
+    ] = None,
+    overwrite: flags.Overwrite = False,
+) -> None:
+    """Measure how good the results are, beside simpler methods and published networks.
+
+    The folders are those of a checkout; an installed resilver is told them.
+    """
+    with plain_errors():
+        from resilver.commands import evaluating
+
+        if list_suites:
+            raise typer.Exit(evaluating.list_suites())
+        raise typer.Exit(
+            evaluating.evaluate_suite(
+                suite,
+                against=against,
+                networks=network or [],
+                data=data,
+                weights=weights,
+                photos=photos,
+                threads=threads,
+                json=json,
+                html=html,
+                overwrite=overwrite,
+            )
+        )
+
+
+@app.command()
 def train(
     recipe: Annotated[
         str,

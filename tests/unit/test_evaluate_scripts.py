@@ -27,19 +27,17 @@ def test_all_are_there() -> None:
     assert SCRIPTS == [
         "chaos",
         "colourise",
-        "denoise",
         "detection",
         "faces",
-        "harm",
         "hidden",
         "identity",
         "load",
         "old",
         "queueing",
         "recognition",
-        "repair",
         "speed",
-        "tone",
+        "suites",
+        "upscale",
     ]
 
 
@@ -51,16 +49,16 @@ def test_help_says_what_it_measures(name: str) -> None:
 
 
 def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
-    done = run("harm", "--data", str(tmp_path))
+    done = run("suites", "clean", "--data", str(tmp_path))
     assert done.returncode == 1
-    assert done.stderr.strip() == f"harm: {tmp_path / 'clean'}: no such folder"
+    assert done.stderr.strip() == f"suites: {tmp_path / 'clean'}: no such folder"
 
 
 def test_a_trial_gives_a_table_and_says_that_it_is_a_trial(shared: Path) -> None:
-    done = run("repair", "--data", str(shared / "data" / "eval"), "--photos", "1")
+    done = run("suites", "tone", "--data", str(shared / "data" / "eval"), "--photos", "1")
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
     names = [row.split("|")[1].strip() for row in rows]
-    for name in ("input", "telea, true mask", "patchmatch, true mask"):
+    for name in ("evenly faded: input", "good: percentile stretch"):
         assert name in names
     assert "Trial on 1 photos only." in done.stdout

@@ -29,8 +29,8 @@ class Stamp:
     models: str  # name and first digits of the SHA-256 of every bundled network
 
     @classmethod
-    def now(cls, checkout: Path) -> Stamp:
-        """The circumstances at this moment.
+    def now(cls, checkout: Path | None) -> Stamp:
+        """The circumstances at this moment; without a checkout the commit is unknown.
 
         Raises:
             ModelError: the card of a bundled network is wrong.
@@ -40,7 +40,7 @@ class Stamp:
         if not models:
             raise ModelError("no networks are bundled: there is nothing to measure")
         return cls(
-            commit=read_commit(checkout),
+            commit="unknown" if checkout is None else read_commit(checkout),
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             machine=f"{_processor()}, {os.cpu_count()} cores",
             load=f"{os.getloadavg()[0]:.1f}",
@@ -54,6 +54,12 @@ class Stamp:
             f"*Commit {self.commit}, {self.date} UTC, on {self.machine} (load {self.load} before); "
             f"{self.libraries}; networks: {self.models}.*"
         )
+
+
+def own_checkout() -> Path | None:
+    """The checkout that this very code runs from; None where it is installed."""
+    folder = Path(__file__).resolve().parents[3]
+    return folder if (folder / "benchmarks").is_dir() and (folder / "src").is_dir() else None
 
 
 def replace_section(page: Path, name: str, text: str) -> None:

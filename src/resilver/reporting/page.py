@@ -6,13 +6,11 @@ keeps everything else out, so that nothing is loaded and no text of the report c
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from html import escape
-from importlib.resources import files
 from string import Template
 
 from resilver.report import Report, StageRecord
+from resilver.reporting.parts import part, policy
 from resilver.reporting.pictures import HEAT_FULL_255, face_pictures, page_pictures
 from resilver.reporting.words import (
     DAMAGE_KINDS,
@@ -39,14 +37,11 @@ from resilver.stages.draft import Face, Measurement
 
 def to_html(report: Report) -> str:
     """The report as the text of one HTML page, under 1.5 MB, to be written as UTF-8."""
-    style, script = _part("page.css"), _part("page.js")
+    style, script = part("page.css"), part("page.js")
     pictures = page_pictures(report)
     height, width = report.before.shape[:2]
-    return Template(_part("page.html")).substitute(
-        policy=(
-            f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
-            f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-        ),
+    return Template(part("page.html")).substitute(
+        policy=policy(style, script),
         style=style,
         script=script,
         width=width,
@@ -69,15 +64,6 @@ def to_html(report: Report) -> str:
         measurements="\n".join(_measurements(report)),
         machinery="\n".join(_machinery(record) for record in report.stages),
     )
-
-
-def _part(name: str) -> str:
-    return files("resilver.reporting").joinpath(name).read_text("utf-8")
-
-
-def _hash(content: str) -> str:
-    digest = hashlib.sha256(content.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def _text(words: str) -> str:
