@@ -366,10 +366,15 @@ def _enlarger(options: Options) -> Enlarger:
     share = options.vivid
     if share is None:
         share = 0.0 if vivid is None else VIVID_SHARE
-    if (faithful is None and share < 1.0) or (vivid is None and share > 0.0):
-        raise ModelError(
-            "no network for enlarging is bundled yet: import one, name it as upscale model"
-        )
+    for name, model, needed in (
+        ("faithful", faithful, share < 1.0),
+        ("vivid", vivid, share > 0.0),
+    ):
+        if needed and model is None:
+            raise ModelError(
+                f"the {name} network for enlarging is not bundled yet: import a network and name "
+                "it as upscale model"
+            )
     return Enlarger(faithful if share < 1.0 else None, vivid if share > 0.0 else None, share)
 
 

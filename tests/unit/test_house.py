@@ -107,7 +107,7 @@ def test_every_weight_file_has_its_card_and_verifies() -> None:
         "faces": "research",
         "colourise": "research",
     }
-    assert classes == {**research, "denoise": "clean", "fill": "clean"}
+    assert classes == {**research, "denoise": "clean", "fill": "clean", "upscale": "clean"}
     assert weights == set(classes)
     for model in bundled_models():
         model.verify()
@@ -119,6 +119,7 @@ def test_the_bundled_weights_stay_small() -> None:
     assert sizes["damage"] + sizes["fill"] + sizes["denoise"] < 25_000_000
     assert sizes["detect"] < 1_000_000
     assert sizes["colourise"] < 8_000_000
+    assert sizes["upscale"] < 1_000_000
     assert sizes["faces"] < 10_000_000  # all networks for faces together: under 45 MB
     assert sum(sizes.values()) < 90_000_000
 
