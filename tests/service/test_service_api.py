@@ -246,8 +246,14 @@ def test_the_programs_of_the_field_get_their_pictures(client: httpx.Client, phot
         },
     )
     assert single.status_code == 200, single.text
-    assert "Not done: upscaling 2 times." in single.json()["html_info"]
-    assert Image.open(io.BytesIO(base64.b64decode(single.json()["image"]))).size == (80, 64)
+    assert "Not done" not in single.json()["html_info"]
+    assert Image.open(io.BytesIO(base64.b64decode(single.json()["image"]))).size == (160, 128)
+    odd = client.post(
+        "/sdapi/v1/extra-single-image",
+        json={"image": text, "upscaling_resize": 3, "upscaler_1": "R-ESRGAN 4x+"},
+    )
+    assert "Not done: upscaling 3 times." in odd.json()["html_info"]
+    assert Image.open(io.BytesIO(base64.b64decode(odd.json()["image"]))).size == (80, 64)
     batch = client.post(
         "/sdapi/v1/extra-batch-images",
         json={"imageList": [{"data": text, "name": "../a.png"}, {"data": text, "name": "b"}]},
