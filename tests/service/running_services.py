@@ -124,6 +124,17 @@ def served(settings: Settings, *, works: bool = True) -> Iterator[str]:
         thread.join()
 
 
+@contextmanager
+def served_idle(folder: Path) -> Iterator[str]:
+    """A real server without a worker, on SQLite: whatever is sent stays in line."""
+    with (
+        databases("sqlite", folder) as source,
+        source.fresh(folder) as url,
+        served(settings_in(folder, url), works=False) as address,
+    ):
+        yield address
+
+
 def photo_bytes(
     folder: Path, height: int = 64, width: int = 80, seed: int = 1, suffix: str = ".png"
 ) -> bytes:

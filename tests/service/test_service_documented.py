@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
-from running_services import databases, served, settings_in
+from running_services import served_idle
 
 schemathesis = pytest.importorskip("schemathesis", reason="part of the extra 'dev'")
 
@@ -43,12 +43,7 @@ ROUTES = (
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server without a worker, so that nothing is waited for."""
-    folder = tmp_path_factory.mktemp("documented")
-    with (
-        databases("sqlite", folder) as source,
-        source.fresh(folder) as url,
-        served(settings_in(folder, url), works=False) as address,
-    ):
+    with served_idle(tmp_path_factory.mktemp("documented")) as address:
         yield address
 
 

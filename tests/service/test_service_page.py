@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from running_services import databases, photo_bytes, served, settings_in
+from running_services import databases, photo_bytes, served, served_idle, settings_in
 
 from browsing import chromium, opened_page
 from resilver.service.database import Database
@@ -34,12 +34,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server without a worker: whatever is sent stays in line."""
-    folder = tmp_path_factory.mktemp("idle")
-    with (
-        databases("sqlite", folder) as source,
-        source.fresh(folder) as url,
-        served(settings_in(folder, url), works=False) as address,
-    ):
+    with served_idle(tmp_path_factory.mktemp("idle")) as address:
         yield address
 
 

@@ -5,7 +5,6 @@ As the report's page, it carries style, script and pictures inside, and nothing 
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import math
@@ -20,7 +19,7 @@ from resilver.evaluate.results import Stamp
 from resilver.evaluate.showing import counted, json_number, metric_table, time_table
 from resilver.evaluate.tables import figure
 from resilver.evaluate.values import Metric
-from resilver.reporting.parts import part, policy
+from resilver.reporting.parts import data_uri, part, policy
 from resilver.reporting.words import printable
 from resilver.version import SOFTWARE
 
@@ -97,7 +96,7 @@ def _case(evaluation: Evaluation, one: Judged) -> str:
 def _picture(name: str, thumbnail: bytes, lines: list[str]) -> str:
     with Image.open(io.BytesIO(thumbnail)) as image:
         width, height = image.size
-    uri = f"data:image/webp;base64,{base64.b64encode(thumbnail).decode('ascii')}"
+    uri = data_uri(thumbnail, "webp")
     return (
         f'<figure><img src="{uri}" width="{width}" height="{height}" alt="{_text(name)}">'
         f"<figcaption><strong>{_text(name)}</strong>{''.join(lines)}</figcaption></figure>"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,7 @@ ALIGN_PX = 64  # tiles start on multiples of this, so that every scale of a U-Ne
 # there is less memory for them.
 _SIDES_PX = ((4_000_000, 1024), (32_000_000, 768))
 _SMALL_PX = 512
+_STRIP_PX = 1 << 16  # pixels of a strip: a few megabytes of floats in each thread
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,38 @@ def widen(pixels: Pixels) -> NDArray[np.uint16]:
     wide = pixels.astype(np.uint16)
     wide *= 257
     return wide
+
+
+def map_strips(
+    size: tuple[int, int],
+    function: Callable[[slice], NDArray[np.uint16]],
+    threads: int | None,
+    progress: Callable[[float], None],
+) -> NDArray[np.uint16]:
+    """Makes a picture strip by strip, of what sees no further than its own pixels.
+
+    Args:
+        size: (height, width).
+        function: rows of the picture -> their pixels (rows, width, 3).
+        threads: that work at once; None = one a core.
+        progress: told the share done after each strip.
+
+    Returns:
+        (height, width, 3).
+    """
+    height, width = size
+    out = np.empty((height, width, 3), np.uint16)
+    step = max(_STRIP_PX // width, 1)
+
+    def make(top: int) -> None:
+        rows = slice(top, min(top + step, height))
+        out[rows] = function(rows)
+
+    tops = range(0, height, step)
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for done, _ in enumerate(pool.map(make, tops)):
+            progress((done + 1) / len(tops))
+    return out
 
 
 def blend_tile(out: NDArray[np.uint16], area: Area, tile: Tile) -> None:

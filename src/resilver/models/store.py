@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -57,7 +58,7 @@ def user_folder() -> Path:
 
 def imported_models() -> tuple[StoredModel, ...]:
     """Every model that the person has imported, by name."""
-    return bundled_models(user_folder())
+    return _models_in(user_folder())
 
 
 def model_named(name: str, task: str) -> StoredModel:
@@ -76,8 +77,13 @@ def model_named(name: str, task: str) -> StoredModel:
     return model
 
 
+@cache  # the service asks for each photo that is sent, and a package does not change
 def bundled_models(folder: Path = BUNDLED) -> tuple[StoredModel, ...]:
     """Every model that ships with the package, by name."""
+    return _models_in(folder)
+
+
+def _models_in(folder: Path) -> tuple[StoredModel, ...]:
     return tuple(stored_model(path.with_suffix(".onnx")) for path in sorted(folder.glob("*.toml")))
 
 

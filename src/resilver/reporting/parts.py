@@ -23,6 +23,11 @@ def policy(style: str, script: str) -> str:
     )
 
 
+def data_uri(data: bytes, kind: str) -> str:
+    """An encoded picture as it stands in a page; `kind`: "jpeg", "png", "webp"."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
 def _hash(content: str) -> str:
     digest = hashlib.sha256(content.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

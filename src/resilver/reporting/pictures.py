@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resilver.report import Report
+from resilver.reporting.parts import data_uri
 from resilver.reporting.words import DAMAGE_KINDS, MADE_UP_COLOUR
 from resilver.stages.draft import Face
 
@@ -40,11 +40,11 @@ def page_pictures(report: Report) -> PagePictures:
     """Encodes the pictures of a report, before and after with the same quality and size."""
     before, after = _encode_pair(report.before, report.after)
     return PagePictures(
-        before=_uri(before, "jpeg"),
-        after=_uri(after, "jpeg"),
-        damage=_uri(_encode_flat(*_damage_colours(report.damage)), "png"),
-        changed=_uri(_encode_heat(report.changed), "webp"),
-        invented=_uri(_encode_flat(*_invented_colours(report.invented)), "png"),
+        before=data_uri(before, "jpeg"),
+        after=data_uri(after, "jpeg"),
+        damage=data_uri(_encode_flat(*_damage_colours(report.damage)), "png"),
+        changed=data_uri(_encode_heat(report.changed), "webp"),
+        invented=data_uri(_encode_flat(*_invented_colours(report.invented)), "png"),
     )
 
 
@@ -68,14 +68,10 @@ def face_pictures(faces: Sequence[Face]) -> dict[int, tuple[str, str]]:
             size += sum(map(len, data))
             if size > FACES_LIMIT_BYTES:
                 break
-            shown[number] = (_uri(data[0], "jpeg"), _uri(data[1], "jpeg"))
+            shown[number] = (data_uri(data[0], "jpeg"), data_uri(data[1], "jpeg"))
         if len(shown) == len(pairs):
             break
     return shown
-
-
-def _uri(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _encode_pair(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> tuple[bytes, bytes]:

@@ -193,7 +193,7 @@ class Restoring:
         asked: Options = options.for_pipeline(mask, self._settings.threads, most)
         if mask is not None:
             return Pipeline(asked)
-        values = options.model_dump(exclude={"ext"})
+        values = options.model_dump(exclude={"ext", "look"})  # a look needs the same networks
         key = json.dumps(values, sort_keys=True)
         with self._lock:  # networks are loaded once and kept
             if key not in self._pipelines:

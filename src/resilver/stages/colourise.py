@@ -8,8 +8,6 @@ lightness, which stays as it is at full resolution and depth.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from resilver.imaging.chroma import lightness, luminance, with_colours
 from resilver.imaging.colouring import ColourHint, hint_map, likely_colours, working_size
 from resilver.imaging.joining import JoinedColours, join
-from resilver.imaging.tiles import Pixels, to_float, to_u16
+from resilver.imaging.tiles import Pixels, map_strips, to_float, to_u16
 from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
@@ -30,7 +28,6 @@ from resilver.photofile.colour_profile import builtin_profile
 from resilver.stages.draft import Draft, Finding, Mark, Measurement, Progress
 
 A_GUESS = "every colour is a guess; how light and dark things are is the photo's own"
-_STRIP_PX = 1 << 16  # pixels of the photo in work at a time, in each thread
 
 
 @dataclass(frozen=True)
@@ -101,25 +98,17 @@ def _coloured(
     progress: Progress,
 ) -> NDArray[np.uint16]:
     """The pixels in these colours, strip by strip, blended by strength."""
-    height, width = colours.size
-    out = np.empty(pixels.shape, np.uint16)
-    rows = max(_STRIP_PX // width, 1)
 
-    def colour(top: int) -> None:
-        strip = slice(top, min(top + rows, height))
+    def colour(strip: slice) -> NDArray[np.uint16]:
         light = luminance(pixels[strip])
-        coloured = with_colours(light, colours.strip(top, lightness(light)))
+        coloured = with_colours(light, colours.strip(strip.start, lightness(light)))
         if strength < 1.0:
             own = to_float(pixels[strip])
             mixed = own + np.float32(strength) * (to_float(coloured) - own)
             coloured = to_u16(mixed.astype(np.float32, copy=False))
-        out[strip] = coloured
+        return coloured
 
-    tops = range(0, height, rows)
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        for done, _ in enumerate(pool.map(colour, tops)):
-            progress((done + 1) / len(tops))
-    return out
+    return map_strips(colours.size, colour, threads, progress)
 
 
 def _in_colour(photo: Photo, pixels: NDArray[np.uint16]) -> Photo:

@@ -8,8 +8,6 @@ of light; both are then applied at full resolution and depth. How far they would
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.lut import ColourTable, apply_field, spline_weights
-from resilver.imaging.tiles import Pixels, to_float, to_u16
+from resilver.imaging.tiles import Pixels, map_strips, to_float, to_u16
 from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
@@ -28,7 +26,6 @@ from resilver.stages.draft import Draft, Finding, Measurement, Progress
 
 # Not measured on good photos yet: that needs a network good enough to be bundled.
 THRESHOLD_DE = 6.0
-_STRIP_PX = 1 << 16  # pixels of the photo in work at a time, in each thread
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 Values = NDArray[np.float32]
@@ -101,22 +98,16 @@ class ToneStage:
         correction = self._correction(photo, self._thumbnail(photo.pixels))
         cells = correction.field.shape[-1]
         columns = spline_weights(width, cells)
-        out = np.empty(photo.pixels.shape, np.uint16)
-        rows_px = max(_STRIP_PX // width, 1)
 
-        def revive(top: int) -> None:
-            strip = slice(top, min(top + rows_px, height))
+        def revive(strip: slice) -> NDArray[np.uint16]:
             pixels = to_float(photo.pixels[strip])
             rows = spline_weights(height, cells, strip.start, strip.stop)
             revived = correction.apply(pixels, rows, columns)
             mixed = pixels + np.float32(strength) * (revived - pixels)
-            out[strip] = to_u16(mixed.astype(np.float32, copy=False))
+            return to_u16(mixed.astype(np.float32, copy=False))
 
-        tops = range(0, height, rows_px)
-        with ThreadPoolExecutor(self.threads or os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(revive, tops)):
-                progress((done + 1) / len(tops))
-        return draft.evolve(photo=photo.evolve(pixels=out))
+        pixels = map_strips(photo.size, revive, self.threads, progress)
+        return draft.evolve(photo=photo.evolve(pixels=pixels))
 
     def _thumbnail(self, pixels: Pixels) -> Values:
         side = self.model.card.size_px

@@ -68,30 +68,29 @@ Restored = Annotated[Job, Depends(_restored_job)]
 LookedAt = Annotated[Job, Depends(_looked_at_job)]
 
 
-def _picture(kind: str, words: str) -> dict[int | str, dict[str, Any]]:
+def _answers(words: str, kinds: dict[str, str], *refusals: int) -> dict[int | str, dict[str, Any]]:
+    """What a route answers, for its documentation; `kinds`: media type -> type of its schema."""
+    content = {kind: {"schema": {"type": type_}} for kind, type_ in kinds.items()}
     return {
-        200: {
-            "content": {kind: {"schema": {"type": "string", "format": "binary"}}},
-            "description": words,
-        },
-        **problems(401, 404, 409, 410),
+        200: {"content": content, "description": words},
+        **problems(401, 404, 409, 410, *refusals),
     }
+
+
+def _pictures(words: str, *kinds: str) -> dict[int | str, dict[str, Any]]:
+    answers = _answers(words, dict.fromkeys(kinds, "string"))
+    for kind in kinds:
+        answers[200]["content"][kind]["schema"]["format"] = "binary"
+    return answers
 
 
 @router.get(
     "/{job_id}/result",
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "content": {
-                kind: {"schema": {"type": "string", "format": "binary"}}
-                for kind in sorted(set(MEDIA_TYPES.values()))
-                if kind.startswith("image/")
-            },
-            "description": "The restored photo.",
-        },
-        **problems(401, 404, 409, 410),
-    },
+    responses=_pictures(
+        "The restored photo.",
+        *sorted({kind for kind in MEDIA_TYPES.values() if kind.startswith("image/")}),
+    ),
 )
 def result(request: Request, job: Restored) -> StreamingResponse:
     """The restored photo."""
@@ -102,16 +101,11 @@ def result(request: Request, job: Restored) -> StreamingResponse:
 @router.get(
     "/{job_id}/report",
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "content": {
-                "application/json": {"schema": {"type": "object"}},
-                "text/html": {"schema": {"type": "string"}},
-            },
-            "description": "What was found, done and made up.",
-        },
-        **problems(401, 404, 409, 410, 422),
-    },
+    responses=_answers(
+        "What was found, done and made up.",
+        {"application/json": "object", "text/html": "string"},
+        422,
+    ),
 )
 def report(
     request: Request,
@@ -125,7 +119,7 @@ def report(
 @router.get(
     "/{job_id}/comparison",
     response_class=StreamingResponse,
-    responses=_picture("image/jpeg", "Before and after, side by side."),
+    responses=_pictures("Before and after, side by side.", "image/jpeg"),
 )
 def comparison(request: Request, job: Restored) -> StreamingResponse:
     """Before and after in one picture."""
@@ -135,7 +129,7 @@ def comparison(request: Request, job: Restored) -> StreamingResponse:
 @router.get(
     "/{job_id}/before",
     response_class=StreamingResponse,
-    responses=_picture("image/jpeg", "The photo as it came."),
+    responses=_pictures("The photo as it came.", "image/jpeg"),
 )
 def before(request: Request, job: Finished) -> StreamingResponse:
     """The photo as it came, upright and no larger than a screen, as any browser shows it."""
@@ -145,7 +139,7 @@ def before(request: Request, job: Finished) -> StreamingResponse:
 @router.get(
     "/{job_id}/after",
     response_class=StreamingResponse,
-    responses=_picture("image/jpeg", "The restored photo."),
+    responses=_pictures("The restored photo.", "image/jpeg"),
 )
 def after(request: Request, job: Restored) -> StreamingResponse:
     """The restored photo, no larger than a screen, as any browser shows it."""
@@ -155,13 +149,7 @@ def after(request: Request, job: Restored) -> StreamingResponse:
 @router.get(
     "/{job_id}/diagnosis",
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "content": {"application/json": {"schema": {"type": "object"}}},
-            "description": "What each stage found, and the faces.",
-        },
-        **problems(401, 404, 409, 410),
-    },
+    responses=_answers("What each stage found, and the faces.", {"application/json": "object"}),
 )
 def diagnosis(request: Request, job: LookedAt) -> StreamingResponse:
     """What was found in a photo that was only looked at."""
@@ -171,7 +159,7 @@ def diagnosis(request: Request, job: LookedAt) -> StreamingResponse:
 @router.get(
     "/{job_id}/damage",
     response_class=StreamingResponse,
-    responses=_picture("image/png", "The damage, white on black, of the photo's size."),
+    responses=_pictures("The damage, white on black, of the photo's size.", "image/png"),
 )
 def damage(request: Request, job: LookedAt) -> StreamingResponse:
     """Where damage was found, as a mask that can be painted on and sent back."""

@@ -36,6 +36,13 @@ INFO = RecipeInfo(
 )
 
 
+def large_crops(sources: list[Path], crop_px: int, seed: int) -> CropStream:
+    """What enlargers learn to draw: square crops of photos, shrunk by chance."""
+    return CropStream(
+        find_shards(sources), crop_px, seed, smallest_scale=SMALLEST_SCALE, crops_per_photo=24
+    )
+
+
 @dataclass
 class UpscaleRecipe:
     """Crops of photos and their reductions by the antialiased bicubic, in 8 bits."""
@@ -52,14 +59,7 @@ class UpscaleRecipe:
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         small_px = self.crop_px // self.net.scale
-        stream = CropStream(
-            find_shards(sources),
-            self.crop_px,
-            seed,
-            smallest_scale=SMALLEST_SCALE,
-            crops_per_photo=24,
-        )
-        for large in stream:
+        for large in large_crops(sources, self.crop_px, seed):
             small = resized(large, (small_px, small_px))
             small = np.asarray(np.rint(np.clip(small, 0, 1) * 255) / 255, np.float32)
             yield {"small": channels_first(small), "large": channels_first(large)}

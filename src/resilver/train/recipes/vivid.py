@@ -22,12 +22,11 @@ from resilver.errors import OptionError
 from resilver.nets.judge import PlaceJudge
 from resilver.nets.upscale import Enlarger, EnlargerConfig
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
-from resilver.train.photos import CropStream, find_shards
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
+from resilver.train.recipes.upscale import large_crops
 from resilver.train.reduction import poorly_reduced
 from resilver.train.weights import load_onnx_weights
 
-SMALLEST_SCALE = 0.5  # as in the recipe `upscale`
 CLEAN_SHARE = 0.1  # of the photos are reduced and nothing else
 # How much SqueezeNet's modules 4, 8 and 9 count. Alike, the gradients of the last two are ten times
 # as long as that of the first, which alone sees texture.
@@ -109,14 +108,7 @@ class VividRecipe:
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed)
-        stream = CropStream(
-            find_shards(sources),
-            self.crop_px,
-            seed,
-            smallest_scale=SMALLEST_SCALE,
-            crops_per_photo=24,
-        )
-        for large in stream:
+        for large in large_crops(sources, self.crop_px, seed):
             small = poorly_reduced(large, self.net.scale, rng, clean_share=CLEAN_SHARE)
             yield {"small": channels_first(small), "large": channels_first(large)}
 

@@ -113,11 +113,15 @@ const acts = {
     at("status").textContent = "The link is copied.";
     flash("The link is copied.");
   },
-  download: () => attempt(async () => save(await api.file(current.work.id, "result"), nameOf(current, await suffixOf(current)))),
+  download: () =>
+    attempt(async () => {
+      const { name, blob } = await resultOf(current);
+      save(blob, name);
+    }),
   downloadAll: () =>
     attempt(async () => {
       const files = [];
-      for (const photo of photos.photos.filter(photos.restored)) files.push({ name: nameOf(photo, await suffixOf(photo)), blob: await api.file(photo.work.id, "result") });
+      for (const photo of photos.photos.filter(photos.restored)) files.push(await resultOf(photo));
       save(await zip(files), "restored.zip");
     }),
   report: (event) => {
@@ -127,10 +131,10 @@ const acts = {
 };
 
 const SUFFIXES = { jpeg: "jpg", tiff: "tif", heif: "heic", raw: "tif" };
-const nameOf = (photo, suffix) => `${plain(photo.name)}-restored.${suffix}`;
-async function suffixOf(photo) {
-  const type = (await api.file(photo.work.id, "result")).type.split("/")[1];
-  return SUFFIXES[type] ?? type;
+async function resultOf(photo) {
+  const blob = await api.file(photo.work.id, "result");
+  const type = blob.type.split("/")[1];
+  return { name: `${plain(photo.name)}-restored.${SUFFIXES[type] ?? type}`, blob };
 }
 
 async function attempt(act) {

@@ -152,10 +152,10 @@ async function wishes(photo) {
     if (stage === "faces") fields.fidelity = 1 - strength;
     else fields[stage] = strength;
   }
+  if (photo.chosen?.size === 0 && !skip.includes("faces")) skip.push("faces");
+  if (photo.chosen?.size > 0) fields.faces = [...photo.chosen].join(",");
   if (skip.length) fields.skip = skip.join(",");
   if (force.length) fields.force = force.join(",");
-  if (photo.chosen !== null && photo.chosen.size > 0) fields.faces = [...photo.chosen].join(",");
-  if (photo.chosen !== null && photo.chosen.size === 0 && !skip.includes("faces")) fields.skip = [...skip, "faces"].join(",");
   Object.assign(fields, wantedColours(photo.colouring));
   if (photo.upscale) fields.upscale = photo.upscale;
   if (photo.ext) fields.ext = photo.ext;
@@ -207,8 +207,12 @@ async function follow(photo, part) {
   }
 }
 
+const fetching = new WeakSet(); // photos whose parts are on their way
+
 // Fetches what is needed to show a photo in its present state; told by `changed` when it is there.
 export async function fetchParts(photo) {
+  if (fetching.has(photo)) return;
+  fetching.add(photo);
   try {
     if (photo.look?.status === "succeeded" && photo.diagnosis === null) {
       photo.diagnosis = await api.diagnosis(photo.look.id);
@@ -225,6 +229,8 @@ export async function fetchParts(photo) {
   } catch (error) {
     photo.error = error.message;
     changed();
+  } finally {
+    fetching.delete(photo);
   }
 }
 
