@@ -1,5 +1,7 @@
 """What a stage costs: seconds for a photo, and seconds for each of its megapixels, as measured.
 
+Seconds are of a worker's whole time: two photos that it has in hand together share them.
+
 Each finished photo moves both a little (recursive least squares with forgetting; Haykin, "Adaptive
 Filter Theory"), so that the figures follow the machine, the photos and the load of today.
 """
@@ -43,7 +45,7 @@ def note_costs(database: Database, megapixels: float, seconds: Mapping[str, floa
 
     Args:
         megapixels: of the photo.
-        seconds: wall-clock of each stage.
+        seconds: of a worker's time, that each stage took.
     """
     with database.writing(alone="costs") as connection:
         for stage, taken in sorted(seconds.items()):

@@ -58,6 +58,8 @@ JOBS = sa.Table(
         "resilver_jobs_waiting",
         *("state", "queue", "priority", "submitted_s", "stages", "megapixels", "lane"),
     ),
+    # Covers who came in the last while.
+    sa.Index("resilver_jobs_came", "lane", "submitted_s", "queue", "stages", "megapixels"),
     sa.Index("resilver_jobs_owned", "owner", "submitted_s"),
     sa.Index("resilver_jobs_expiring", "expires_s"),
 )

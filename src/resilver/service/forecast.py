@@ -1,4 +1,8 @@
-"""Place and wait of every photo in line: work ahead of it, by measured costs, over live workers."""
+"""Place and wait of every photo in line: work ahead of it, by measured costs, over live workers.
+
+A worker shares its time out evenly among the photos it has in hand, as the machine under it does
+(processor sharing; Kleinrock, "Queueing Systems", vol. 2).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import sqlalchemy as sa
 from resilver.service.costs import Cost, measured_costs, seconds_of
 from resilver.service.database import JOBS, WORKERS, Database
 from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, Job, job_of
-from resilver.service.lanes import LARGE, QUEUES, priority_of
+from resilver.service.lanes import LARGE, QUEUES, SMALL, priority_of
 from resilver.service.settings import Settings
 
 
@@ -67,31 +71,55 @@ class _Moment:
     costs: dict[str, Cost]
     workers: tuple[_Worker, ...]
     running: dict[str, tuple[_Part, ...]]  # by queue, one each
+    waiting: dict[str, tuple[_Part, ...]]  # by queue, all of them
 
     def seconds(self, parts: Iterable[_Part]) -> float:
-        """What photos take, one after another."""
-        return sum(
-            seconds_of(self.costs, part.stages.split(","), part.photos, part.megapixels)
-            for part in parts
-        )
+        """What photos take of a worker's time."""
+        return sum(self._seconds(part) for part in parts)
 
-    def wait_s(self, queue: str, ahead: Sequence[_Part], own_megapixels: float) -> float | None:
+    def wait_s(self, queue: str, ahead: Sequence[_Part], own: _Part) -> float | None:
         """Until a photo is begun; None if no worker is alive."""
-        photos = sum(part.photos for part in ahead)
-        megapixels = sum(part.megapixels for part in ahead) + own_megapixels
-        at_once = self._at_once(queue, megapixels / (photos + 1))
+        at_once = self._at_once(queue, (*ahead, own))
         if at_once == 0.0:
             return None
         running = self.running[queue]
-        if len(running) + photos + 1 <= at_once:
+        if len(running) + sum(part.photos for part in ahead) + 1 <= at_once:
             return 0.0
-        return (self.seconds(running) + self.seconds(ahead)) / at_once
+        workers = len(self.workers)
+        work_s = self.seconds(running) + self.seconds(ahead)
+        # Begun when room is made, which is before the last of those ahead is finished.
+        work_s = max(0.0, work_s - 0.5 * (at_once - workers) * self._seconds(own))
+        other = LARGE if queue == SMALL else SMALL
+        beside = (*self.running[other], *self.waiting[other])
+        beside_at_once = min(self._at_once(other, beside), sum(part.photos for part in beside))
+        return (work_s + min(self.seconds(beside), work_s * beside_at_once / at_once)) / workers
 
-    def _at_once(self, queue: str, mean_megapixels: float) -> float:
+    def run_s(self, queue: str, ahead: Sequence[_Part], own: _Part) -> float:
+        """From its beginning to its end, while it shares a worker with others."""
+        own_s, workers = self._seconds(own), max(1, len(self.workers))
+        at_once = self._at_once(queue, (*ahead, own))
+        in_line = sum(part.photos for part in ahead)
+        behind = max(0.0, sum(part.photos for part in self.waiting[queue]) - in_line - 1)
+        if len(self.running[queue]) + in_line + 1 + behind > at_once:
+            return own_s * at_once / workers  # whoever ends makes room for the next
+        beside = [part for parts in (*self.running.values(), ahead) for part in parts]
+        shared_s = sum(min(part.photos * own_s, self._seconds(part)) for part in beside)
+        return own_s + (shared_s + behind * own_s) / workers
+
+    def left_s(self, own: _Part) -> float:
+        """Until a photo that is being worked on is finished."""
+        running = sum(len(parts) for parts in self.running.values())
+        return self._seconds(own) * max(1.0, running / max(1, len(self.workers)))
+
+    def _seconds(self, part: _Part) -> float:
+        return seconds_of(self.costs, part.stages.split(","), part.photos, part.megapixels)
+
+    def _at_once(self, queue: str, parts: Sequence[_Part]) -> float:
         """How many photos of a queue are worked on together: large ones one a worker."""
         if queue == LARGE:
             return float(len(self.workers))
-        mean = max(mean_megapixels, 1e-3)
+        photos = sum(part.photos for part in parts)
+        mean = max(sum(part.megapixels for part in parts) / max(1e-3, photos), 1e-3)
         return sum(
             min(float(worker.slots), max(1.0, worker.megapixels / mean)) for worker in self.workers
         )
@@ -123,19 +151,23 @@ class Forecast:
         if not job.active:
             return Outlook(None, None)
         moment = self._moment()
-        own_s = moment.seconds([_Part(job.stages, 1, job.megapixels)])
         if job.state == RUNNING:
-            return Outlook(None, own_s * (1.0 - job.fraction))
+            left = 1.0 - job.fraction
+            return Outlook(None, moment.left_s(_Part(job.stages, left, left * job.megapixels)))
         c = JOBS.c
         before = sa.or_(
             c.priority < job.priority,
             sa.and_(c.priority == job.priority, c.submitted_s < job.submitted_s),
         )
         # The plain bound beside it lets the index end the search.
-        ahead = self._waiting(job.queue, sa.and_(c.priority <= job.priority, before))
+        ahead = self._waiting(sa.and_(c.priority <= job.priority, before), job.queue)[job.queue]
         place = 1 + int(sum(part.photos for part in ahead))
-        wait_s = moment.wait_s(job.queue, ahead, job.megapixels)
-        return Outlook(place, None if wait_s is None else wait_s + own_s)
+        own = _Part(job.stages, 1, job.megapixels)
+        wait_s = moment.wait_s(job.queue, ahead, own)
+        if wait_s is None:
+            return Outlook(place, None)
+        wait_s += self._overtaken_s(moment, job.lane, job.queue, job.submitted_s, wait_s)
+        return Outlook(place, wait_s + moment.run_s(job.queue, ahead, own))
 
     def next_free_s(self, owner: str) -> float | None:
         """Until the first photo of an owner that is not over yet will be; None if nobody knows."""
@@ -160,19 +192,22 @@ class Forecast:
         by_lane = (
             sa.select(
                 *(c.lane, c.queue, sa.func.count(), sa.func.sum(c.megapixels)),
-                sa.func.min(c.submitted_s),
+                *(sa.func.min(c.submitted_s), sa.func.min(c.stages)),
             )
             .where(c.state == QUEUED)
             .group_by(c.lane, c.queue)
         )
         with self._database.reading() as connection:
             rows = connection.execute(by_lane).all()
+        now = self._now()
         waiting: list[Waiting] = []
-        for lane, queue, photos, megapixels, first_s in rows:
-            priority = priority_of(self._now(), self._settings.head_start_s.get(lane, 0.0))
-            ahead = self._waiting(queue, c.priority <= priority)
-            wait_s = moment.wait_s(queue, ahead, megapixels / photos)
-            oldest_s = max(0.0, self._now() - first_s)
+        for lane, queue, photos, megapixels, first_s, stages in rows:
+            priority = priority_of(now, self._settings.head_start_s.get(lane, 0.0))
+            ahead = self._waiting(c.priority <= priority, queue)[queue]
+            wait_s = moment.wait_s(queue, ahead, _Part(stages, 1, megapixels / photos))
+            if wait_s is not None:
+                wait_s += self._overtaken_s(moment, lane, queue, now, wait_s)
+            oldest_s = max(0.0, now - first_s)
             waiting.append(Waiting(lane, queue, photos, megapixels, oldest_s, wait_s))
         running = sum(len(parts) for parts in moment.running.values())
         return Traffic(tuple(waiting), running, len(moment.workers), moment.costs)
@@ -189,21 +224,47 @@ class Forecast:
                 left = 1.0 - fraction
                 running[queue].append(_Part(stages, left, left * megapixels))
             workers = self._workers(connection)
-        moment = _Moment(
-            costs, tuple(workers), {queue: tuple(parts) for queue, parts in running.items()}
-        )
+        running_now = {queue: tuple(parts) for queue, parts in running.items()}
+        moment = _Moment(costs, tuple(workers), running_now, self._waiting(sa.true(), *QUEUES))
         self._remembered = (self._now(), moment)
         return moment
 
-    def _waiting(self, queue: str, where: sa.ColumnElement[bool]) -> list[_Part]:
+    def _overtaken_s(
+        self, moment: _Moment, lane: str, queue: str, submitted_s: float, wait_s: float
+    ) -> float:
+        """What a wait grows by: as many are expected to overtake as came in as long a time before.
+
+        Args:
+            wait_s: until its turn if nobody came any more.
+        """
+        head_start_s, now, c = self._settings.head_start_s, self._now(), JOBS.c
+        own_head_start_s = head_start_s.get(lane, 0.0)
+        work_s = 0.0
+        for faster, ahead_s in head_start_s.items():
+            # Nobody who comes later than this stands before it.
+            until_s = submitted_s + ahead_s - own_head_start_s
+            span_s = min(wait_s, until_s - now)
+            if ahead_s > own_head_start_s and span_s > 0.0:
+                came = sa.and_(c.lane == faster, c.submitted_s > now - span_s, c.queue == queue)
+                work_s += moment.seconds(self._parts(came)[queue])
+        return work_s / max(1, len(moment.workers))
+
+    def _waiting(self, where: sa.ColumnElement[bool], *queues: str) -> dict[str, tuple[_Part, ...]]:
+        return self._parts(sa.and_(JOBS.c.state == QUEUED, JOBS.c.queue.in_(queues), where))
+
+    def _parts(self, where: sa.ColumnElement[bool]) -> dict[str, tuple[_Part, ...]]:
+        """Photos by queue."""
         c = JOBS.c
         query = (
-            sa.select(c.stages, sa.func.count(), sa.func.sum(c.megapixels))
-            .where(c.state == QUEUED, c.queue == queue, where)
-            .group_by(c.stages)
+            sa.select(c.queue, c.stages, sa.func.count(), sa.func.sum(c.megapixels))
+            .where(where)
+            .group_by(c.queue, c.stages)
         )
         with self._database.reading() as connection:
-            return [_Part(*row) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        return {
+            queue: tuple(_Part(*row[1:]) for row in rows if row[0] == queue) for queue in QUEUES
+        }
 
     def _workers(self, connection: sa.Connection) -> list[_Worker]:
         alive = WORKERS.c.seen_s > self._now() - self._settings.lease_s

@@ -38,6 +38,7 @@ from resilver.service.options import RestorationOptions
 from resilver.service.queue import Queue
 from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
+from resilver.service.shares import Shares
 from resilver.service.storage import Storage
 from resilver.stages.draft import DAMAGE as DAMAGE_MARKS
 
@@ -79,6 +80,7 @@ class Restoring:
         self._scratch = scratch
         self._settings = settings
         self._hurry = hurry
+        self._shares = Shares()
         self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -86,7 +88,8 @@ class Restoring:
         """One try; True if another one makes sense."""
         started = time.monotonic()
         try:
-            seconds = self._work(job, started)
+            with self._shares.taken() as share:
+                seconds = self._work(job, started)
         except _Stopped:
             self._discard(job)
             if self._hurry.is_set():
@@ -106,8 +109,10 @@ class Restoring:
                 return self._queue.put_back(job)
             self._queue.fail(job, f"a fault in resilver ({type(error).__name__})")
             return False
-        seconds[FILE] = max(0.0, time.monotonic() - started - sum(seconds.values()))
-        note_costs(self._database, job.megapixels, seconds)
+        seconds[FILE] = max(0.0, share.wall_s - sum(seconds.values()))
+        of_wall = share.worker_s / max(share.wall_s, 1e-6)
+        taken = {stage: of_wall * taken_s for stage, taken_s in seconds.items()}
+        note_costs(self._database, job.megapixels, taken)
         return False
 
     def _work(self, job: Job, started: float) -> dict[str, float]:
