@@ -32,7 +32,7 @@ from resilver.service.keys import Keys
 LARGE_PX = (3000, 4000)  # one photo in _ONE_IN is enlarged to this
 _ONE_IN = 15
 _FAST_ONE_IN = 4
-_WARM = 30  # photos before anything is measured: networks are loaded, costs are learned
+_WARM = 60  # photos before anything is measured: networks are loaded, costs are learned
 _AT_ONCE = 0.5  # share of the photos that is sent at once; the rest comes as they are restored
 _ASK_EVERY_S = 10.0
 PATIENCE_S = 3600.0
@@ -105,10 +105,10 @@ one while those were restored; every {_FAST_ONE_IN}th with a key of the fast lan
 its worker, and the sender ran on this machine. The bare pipeline (files opened, restored, saved,
 one after the other, in this process) took {bare_s:.1f} s; the service {served_s:.1f} s from the
 first photo begun to the last one finished: **{100.0 * (bare_s / served_s - 1.0):+.1f} %**
-throughput. Before that {_WARM} photos were sent and not counted, from which the service learned
-what photos cost. *Off*: between the time of finishing that was told and the true one, as a share of
-the time from then on; told when the photo was sent, and again every {_ASK_EVERY_S:g} s to some of
-those that still waited.
+throughput. Before that {_WARM} of the photos were sent and not counted, from which the service
+learned what photos cost. *Off*: between the time of finishing that was told and the true one, as a
+share of the time from then on; told when the photo was sent, and again every {_ASK_EVERY_S:g} s to
+some of those that still waited.
 
 {markdown_table(head, rows)}"""
 

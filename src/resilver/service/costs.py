@@ -2,8 +2,8 @@
 
 Seconds are of a worker's whole time: two photos that it has in hand together share them.
 
-Each finished photo moves both a little (recursive least squares with forgetting; Haykin, "Adaptive
-Filter Theory"), so that the figures follow the machine, the photos and the load of today.
+Each finished photo moves both a little (weighted recursive least squares with forgetting; Haykin,
+"Adaptive Filter Theory"), so that the figures follow the machine, the photos and the load of today.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from resilver.service.database import COSTS, Database
 
 FILE = "file"  # fetching, opening, saving and storing, counted like a stage
-_FORGETTING = 0.98  # weight of what was known, with each new photo: about the last fifty count
+_FORGETTING = 0.99  # weight of what was known, with each new photo: the last hundred or so count
 _FIRST_GUESS = (0.2, 1.5)  # seconds for a photo and for a megapixel, before anything was measured
+_OWN_MEGAPIXELS = 0.5  # what a photo takes, however small, varies as if it had these as well
 _SAME_SIZE = 1e-3  # photos whose sizes differ less than this (squared, relative) are of one size
 
 
@@ -47,6 +48,8 @@ def note_costs(database: Database, megapixels: float, seconds: Mapping[str, floa
         megapixels: of the photo.
         seconds: of a worker's time, that each stage took.
     """
+    # The larger photos are, the more those of one size differ, and the less one says.
+    weight = 1.0 / (megapixels + _OWN_MEGAPIXELS)
     with database.writing(alone="costs") as connection:
         for stage, taken in sorted(seconds.items()):
             c = COSTS.c
@@ -54,20 +57,20 @@ def note_costs(database: Database, megapixels: float, seconds: Mapping[str, floa
                 sa.update(COSTS)
                 .where(c.stage == stage)
                 .values(
-                    n=c.n * _FORGETTING + 1.0,
-                    x=c.x * _FORGETTING + megapixels,
-                    y=c.y * _FORGETTING + taken,
-                    xx=c.xx * _FORGETTING + megapixels * megapixels,
-                    xy=c.xy * _FORGETTING + megapixels * taken,
+                    n=c.n * _FORGETTING + weight,
+                    x=c.x * _FORGETTING + weight * megapixels,
+                    y=c.y * _FORGETTING + weight * taken,
+                    xx=c.xx * _FORGETTING + weight * megapixels**2,
+                    xy=c.xy * _FORGETTING + weight * megapixels * taken,
                 )
             )
             if changed.rowcount == 0:
                 sums = {
-                    "n": 1.0,
-                    "x": megapixels,
-                    "y": taken,
-                    "xx": megapixels * megapixels,
-                    "xy": megapixels * taken,
+                    "n": weight,
+                    "x": weight * megapixels,
+                    "y": weight * taken,
+                    "xx": weight * megapixels**2,
+                    "xy": weight * megapixels * taken,
                 }
                 connection.execute(database.insert_once(COSTS).values(stage=stage, **sums))
 

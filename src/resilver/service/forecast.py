@@ -1,11 +1,8 @@
-"""Place and wait of every photo in line: work ahead of it, by measured costs, over live workers.
-
-A worker shares its time out evenly among the photos it has in hand, as the machine under it does
-(processor sharing; Kleinrock, "Queueing Systems", vol. 2).
-"""
+"""Place and wait of every photo in line: work ahead of it, by measured costs, over live workers."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ from resilver.service.database import JOBS, WORKERS, Database
 from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, Job, job_of
 from resilver.service.lanes import LARGE, QUEUES, SMALL, priority_of
 from resilver.service.settings import Settings
+from resilver.service.sharing import Line, turn_of
 
 
 @dataclass(frozen=True)
@@ -77,34 +75,24 @@ class _Moment:
         """What photos take of a worker's time."""
         return sum(self._seconds(part) for part in parts)
 
-    def wait_s(self, queue: str, ahead: Sequence[_Part], own: _Part) -> float | None:
-        """Until a photo is begun; None if no worker is alive."""
-        at_once = self._at_once(queue, (*ahead, own))
-        if at_once == 0.0:
+    def turn(self, queue: str, ahead: Sequence[_Part], own: _Part) -> tuple[float, float] | None:
+        """(begun, finished) of a photo, seconds from now; None if no worker is alive."""
+        if not self.workers:
             return None
-        running = self.running[queue]
-        if len(running) + sum(part.photos for part in ahead) + 1 <= at_once:
-            return 0.0
-        workers = len(self.workers)
-        work_s = self.seconds(running) + self.seconds(ahead)
-        # Begun when room is made, which is before the last of those ahead is finished.
-        work_s = max(0.0, work_s - 0.5 * (at_once - workers) * self._seconds(own))
         other = LARGE if queue == SMALL else SMALL
-        beside = (*self.running[other], *self.waiting[other])
-        beside_at_once = min(self._at_once(other, beside), sum(part.photos for part in beside))
-        return (work_s + min(self.seconds(beside), work_s * beside_at_once / at_once)) / workers
-
-    def run_s(self, queue: str, ahead: Sequence[_Part], own: _Part) -> float:
-        """From its beginning to its end, while it shares a worker with others."""
-        own_s, workers = self._seconds(own), max(1, len(self.workers))
-        at_once = self._at_once(queue, (*ahead, own))
-        in_line = sum(part.photos for part in ahead)
-        behind = max(0.0, sum(part.photos for part in self.waiting[queue]) - in_line - 1)
-        if len(self.running[queue]) + in_line + 1 + behind > at_once:
-            return own_s * at_once / workers  # whoever ends makes room for the next
-        beside = [part for parts in (*self.running.values(), ahead) for part in parts]
-        shared_s = sum(min(part.photos * own_s, self._seconds(part)) for part in beside)
-        return own_s + (shared_s + behind * own_s) / workers
+        photos, all_s = _photos(ahead), self.seconds(ahead)
+        waiting, running = self.waiting[queue], self.running[queue]
+        line = Line(
+            in_hand=tuple(self._seconds(part) for part in running),
+            beside=self._spread(other, (*self.running[other], *self.waiting[other])),
+            ahead=photos,
+            ahead_s=all_s,
+            behind=max(0, _photos(waiting) - photos - 1),
+            behind_s=max(0.0, self.seconds(waiting) - all_s - self._seconds(own)),
+            places=self._places(queue, (*running, *ahead, own)),
+            workers=len(self.workers),
+        )
+        return turn_of(line, self._seconds(own))
 
     def left_s(self, own: _Part) -> float:
         """Until a photo that is being worked on is finished."""
@@ -114,15 +102,27 @@ class _Moment:
     def _seconds(self, part: _Part) -> float:
         return seconds_of(self.costs, part.stages.split(","), part.photos, part.megapixels)
 
-    def _at_once(self, queue: str, parts: Sequence[_Part]) -> float:
+    def _spread(self, queue: str, parts: Sequence[_Part]) -> tuple[float, ...]:
+        """All work of a queue, over the places in which it will be done."""
+        places = min(self._places(queue, parts), math.ceil(sum(part.photos for part in parts)))
+        return (self.seconds(parts) / places,) * places if places else ()
+
+    def _places(self, queue: str, parts: Sequence[_Part]) -> int:
         """How many photos of a queue are worked on together: large ones one a worker."""
         if queue == LARGE:
-            return float(len(self.workers))
+            return len(self.workers)
         photos = sum(part.photos for part in parts)
         mean = max(sum(part.megapixels for part in parts) / max(1e-3, photos), 1e-3)
-        return sum(
-            min(float(worker.slots), max(1.0, worker.megapixels / mean)) for worker in self.workers
+        return round(
+            sum(
+                min(float(worker.slots), max(1.0, worker.megapixels / mean))
+                for worker in self.workers
+            )
         )
+
+
+def _photos(parts: Iterable[_Part]) -> int:
+    return round(sum(part.photos for part in parts))
 
 
 class Forecast:
@@ -161,13 +161,13 @@ class Forecast:
         )
         # The plain bound beside it lets the index end the search.
         ahead = self._waiting(sa.and_(c.priority <= job.priority, before), job.queue)[job.queue]
-        place = 1 + int(sum(part.photos for part in ahead))
-        own = _Part(job.stages, 1, job.megapixels)
-        wait_s = moment.wait_s(job.queue, ahead, own)
-        if wait_s is None:
+        place = 1 + _photos(ahead)
+        turn = moment.turn(job.queue, ahead, _Part(job.stages, 1, job.megapixels))
+        if turn is None:
             return Outlook(place, None)
-        wait_s += self._overtaken_s(moment, job.lane, job.queue, job.submitted_s, wait_s)
-        return Outlook(place, wait_s + moment.run_s(job.queue, ahead, own))
+        begun_s, finished_s = turn
+        overtaken_s = self._overtaken_s(moment, job.lane, job.queue, job.submitted_s, begun_s)
+        return Outlook(place, overtaken_s + finished_s)
 
     def next_free_s(self, owner: str) -> float | None:
         """Until the first photo of an owner that is not over yet will be; None if nobody knows."""
@@ -204,9 +204,10 @@ class Forecast:
         for lane, queue, photos, megapixels, first_s, stages in rows:
             priority = priority_of(now, self._settings.head_start_s.get(lane, 0.0))
             ahead = self._waiting(c.priority <= priority, queue)[queue]
-            wait_s = moment.wait_s(queue, ahead, _Part(stages, 1, megapixels / photos))
-            if wait_s is not None:
-                wait_s += self._overtaken_s(moment, lane, queue, now, wait_s)
+            turn = moment.turn(queue, ahead, _Part(stages, 1, megapixels / photos))
+            wait_s = None
+            if turn is not None:
+                wait_s = turn[0] + self._overtaken_s(moment, lane, queue, now, turn[0])
             oldest_s = max(0.0, now - first_s)
             waiting.append(Waiting(lane, queue, photos, megapixels, oldest_s, wait_s))
         running = sum(len(parts) for parts in moment.running.values())
@@ -234,6 +235,9 @@ class Forecast:
     ) -> float:
         """What a wait grows by: as many are expected to overtake as came in as long a time before.
 
+        Of that time the quieter half counts, twice: who comes steadily will go on to come, a burst
+        will not come again.
+
         Args:
             wait_s: until its turn if nobody came any more.
         """
@@ -245,8 +249,17 @@ class Forecast:
             until_s = submitted_s + ahead_s - own_head_start_s
             span_s = min(wait_s, until_s - now)
             if ahead_s > own_head_start_s and span_s > 0.0:
-                came = sa.and_(c.lane == faster, c.submitted_s > now - span_s, c.queue == queue)
-                work_s += moment.seconds(self._parts(came)[queue])
+                of_it = sa.and_(c.lane == faster, c.queue == queue)
+                early, late = (
+                    self._parts(
+                        sa.and_(of_it, c.submitted_s > now - begin_s, c.submitted_s <= now - end_s)
+                    )[queue]
+                    for begin_s, end_s in ((span_s, span_s / 2), (span_s / 2, 0.0))
+                )
+                # By number: one large photo does not make a rush.
+                halves = _photos(early), _photos(late)
+                steady = 2 * min(halves) / max(1, sum(halves))
+                work_s += steady * moment.seconds((*early, *late))
         return work_s / max(1, len(moment.workers))
 
     def _waiting(self, where: sa.ColumnElement[bool], *queues: str) -> dict[str, tuple[_Part, ...]]:

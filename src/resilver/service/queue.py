@@ -31,6 +31,7 @@ from resilver.service.keys import Visitor, give_back_credit, hold_credit
 from resilver.service.refusal import Refusal
 from resilver.service.settings import Settings
 
+_COUNT_EVERY_S = 1.0
 FORGET_AFTER_S = 7 * 86_400.0  # how long "expired" is answered before a photo is unknown
 
 
@@ -52,6 +53,7 @@ class Queue:
         self._dispatch = dispatch
         self._settings = settings
         self._now = now
+        self._counted: tuple[float, int] | None = None  # when, and photos in line then
 
     def known(self, visitor: Visitor, idempotency: str) -> Job | None:
         """The job that this visitor submitted with this idempotency key."""
@@ -92,6 +94,8 @@ class Queue:
             job = replace(job, paid=paid)
             connection.execute(sa.insert(JOBS).values(**vars(job)))
             self._dispatch.enqueue(connection, job)
+        if self._counted is not None:
+            self._counted = (self._counted[0], self._counted[1] + 1)
         return job
 
     def begin(self, job_id: str, workflow: str, worker: str) -> Job | None:
@@ -278,11 +282,16 @@ class Queue:
             raise Refusal(429, f"you have {mine[0]} photos waiting, as many as you may")
         if mine[1] + megapixels > visitor.max_megapixels:
             raise Refusal(429, f"you may have {visitor.max_megapixels:g} megapixels waiting")
-        everyone = connection.execute(
-            sa.select(sa.func.count()).where(JOBS.c.state == QUEUED)
-        ).scalar_one()
-        if everyone >= self._settings.limits.queued_in_all:
+        if self._in_line(connection) >= self._settings.limits.queued_in_all:
             raise Refusal(429, "the queue is full")
+
+    def _in_line(self, connection: sa.Connection) -> int:
+        """Photos of everybody; counted now and then, since counting takes longer the more wait."""
+        now = self._now()
+        if self._counted is None or not 0.0 <= now - self._counted[0] < _COUNT_EVERY_S:
+            count = sa.select(sa.func.count()).where(JOBS.c.state == QUEUED)
+            self._counted = (now, connection.execute(count).scalar_one())
+        return self._counted[1]
 
 
 def checked_again(job: Job, fingerprint: str) -> Job:
