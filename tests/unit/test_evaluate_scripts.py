@@ -26,7 +26,6 @@ def run(name: str, *words: str) -> subprocess.CompletedProcess[str]:
 def test_all_are_there() -> None:
     assert SCRIPTS == [
         "chaos",
-        "colourise",
         "detection",
         "faces",
         "hidden",
@@ -37,7 +36,6 @@ def test_all_are_there() -> None:
         "recognition",
         "speed",
         "suites",
-        "upscale",
     ]
 
 

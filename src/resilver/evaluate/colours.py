@@ -5,13 +5,9 @@ Reference: Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from resilver.imaging.chroma import to_lab
 
 HUES = 36  # bins of the histogram
 _EDGE_L = 20.0  # a step of lightness over `_NEAR` that counts as a strong edge
@@ -22,29 +18,9 @@ _NEAR, _FAR = 0.006, 0.02  # from an edge, in longer sides of the photo
 Picture = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class ColourScore:
-    """What a coloured photo is like beside the original."""
-
-    colourfulness: float  # Hasler and Suesstrunk, grey levels of 255
-    colourfulness_true: float  # of the original
-    chroma_error: float  # mean distance in a*b*
-    hue_distance: float  # half the difference of the hue histograms by chroma, 0..1
-    leak: float  # share of a colour step that lies beside its edge of lightness, 0..1; nan: no edge
-    leak_true: float  # the same of the original at the same measure
-
-
-def colour_score(coloured: Picture, original: Picture) -> ColourScore:
-    """Measures a coloured photo (H, W, 3) in [0, 1] against its original."""
-    mine, true = to_lab(coloured), to_lab(original)
-    return ColourScore(
-        colourfulness(coloured),
-        colourfulness(original),
-        float(np.linalg.norm(mine[..., 1:] - true[..., 1:], axis=2).mean()),
-        hue_distance(mine, true),
-        leak(mine),
-        leak(true),
-    )
+def chroma_error(first: Picture, second: Picture) -> float:
+    """Between two L*a*b* pictures (H, W, 3): the mean distance in a*b*."""
+    return float(np.linalg.norm(first[..., 1:] - second[..., 1:], axis=2).mean())
 
 
 def colourfulness(photo: Picture) -> float:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from resilver.evaluate.colours import chroma_error, colourfulness, hue_distance, leak
 from resilver.evaluate.faces import perceptual_distances
 from resilver.evaluate.values import Metric, Sample, Setting, without_settings
+from resilver.imaging.chroma import to_lab
 from resilver.imaging.measures import Picture, psnr, ssim
+from resilver.imaging.resizing import resized
 
 _ONE_LEVEL = 1.0 / 255.0 + 1e-6  # rounding must not count as a change
 
@@ -40,6 +43,27 @@ def _changed(sample: Sample, picture: Picture) -> float:
     return 100.0 * float(moved.mean())
 
 
+def _back(sample: Sample, picture: Picture) -> float:
+    back = resized(picture, (sample.given.shape[0], sample.given.shape[1]))
+    return 255.0 * float(np.sqrt(np.square(back - sample.given).mean()))
+
+
+def _chroma_error(sample: Sample, picture: Picture) -> float:
+    return chroma_error(to_lab(picture), to_lab(sample.true))
+
+
+def _colourfulness(sample: Sample, picture: Picture) -> float:
+    return colourfulness(picture) / colourfulness(sample.true)
+
+
+def _hues_apart(sample: Sample, picture: Picture) -> float:
+    return hue_distance(to_lab(picture), to_lab(sample.true))
+
+
+def _leak(_sample: Sample, picture: Picture) -> float:
+    return leak(to_lab(picture))
+
+
 def _perceptual(setting: Setting) -> Callable[[Sample, Picture], float]:
     squeezenet = setting.published("squeezenet1_0")
 
@@ -56,6 +80,15 @@ SSIM = Metric("SSIM of luma", "", "larger", without_settings(_ssim), digits=4)
 COLOUR_DISTANCE = Metric(
     "mean dE2000", "", "smaller", without_settings(_colour_distance), compared="ratio"
 )
+BACK = Metric("back", "RMSE of 255", "smaller", without_settings(_back))
+CHROMA_ERROR = Metric(
+    "chroma error", "mean distance in a*b*", "smaller", without_settings(_chroma_error)
+)
+COLOURFULNESS = Metric(
+    "colourfulness", "of the original's", "larger", without_settings(_colourfulness)
+)
+HUES_APART = Metric("hue histograms apart", "0 to 1", "smaller", without_settings(_hues_apart))
+LEAK = Metric("leak at edges", "0 to 1", "smaller", without_settings(_leak))
 CHANGED = Metric("changed by more than 1/255", "% of pixels", "smaller", without_settings(_changed))
 # 1 - cosine of SqueezeNet v1.0's features: not LPIPS, whose weights belong to another network.
 PERCEPTUAL = Metric("perceptual distance", "", "smaller", _perceptual, digits=3, compared="ratio")

@@ -19,12 +19,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resilver.errors import OptionError
+from resilver.imaging.reduction import poorly_reduced
 from resilver.nets.judge import PlaceJudge
 from resilver.nets.upscale import Enlarger, EnlargerConfig
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.recipes.upscale import large_crops
-from resilver.train.reduction import poorly_reduced
 from resilver.train.weights import load_onnx_weights
 
 CLEAN_SHARE = 0.1  # of the photos are reduced and nothing else
