@@ -161,6 +161,36 @@ def test_colours_are_asked_for_and_remembered(page: Any, server: str, tmp_path: 
     assert red > max(green, blue) + 20, "what was remembered is there"
 
 
+def test_a_painted_colour_goes_with_all_photos(page: Any, server: str, tmp_path: Path) -> None:
+    grey = np.asarray(Image.open(io.BytesIO(photo_bytes(tmp_path, 120, 160))).convert("L"))
+    files: list[dict[str, Any]] = []
+    for name, shown in (("first.png", grey), ("second.png", np.ascontiguousarray(grey.T))):
+        out = io.BytesIO()
+        Image.fromarray(shown).save(out, "PNG")
+        files.append({**a_file(tmp_path), "name": name, "buffer": out.getvalue()})
+    drop(page, server, *files)
+    page.wait_for_selector(".step")
+    page.get_by_role("checkbox", name="Colours", exact=True).check()
+    page.get_by_label("A colour you remember").fill("#2040c0")
+    button(page, "I remember a colour").click()
+    box = page.locator("#sheet").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.2 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], middle, steps=20)
+    page.mouse.up()
+    assert page.locator("polyline.hint-line").count() == 2
+    button(page, "The same colours for all photos").click()
+    button(page, "Restore all 2").click()
+    page.locator("#strip li").filter(has_text="restored").nth(1).wait_for(timeout=60_000)
+    for at in (0, 1):
+        page.locator("#strip button").nth(at).click()
+        result = httpx.get(f"{server}/v1/restorations/{job_id(page)}/result").content
+        pixels = np.asarray(Image.open(io.BytesIO(result)).convert("RGB")).astype(int)
+        line = pixels[pixels.shape[0] // 2, pixels.shape[1] // 4 : -pixels.shape[1] // 4]
+        assert (line[:, 2] > line[:, 0] + 15).mean() > 0.9, "all along the stroke"
+
+
 def test_what_was_marked_is_unmarked(page: Any, server: str, tmp_path: Path) -> None:
     drop(page, server, a_file(tmp_path))
     page.wait_for_selector(".step")

@@ -97,6 +97,11 @@ const acts = {
   restoreAll: async () => {
     for (const photo of photos.photos.filter((one) => !photos.busy(one) && !photos.restored(one) && one.file)) await photos.restore(photo);
   },
+  hasOthers: () => photos.photos.some((photo) => photo !== current && !photos.restored(photo)),
+  colourAll: () => {
+    photos.colourAll(current);
+    flash("These colours go with all photos that are not restored yet.");
+  },
   cancel: () => photos.cancel(current),
   adjust: () => {
     current.adjusting = true;

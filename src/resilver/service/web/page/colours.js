@@ -4,14 +4,20 @@ import { element } from "./panel.js";
 import * as viewer from "./viewer.js";
 
 const CHOICES = 6; // seeds that are offered; the API takes any
+const MOST_POINTS = 1000; // that the API takes
 
+// hints: [{colour, points: [[x, y], ...]}], in parts of the photo, so that they fit any other as well.
 export const fresh = () => ({ on: false, seed: 0, hints: [], brush: "#8a5a3c" });
 
-// As fields of the API.
-export function wanted({ on, seed, hints }) {
+export const copyOf = ({ on, seed, hints, brush }) => ({ on, seed, brush, hints: structuredClone(hints) });
+
+// As fields of the API, for a photo of this size.
+export function wanted({ on, seed, hints }, { width, height }) {
   if (!on) return {};
   const fields = { colourise: true, colour_seed: seed };
-  if (hints.length) fields.hints = hints.map(({ x, y, colour }) => `${x},${y},${colour}`).join(" ");
+  const all = hints.flatMap(({ colour, points }) => points.map(([x, y]) => `${Math.floor(x * width)},${Math.floor(y * height)},${colour}`));
+  const each = Math.ceil(all.length / MOST_POINTS);
+  if (all.length) fields.hints = all.filter((_, index) => index % each === 0).join(" ");
   return fields;
 }
 
@@ -50,7 +56,7 @@ function hints(photo, acts) {
   colour.setAttribute("aria-label", "A colour you remember");
   colour.addEventListener("input", () => (colouring.brush = colour.value));
   const picking = viewer.picks();
-  const put = element("button", { type: "button", id: "hint-put", onclick: () => viewer.pick(!viewer.picks()) }, picking ? "Click on the photo" : "I remember a colour");
+  const put = element("button", { type: "button", id: "hint-put", onclick: () => viewer.pick(!viewer.picks()) }, picking ? "Click or paint on the photo" : "I remember a colour");
   put.setAttribute("aria-pressed", String(picking));
   const rows = colouring.hints.map((hint, index) => {
     const swatch = element("span", { className: "swatch" });
@@ -59,5 +65,7 @@ function hints(photo, acts) {
     away.setAttribute("aria-label", `Remove colour ${index + 1}`);
     return element("li", {}, swatch, element("span", {}, `Colour ${index + 1}`), away);
   });
-  return element("div", { className: "hints" }, element("div", { className: "group" }, colour, put), element("ul", { className: "hint-list" }, ...rows));
+  const made = element("div", { className: "hints" }, element("div", { className: "group" }, colour, put), element("ul", { className: "hint-list" }, ...rows));
+  if (colouring.hints.length && acts.hasOthers()) made.append(element("button", { type: "button", className: "quiet", id: "hints-for-all", onclick: acts.colourAll }, "The same colours for all photos"));
+  return made;
 }

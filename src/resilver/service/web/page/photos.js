@@ -4,7 +4,7 @@
 // again; the photos themselves are not.
 
 import * as api from "./api.js";
-import { fresh as freshColours, wanted as wantedColours } from "./colours.js";
+import { copyOf as copyOfColours, fresh as freshColours, wanted as wantedColours } from "./colours.js";
 import { maskOf } from "./paint.js";
 
 const REMEMBERED = "resilver-photos";
@@ -107,10 +107,21 @@ export function decide(photo, stage, values) {
   photo.steps[stage] = { ...step(photo, stage), ...values, untouched: false };
 }
 
+// What is remembered of the colours of one photo, for all that are not restored yet.
+export function colourAll(photo) {
+  for (const other of photos) if (other !== photo && !restored(other)) other.colouring = copyOfColours(photo.colouring);
+  changed();
+}
+
 export const look = (photo) => send(photo, "look", { look: true });
 
 export async function restore(photo) {
-  await send(photo, "work", await wishes(photo));
+  try {
+    await send(photo, "work", await wishes(photo));
+  } catch (error) {
+    photo.error = error.message;
+    changed();
+  }
   // Whoever does not wait to see what is wrong need not keep others waiting for it.
   if (!photo.error && active(photo.look)) await cancel(photo, "look");
 }
@@ -156,10 +167,21 @@ async function wishes(photo) {
   if (photo.chosen?.size > 0) fields.faces = [...photo.chosen].join(",");
   if (skip.length) fields.skip = skip.join(",");
   if (force.length) fields.force = force.join(",");
-  Object.assign(fields, wantedColours(photo.colouring));
+  if (photo.colouring.on) Object.assign(fields, wantedColours(photo.colouring, await sizeOf(photo)));
   if (photo.upscale) fields.upscale = photo.upscale;
   if (photo.ext) fields.ext = photo.ext;
   return { ...fields, ...(await maskOf(photo)) };
+}
+
+// Of a photo that was not looked at, as far as the browser can read it.
+async function sizeOf(photo) {
+  if (photo.diagnosis) return photo.diagnosis.size;
+  try {
+    const { width, height } = await createImageBitmap(photo.file);
+    return { width, height };
+  } catch {
+    throw new Error("Look at it first: only then it is known where your colours belong.");
+  }
 }
 
 export async function cancel(photo, part = active(photo.work) ? "work" : "look") {

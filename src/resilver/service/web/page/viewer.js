@@ -7,6 +7,7 @@ const MOST_ZOOM = 16;
 const STEP = 1.4;
 const COLOURS = { add: "rgb(0 150 255)", erase: "rgb(250 250 250)" };
 const TINT = [230, 60, 20];
+const HINT_STEP = 0.02; // between two points of a colour that is painted, in longer sides of the photo
 
 const at = (id) => document.getElementById(id);
 const parts = Object.fromEntries(
@@ -22,6 +23,7 @@ let centre = [0.5, 0.5]; // of what is seen, in parts of the photo
 let compares = false;
 let painting = null; // "add", "erase" or null
 let stroke = null;
+let hint = null; // a colour that is being painted
 let spot = null; // of the brush, in parts of the photo; for those who paint by keys
 let tinted = null; // the URL that the damage layer shows
 let pointers = new Map();
@@ -86,7 +88,7 @@ export function show(next, state) {
   parts.keys.textContent = compares
     ? "Drag the line, or use the arrow keys. Wheel or pinch to look closer."
     : picks()
-      ? "Click where the colour belongs; or move there with the arrow keys and press the space bar."
+      ? "Click or paint where the colour belongs; or move there with the arrow keys and press the space bar."
     : painting
       ? "Paint with the pointer; or move the brush with the arrow keys and press the space bar."
       : "";
@@ -122,12 +124,22 @@ function boxes(found) {
   parts.faces.setAttribute("viewBox", `0 0 ${photo.diagnosis.size.width} ${photo.diagnosis.size.height}`);
   const wide = 0.012 * Math.max(photo.diagnosis.size.width, photo.diagnosis.size.height);
   return parts.faces.replaceChildren(
-    ...hints.map(({ x, y, colour }) => shape("circle", { cx: x + 0.5, cy: y + 0.5, r: wide, fill: colour, class: "hint" })),
+    ...hints.flatMap(({ colour, points }) => mark(points.map(([x, y]) => [x * photo.diagnosis.size.width, y * photo.diagnosis.size.height]), colour, wide)),
     ...faces.map(({ number, box, verdict }) => {
       const chosen = restoring && verdict === "lost detail" && (photo.chosen === null || photo.chosen.has(number));
       return shape("rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top, class: chosen ? "face chosen" : "face" });
     }),
   );
+}
+
+// A point or a stroke in the colour that a person remembers, with a light rim to be seen on any photo.
+function mark(points, colour, wide) {
+  if (points.length === 1) return [shape("circle", { cx: points[0][0], cy: points[0][1], r: wide, fill: colour, class: "hint" })];
+  const line = points.map((point) => point.join(",")).join(" ");
+  return [
+    shape("polyline", { points: line, stroke: "#fff", "stroke-width": 2.4 * wide, class: "hint-line" }),
+    shape("polyline", { points: line, stroke: colour, "stroke-width": 1.8 * wide, class: "hint-line" }),
+  ];
 }
 
 function shape(kind, values) {
@@ -195,10 +207,10 @@ function press(event) {
   parts.viewer.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, [event.clientX, event.clientY]);
   if (pointers.size > 1) {
-    stroke = null;
+    stroke = hint = null;
     return;
   }
-  if (picks()) putHint(inPhoto([event.clientX, event.clientY]));
+  if (picks()) startHint(inPhoto([event.clientX, event.clientY]));
   else if (painting) startStroke(inPhoto([event.clientX, event.clientY]));
   else if (compares) {
     parts.slider.focus({ preventScroll: true });
@@ -227,6 +239,7 @@ function move(event) {
     const distance = (point) => Math.hypot(point[0] - other[0], point[1] - other[1]);
     zoomTo((zoom * distance(now)) / Math.max(distance(last), 1), [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2]);
   } else if (stroke) extend(inPhoto(now));
+  else if (hint) extendHint(inPhoto(now));
   else if (pointers.has("cuts")) cut(100 * inPhoto(now)[0]);
   else {
     const box = parts.sheet.getBoundingClientRect();
@@ -240,6 +253,7 @@ function release(event) {
   pointers.delete(event.pointerId);
   if (pointers.size <= 1) pointers.delete("cuts");
   if (stroke) endStroke();
+  if (hint) endHint();
 }
 
 // --- painting ---
@@ -256,14 +270,29 @@ function paint(mode) {
   if (photo) told();
 }
 
-// Whether the next click puts a colour that the person remembers.
+// Whether the next click or stroke puts a colour that the person remembers.
 export const picks = () => painting === "hint";
 export const pick = (on) => on !== picks() && paint("hint");
 
-function putHint(where) {
-  const [x, y] = [Math.floor(where[0] * size.width), Math.floor(where[1] * size.height)];
-  const inside = x >= 0 && y >= 0 && x < size.width && y < size.height;
-  if (inside) photo.colouring.hints.push({ x, y, colour: photo.colouring.brush });
+const inside = ([x, y]) => x >= 0 && y >= 0 && x < 1 && y < 1;
+
+function startHint(where) {
+  if (!inside(where)) return paint(null);
+  hint = { colour: photo.colouring.brush, points: [where] };
+  photo.colouring.hints.push(hint);
+  return boxes(true);
+}
+
+function extendHint(where) {
+  const last = hint.points.at(-1);
+  const far = Math.hypot((where[0] - last[0]) * size.width, (where[1] - last[1]) * size.height);
+  if (!inside(where) || far < HINT_STEP * Math.max(size.width, size.height)) return;
+  hint.points.push(where);
+  boxes(true);
+}
+
+function endHint() {
+  hint = null;
   paint(null);
 }
 
@@ -322,8 +351,10 @@ function keyed(event) {
     spot = [spot[0] + (steps[event.key][0] * far) / box.width, spot[1] + (steps[event.key][1] * far) / box.height].map((value) => Math.min(Math.max(value, 0), 1));
     if (stroke) extend(spot);
   } else if (event.key === " ") {
-    if (picks()) putHint(spot);
-    else if (stroke) endStroke();
+    if (picks()) {
+      startHint(spot);
+      endHint();
+    } else if (stroke) endStroke();
     else startStroke(spot);
   } else if (event.key === "Escape") return paint(null);
   else return undefined;
