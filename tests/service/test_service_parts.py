@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from running_services import wait_until
 
 from resilver.errors import OptionError, ServiceError
+from resilver.making import stage_names
 from resilver.models.store import can_enlarge
 from resilver.options import Options
-from resilver.pipeline import stage_names
 from resilver.service.gate import Gate
 from resilver.service.options import OF_THE_SERVER, OF_THE_UPLOAD, RestorationOptions
 from resilver.service.scratch import Scratch

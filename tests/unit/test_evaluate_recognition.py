@@ -126,8 +126,9 @@ def scratched() -> NDArray[np.uint8]:
 @pytest.mark.parametrize("told", [False, True])
 def test_the_products_own_recognition_is_what_is_judged(told: bool) -> None:
     """Through the bundled network: the same marks as the repair stage gives, and conditions."""
+    from resilver.making import build_stages
+    from resilver.options import Options
     from resilver.photo import Photo
-    from resilver.pipeline import Options, build_stages
     from resilver.stages.draft import DAMAGE, Draft
 
     pixels = scratched()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import resilver
+from resilver.making import build_stages
 from resilver.models.store import BUNDLED, bundled_models
-from resilver.pipeline import Options, build_stages
+from resilver.options import Options
 from resilver.stages import STAGES
 
 SOURCE = Path(resilver.__file__).parent

@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from resilver.errors import ModelError, OptionError
+from resilver.making import build_stages
 from resilver.models.store import bundled_model
 from resilver.photo import Photo
-from resilver.pipeline import Options, Pipeline, build_stages, decide, restore
+from resilver.pipeline import Options, Pipeline, decide, restore
 from resilver.reporting.words import headline
 from resilver.stages.draft import Finding
 

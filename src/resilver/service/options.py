@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from resilver.errors import OptionError
 from resilver.imaging.colouring import HINT_PATTERN, ColourHint
+from resilver.making import stage_names
 from resilver.models.store import can_enlarge
 from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS
-from resilver.pipeline import stage_names
 from resilver.service.jobs import LOOK
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 STAGES: tuple[str, ...] = ("repair", "denoise", "tone", "colourise", "upscale", "faces")
-"""Names of the stages in running order; `resilver.pipeline.build_stages` makes them."""
+"""Names of the stages in running order; `resilver.making.build_stages` makes them."""

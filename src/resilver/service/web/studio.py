@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from resilver.pipeline import stage_names
+from resilver.making import stage_names
 from resilver.service.web.models import About
 from resilver.service.web.visitors import is_from_here, service_of
 from resilver.version import __version__

@@ -1,0 +1,216 @@
+"""Makes the stages of a run: which of the table have a place in it, and with which networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from resilver.errors import ModelError
+from resilver.models.store import (
+    StoredModel,
+    bundled_model,
+    bundled_models,
+    can_enlarge,
+    model_named,
+    stored_model,
+)
+from resilver.options import Options
+from resilver.stages import STAGES
+from resilver.stages.colourise import ColouriseStage
+from resilver.stages.denoise import DenoiseStage
+from resilver.stages.draft import Stage
+from resilver.stages.faces import FacesStage
+from resilver.stages.fills import fill_named
+from resilver.stages.repair import GivenMask, RepairStage
+from resilver.stages.tone import ToneStage
+from resilver.stages.upscale import Enlarger, UpscaleStage
+
+# Of the network that draws, in the mixture that is made when nobody says anything.
+VIVID_SHARE = 0.5
+
+
+def stage_names() -> tuple[str, ...]:
+    """The stages of the table that there is a network for, in running order."""
+    colour = _bundled("colourise") is not None
+    there = {*makers_of(Options(colourise=colour)), *(("upscale",) if can_enlarge() else ())}
+    return tuple(name for name in STAGES if name in there)
+
+
+def build_stages(options: Options) -> tuple[Stage, ...]:
+    """The stages of the table that these options leave in, in running order.
+
+    Raises:
+        ModelError: a network is missing, or one that was named is for something else.
+    """
+    makers = makers_of(options)
+    return tuple(
+        make()
+        for name, make in makers.items()
+        if name not in options.skip and (not options.only or name in options.only)
+    )
+
+
+def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
+    """How to make each stage that there is a network for, in running order."""
+    given = (
+        None
+        if options.mask is None
+        else GivenMask(np.asarray(options.mask, np.uint8), options.mask_mode)
+    )
+    denoiser = _denoiser(options.denoise_model)
+    restorer = _face_restorer(options)
+    table: dict[str, Callable[[], Stage]] = {
+        "repair": lambda: RepairStage(
+            bundled_model("damage"),
+            bundled_model("detect"),
+            fill_named(options.fill, options.threads),
+            options.tile_px,
+            options.threads,
+            given,
+            told="repair" in options.force,
+        ),
+        "denoise": lambda: DenoiseStage(denoiser, options.tile_px, options.threads),
+    }
+    if restorer is not None:
+        table["faces"] = lambda: FacesStage(
+            bundled_model("detect"),
+            restorer,
+            _bundled("identity"),
+            options.threads,
+            options.faces,
+            told="faces" in options.force,
+        )
+    toner = _toner(options)
+    if toner is not None:
+        table["tone"] = lambda: ToneStage(toner, options.neutral, options.threads)
+    if _enlarging(options):
+        enlarger = _enlarger(options)
+        table["upscale"] = lambda: UpscaleStage(
+            enlarger, options.upscale or "auto", options.max_megapixels, options.tile_px,
+            options.threads,
+        )  # fmt: skip
+    if options.in_colour:
+        colourist = _colourist(options)
+        table["colourise"] = lambda: ColouriseStage(
+            colourist, options.hints, options.colour_seed, options.threads
+        )
+    return {name: table[name] for name in STAGES if name in table}
+
+
+def _denoiser(path: Path | None) -> StoredModel:
+    bundled = bundled_model("denoise")
+    if path is None:
+        return bundled
+    given = stored_model(path)
+    if (given.card.inputs, given.card.outputs) != (bundled.card.inputs, bundled.card.outputs):
+        raise ModelError(f"{path}: {given.card.name!r} is not a denoiser")
+    return given
+
+
+def _face_restorer(options: Options) -> StoredModel | None:
+    """The network for faces; None where none is bundled and nobody asks for one."""
+    if options.face_model is not None:
+        return model_named(options.face_model, "face")
+    bundled = _bundled("faces")
+    if bundled is None and ("faces" in (*options.only, *options.force) or options.faces):
+        raise ModelError("no network for faces is bundled yet: import one, name it as face model")
+    return bundled
+
+
+def _toner(options: Options) -> StoredModel | None:
+    """The network for tones; None where none is bundled and nobody asks for one."""
+    if options.tone_model is not None:
+        given = stored_model(options.tone_model)
+        if given.card.task != "tone":
+            raise ModelError(f"{options.tone_model}: {given.card.name!r} does not revive tones")
+        return given
+    bundled = _bundled("tone")
+    if bundled is None and ("tone" in (*options.only, *options.force) or options.neutral):
+        raise ModelError("no network for tones is bundled yet: name one as tone model")
+    return bundled
+
+
+def _enlarging(options: Options) -> bool:
+    """Whether anybody asks for a larger photo; otherwise the stage has no place in the run."""
+    named = "upscale" in (*options.only, *options.force)
+    return (options.upscale is not None or named) and "upscale" not in options.skip
+
+
+def _enlarger(options: Options) -> Enlarger:
+    """The networks that enlarge: one by name, or ours."""
+    if options.upscale_model is not None:
+        given = model_named(options.upscale_model, "upscale")
+        if given.card.scale < 2:
+            raise ModelError(f"{options.upscale_model!r} does not make photos larger")
+        return Enlarger(None, given, 1.0)
+    faithful, vivid = _bundled("upscale"), _bundled("vivid")
+    share = options.vivid
+    if share is None:
+        share = 0.0 if vivid is None else VIVID_SHARE
+    for name, model, needed in (
+        ("faithful", faithful, share < 1.0),
+        ("vivid", vivid, share > 0.0),
+    ):
+        if needed and model is None:
+            raise ModelError(
+                f"the {name} network for enlarging is not bundled yet: import a network and name "
+                "it as upscale model"
+            )
+    return Enlarger(faithful if share < 1.0 else None, vivid if share > 0.0 else None, share)
+
+
+def _colourist(options: Options) -> StoredModel:
+    """The network that guesses colours."""
+    if options.colour_model is not None:
+        given = stored_model(options.colour_model)
+        if given.card.task != "colourise":
+            raise ModelError(f"{options.colour_model}: {given.card.name!r} guesses no colours")
+        return given
+    bundled = _bundled("colourise")
+    if bundled is None:
+        raise ModelError("no network for colours is bundled yet: name one as colour model")
+    return bundled
+
+
+def _bundled(name: str) -> StoredModel | None:
+    """A bundled network that need not be there."""
+    return next((model for model in bundled_models() if model.card.name == name), None)
+
+
+def within_licence(options: Options) -> tuple[Options, tuple[str, ...]]:
+    """Without the search for damage where its network is refused and the damage is marked anyway.
+
+    Also a notice that says so.
+    """
+    card = bundled_model("damage").card
+    if (
+        options.licence == "any"
+        or card.licence == "clean"
+        or options.mask is None
+        or options.mask_mode != "add"
+    ):
+        return options, ()
+    notice = f"only the damage you marked is mended: {card.name} is not free for any use"
+    return replace(options, mask_mode="replace"), (notice,)
+
+
+def allowed(
+    stages: tuple[Stage, ...], options: Options
+) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
+    """Without the stages whose networks the licence option refuses, and a notice for each."""
+    if options.licence == "any":
+        return stages, ()
+    kept: list[Stage] = []
+    notices: list[str] = []
+    for stage in stages:
+        refused = [card.name for card in stage.cards if card.licence != "clean"]
+        if refused:
+            notices.append(
+                f"{stage.name} was left out: {', '.join(refused)} is not free for any use"
+            )
+        else:
+            kept.append(stage)
+    return tuple(kept), tuple(notices)
