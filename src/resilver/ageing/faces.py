@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.ageing.film import LUMA
+
 Pixels = NDArray[np.float32]
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _BLUR_PX = (0.4, 5.0)  # Gaussian sigma at 256 px
 _SHRINK = (1.0, 8.0)
 _GRAIN = (0.004, 0.06)  # coarser grain has been taken off by the stage `denoise`
@@ -97,7 +98,7 @@ def worn_face(face: Pixels, wear: FaceWear, rng: np.random.Generator) -> Pixels:
 def toned_face(face: Pixels, rng: np.random.Generator) -> Pixels:
     """The print's tone: half of the time grey (or tinted), often faded, sometimes with a cast."""
     if rng.random() < 0.5:
-        weights = _LUMA if rng.random() < 0.7 else rng.dirichlet([2.0, 4.0, 3.0]).astype(np.float32)
+        weights = LUMA if rng.random() < 0.7 else rng.dirichlet([2.0, 4.0, 3.0]).astype(np.float32)
         face = np.repeat((face @ weights)[..., None], 3, axis=2)
         gammas = 2.0 ** (rng.uniform(-0.3, 0.3) * np.array([-1.0, 0.0, 1.0]))
         if rng.random() < 0.3:
@@ -117,7 +118,7 @@ def _grain(face: Pixels, wear: FaceWear, rng: np.random.Generator) -> Pixels:
     if wear.grain_size > 1.0:
         clumps = cv2.GaussianBlur(clumps, (0, 0), wear.grain_size / 2).reshape(clumps.shape)
         clumps = clumps / max(float(clumps.std()), 1e-6)
-    tones = face if wear.coloured else (face @ _LUMA)[..., None]
+    tones = face if wear.coloured else (face @ LUMA)[..., None]
     strength = np.float32(0.35) + np.float32(2.6) * tones * (np.float32(1.0) - tones)
     return np.asarray(np.float32(wear.grain) * strength * clumps, np.float32)
 

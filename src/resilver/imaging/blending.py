@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.alignment import Matrix, inverse, laid
+from resilver.imaging.measures import LUMA
 from resilver.imaging.tiles import Area, to_float, to_u16
 
 Frame = NDArray[np.float32]  # (side, side, 3)
@@ -27,7 +28,6 @@ _RADII = (0.43, 0.46)
 _FEATHER = 0.35  # over this share of the radii it fades out
 _SLOW = 1 / 8  # what varies over more than this of the frame's side is colour, not detail
 _LOOK_PX = 64  # side at which that is measured
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _STRIP_ROWS = 256
 
 
@@ -85,7 +85,7 @@ def matched(shown: Frame, restored: Frame, *, toned: bool) -> Frame:
     change = restored - shown
     grey = bool((shown[..., :1] == shown).all())
     if grey or toned:
-        change = (change @ _LUMA)[..., None]
+        change = (change @ LUMA)[..., None]
     detail = change - _slow(change)
     return detail if grey or not toned else detail * _tone(shown)
 
@@ -143,7 +143,7 @@ def _strips(area: Area | None) -> Iterator[Area]:
 
 def _tone(shown: Frame) -> NDArray[np.float32]:
     """(3,): by how much each channel rises where the brightness of a monochrome face rises by 1."""
-    bright = (shown @ _LUMA).ravel()
+    bright = (shown @ LUMA).ravel()
     apart = bright - bright.mean()
     power = float(apart @ apart)
     if power < 1e-6:

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.imaging.measures import LUMA
 from resilver.imaging.tiles import Pixels, to_float
 
 HiddenHow = Literal["pixelated", "blacked out", "blurred"]
@@ -39,7 +40,6 @@ _SMALLEST_BLOCK_PX, _FEWEST_BLOCKS = 3.0, 4
 _FINE, _COARSE = (0.0125, 0.025), (0.05, 0.1)  # sigmas of bands of detail, in sides of the box
 # What a face has at least of coarse detail: this share of its surroundings', and so many levels.
 _LEAST_COARSE, _LEAST_255 = 0.3, 2.0
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _view(
     if scale < 1.0:
         wanted = (max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1))
         part = np.asarray(cv2.resize(part, wanted, interpolation=cv2.INTER_AREA), pixels.dtype)
-    grey = (to_float(part) @ _LUMA) * np.float32(255.0)
+    grey = (to_float(part) @ LUMA) * np.float32(255.0)
     moved = (points - low) * scale
     return grey, ((box.reshape(2, 2) - low) * scale).reshape(4), moved.astype(np.float32)
 

@@ -15,7 +15,7 @@ Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 TOLERANCE_PX = 2.0
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def mean_square_error(first: Picture, second: Picture, mask: Mask | None = None) -> float:
@@ -71,8 +71,8 @@ def ssim(first: Picture, second: Picture) -> float:
     if min(first.shape[:2]) < 11:
         raise OptionError(f"SSIM looks at 11x11 px; the picture is {first.shape[:2]}")
     similarity = structural_similarity(
-        first @ _LUMA,
-        second @ _LUMA,
+        first @ LUMA,
+        second @ LUMA,
         data_range=1.0,
         gaussian_weights=True,
         sigma=1.5,

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.imaging.measures import LUMA
 from resilver.imaging.resizing import resized
 
 Pixels = NDArray[np.float32]
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _RINGING_SHARE = 0.1  # of the blurs
 _HOWS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 
@@ -119,7 +119,7 @@ def _grained(photo: Pixels, hard: Hardship, rng: np.random.Generator) -> Pixels:
     shape = (*photo.shape[:2], 1 if one_colour else 3)
     clumps = rng.standard_normal(shape, np.float32)
     if rng.random() < 0.4:  # counted light: its variance grows with brightness
-        light = (photo @ _LUMA)[..., None] if one_colour else photo
+        light = (photo @ LUMA)[..., None] if one_colour else photo
         clumps = clumps * np.sqrt(np.float32(2) * np.maximum(light, 0))
     return np.asarray(photo + sigma * clumps, np.float32)
 

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+from resilver.imaging.measures import LUMA
+
 _SMOOTH_PX = 0.5  # grain is not to pass for an edge
 _AGAIN_PX = 1.0
 _EDGES = 0.95  # quantile of the slopes from which on a pixel lies on an edge
@@ -23,7 +24,7 @@ def blur_px(face: NDArray[np.float32], where: NDArray[np.bool_]) -> float:
 
     About 1 for a sharp picture. `where` (H, W): the pixels that count.
     """
-    grey = face @ _LUMA
+    grey = face @ LUMA
     once = cv2.GaussianBlur(grey, (0, 0), _SMOOTH_PX)
     twice = cv2.GaussianBlur(once, (0, 0), _AGAIN_PX)
     slopes, slopes_after = (_slopes(np.asarray(one, np.float32))[where] for one in (once, twice))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.lut import ColourTable, apply_field, spline_weights
+from resilver.imaging.measures import LUMA
 from resilver.imaging.tiles import Pixels, map_strips, to_float, to_u16
 from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.card import ModelCard
@@ -26,7 +27,6 @@ from resilver.stages.draft import Draft, Finding, Measurement, Progress
 
 # Not measured on good photos yet: that needs a network good enough to be bundled.
 THRESHOLD_DE = 6.0
-_LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 Values = NDArray[np.float32]
 
@@ -45,7 +45,7 @@ class Correction:
         if not self.toned:
             lit = apply_field(self.field, pixels, rows, columns)
             return np.clip(self.table.apply(lit), 0.0, 1.0)
-        grey = np.repeat((pixels @ _LUMA)[..., None], 3, axis=2)
+        grey = np.repeat((pixels @ LUMA)[..., None], 3, axis=2)
         lit = apply_field(self.field, grey, rows, columns)
         revived = np.clip(self.table.apply(lit), 0.0, 1.0).mean(axis=2, keepdims=True)
         if self.neutral:
@@ -71,7 +71,7 @@ class ToneStage:
         small = self._thumbnail(photo.pixels)
         correction = self._correction(photo, small)
         moved = distance(small, _on_thumbnail(correction, small))
-        dark, light = (100.0 * np.quantile(small @ _LUMA, (0.01, 0.99))).tolist()
+        dark, light = (100.0 * np.quantile(small @ LUMA, (0.01, 0.99))).tolist()
         progress(1.0)
         faded = moved >= THRESHOLD_DE
         tinted = correction.toned and not photo.grey
@@ -117,7 +117,7 @@ class ToneStage:
     def _correction(self, photo: Photo, small: Values) -> Correction:
         toned = photo.grey or colour_left(photo.pixels) < TONED_255
         # A tone must not be taken for a cast.
-        shown = np.repeat((small @ _LUMA)[..., None], 3, axis=2) if toned else small
+        shown = np.repeat((small @ LUMA)[..., None], 3, axis=2) if toned else small
         table, field = self._network.run(np.ascontiguousarray(np.moveaxis(shown, -1, 0))[None])
         return Correction(ColourTable.of(table[0]), field[0], toned, self.neutral or photo.grey)
 

@@ -28,14 +28,13 @@ from resilver.evaluate.values import (
     Suite,
 )
 from resilver.imaging.alignment import FFHQ_FRAME, Points
-from resilver.imaging.measures import Picture
+from resilver.imaging.measures import LUMA, Picture
 from resilver.models.session import Network, OrtNetwork
 from resilver.models.store import load
 from resilver.stages.detection import find_faces
 
 SIDE_PX = 256
 _SEED = 60_612
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,7 +59,7 @@ def worn_sample(detector: Network, photo: SuitePhoto, level: str, place: int) ->
     points = faces.points[int(np.argmax(faces.sides_px))] if len(faces) else FFHQ_FRAME * SIDE_PX
     good = pixels.astype(np.float32) / np.float32(255)
     if place % 2:
-        good = np.repeat((good @ _LUMA)[..., None], 3, axis=2)
+        good = np.repeat((good @ LUMA)[..., None], 3, axis=2)
     rng = np.random.default_rng((_SEED, list(LEVELS).index(level), place))
     worn = worn_face(good, LEVELS[level], rng)
     return FaceSample(given=worn, truth=good, points=np.asarray(points, np.float32))
