@@ -31,6 +31,8 @@ from resilver.train.recipe import Batch, Recipe, Sample
 from resilver.train.state import load_state, save_state
 from resilver.train.watching import Watch
 
+_LONGEST_STEP_S = 60.0  # a step that takes longer slept, with the machine or stopped by a person
+
 
 @dataclass(frozen=True)
 class FitConfig:
@@ -153,9 +155,11 @@ def fit(
     usual_norm = math.inf  # of the gradient, over the last fifty steps or so
     batches = iter(loader)
     first = next(batches)  # before the clock: a busy machine may take seconds to make the first
-    started, saved = time.monotonic() - elapsed, time.monotonic()
+    last = saved = time.monotonic()
     for batch in itertools.chain([first], batches):
-        elapsed = time.monotonic() - started
+        now = time.monotonic()
+        elapsed += min(now - last, _LONGEST_STEP_S)
+        last = now
         if not _all_agree(elapsed < budget_s, world, device):
             break
         with torch.autocast(device.type, torch.bfloat16, enabled=short):
