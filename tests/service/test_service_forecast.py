@@ -30,11 +30,17 @@ class Clock:
         return self.now_s
 
 
-def add_worker(service: Service, name: str, slots: int = 1, megapixels: float = 24.0) -> None:
+def add_worker(
+    service: Service, name: str, slots: int = 1, megapixels: float = 24.0, alone: float = 1.0
+) -> None:
     with service.database.writing() as connection:
         connection.execute(
             sa.insert(WORKERS).values(
-                id=name, seen_s=time.time() + 86_400.0, slots=slots, megapixels=megapixels
+                id=name,
+                seen_s=time.time() + 86_400.0,
+                slots=slots,
+                megapixels=megapixels,
+                alone=alone,
             )
         )
 
@@ -234,9 +240,33 @@ def test_a_photo_has_no_more_than_one_worker_for_itself() -> None:
     assert turn_of(Line((), (), 0, 0.0, 0, 0.0, places=8, workers=2), 4.0) == (0.0, 4.0)
 
 
+def test_a_photo_that_cannot_use_a_whole_worker_takes_its_time_alone() -> None:
+    clock = Clock()
+    shares = Shares(alone=0.5, now=clock)
+    with ExitStack() as first, ExitStack() as second:
+        one = first.enter_context(shares.taken())
+        clock.now_s += 4.0  # alone, on half of the worker
+        two = second.enter_context(shares.taken())
+        clock.now_s += 2.0  # together, each on one half
+        first.close()
+        second.close()
+    assert (one.worker_s, two.worker_s) == (3.0, 1.0)
+    assert turn_of(Line((), (), 0, 0.0, 0, 0.0, 4, 1, alone=0.5), 3.0) == (0.0, 6.0)
+
+
+def test_what_runs_alone_on_half_a_worker_takes_twice_as_long(service: Service) -> None:
+    teach(service)
+    add_worker(service, "one", slots=2, alone=0.5)
+    job = service.queue.submit(a_visitor(), a_photo())
+    assert service.forecast.of(job).eta_s == pytest.approx(20.0)
+    begun = service.queue.begin(job.id, job.workflow, "one")
+    assert begun is not None
+    assert Forecast(service.database, service.settings).of(begun).eta_s == pytest.approx(20.0)
+
+
 def test_a_share_of_a_worker_is_what_others_leave() -> None:
     clock = Clock()
-    shares = Shares(clock)
+    shares = Shares(now=clock)
     with ExitStack() as first, ExitStack() as second:
         one = first.enter_context(shares.taken())
         clock.now_s += 3.0  # alone

@@ -68,7 +68,9 @@ def test_photos_that_a_dead_worker_had_claimed_go_back_in_line(
         set_status(service, job.workflow, "PENDING", "dead")
     with service.database.writing() as connection:
         connection.execute(
-            sa.insert(WORKERS).values(id="dead", seen_s=time.time() - 60, slots=1, megapixels=9.0)
+            sa.insert(WORKERS).values(
+                id="dead", seen_s=time.time() - 60, slots=1, megapixels=9.0, alone=1.0
+            )
         )
     house.tidy()
     for job, tries in ((claimed, 0), (at_work, 1)):
@@ -114,7 +116,9 @@ def test_a_live_worker_keeps_its_photos(service: Service, house: Housekeeper) ->
     job = service.queue.submit(a_visitor(), a_photo())
     with service.database.writing() as connection:
         connection.execute(
-            sa.insert(WORKERS).values(id="alive", seen_s=time.time(), slots=1, megapixels=9.0)
+            sa.insert(WORKERS).values(
+                id="alive", seen_s=time.time(), slots=1, megapixels=9.0, alone=1.0
+            )
         )
     assert service.queue.begin(job.id, job.workflow, "alive") is not None
     set_status(service, job.workflow, "PENDING", "alive")

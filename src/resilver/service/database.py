@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from resilver.errors import ServiceError
 
-SCHEMA = "1"  # of these tables; a database of another one is refused
+SCHEMA = "2"  # of these tables; a database of another one is refused
 _CREATION_LOCK = 7_381_240_116  # PostgreSQL advisory lock: one process makes the tables
 
 METADATA = sa.MetaData()
@@ -102,6 +102,7 @@ WORKERS = sa.Table(
     sa.Column("seen_s", sa.Float, nullable=False),
     sa.Column("slots", sa.Integer, nullable=False),
     sa.Column("megapixels", sa.Float, nullable=False),
+    sa.Column("alone", sa.Float, nullable=False),  # share of itself that a single photo can use
     sa.Column("reaper", sa.Text),  # who takes its photos back, once it is dead
     sa.Column("reaped_s", sa.Float),
 )

@@ -51,6 +51,7 @@ class Traffic:
 class _Worker:
     slots: int
     megapixels: float
+    alone: float  # share of it that a single photo can use
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,21 @@ class _Moment:
             behind_s=max(0.0, self.seconds(waiting) - all_s - self._seconds(own)),
             places=self._places(queue, (*running, *ahead, own)),
             workers=len(self.workers),
+            alone=self._alone,
         )
         return turn_of(line, self._seconds(own))
 
     def left_s(self, own: _Part) -> float:
         """Until a photo that is being worked on is finished."""
         running = sum(len(parts) for parts in self.running.values())
-        return self._seconds(own) * max(1.0, running / max(1, len(self.workers)))
+        share = max(1, len(self.workers)) / max(1, running)
+        return self._seconds(own) / min(self._alone, share)
+
+    @property
+    def _alone(self) -> float:
+        if not self.workers:
+            return 1.0
+        return sum(worker.alone for worker in self.workers) / len(self.workers)
 
     def _seconds(self, part: _Part) -> float:
         return seconds_of(self.costs, part.stages.split(","), part.photos, part.megapixels)
@@ -280,6 +289,8 @@ class Forecast:
         }
 
     def _workers(self, connection: sa.Connection) -> list[_Worker]:
-        alive = WORKERS.c.seen_s > self._now() - self._settings.lease_s
-        rows = connection.execute(sa.select(WORKERS.c.slots, WORKERS.c.megapixels).where(alive))
+        c, seen_s = WORKERS.c, self._now() - self._settings.lease_s
+        rows = connection.execute(
+            sa.select(c.slots, c.megapixels, c.alone).where(c.seen_s > seen_s)
+        )
         return [_Worker(*row) for row in rows]

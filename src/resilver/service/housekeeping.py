@@ -84,6 +84,7 @@ class Housekeeper:
         values: dict[str, Any] = {
             "seen_s": time.time(),
             "slots": self._settings.slots,
+            "alone": self._settings.alone,
             "megapixels": self._settings.megapixels,
         }
         with self._database.writing() as connection:

@@ -80,7 +80,7 @@ class Restoring:
         self._scratch = scratch
         self._settings = settings
         self._hurry = hurry
-        self._shares = Shares()
+        self._shares = Shares(settings.alone)
         self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,12 @@ class Settings:
     proxy: str | None = None  # address of the reverse proxy whose X-Forwarded-For is believed
     top_up_secret: str | None = None  # signs top-ups of credits; None = there are none
     webhook_networks: tuple[str, ...] = ()  # private networks that webhooks may reach, as CIDR
+
+    @property
+    def alone(self) -> float:
+        """The share of a worker that a single photo can use, 0..1: its threads, of all cores."""
+        cores = os.cpu_count() or 1
+        return min(1.0, (self.threads or cores) / cores)
 
     def __post_init__(self) -> None:
         for lane, head_start_s in self.head_start_s.items():

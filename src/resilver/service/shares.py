@@ -25,10 +25,12 @@ class Shares:
     it (virtual time; Parekh and Gallager 1993).
 
     Args:
+        alone: the share of the worker that a single photo can use, 0..1.
         now: seconds.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, alone: float = 1.0, now: Callable[[], float] = time.monotonic) -> None:
+        self._alone = alone
         self._now = now
         self._lock = threading.Lock()
         self._in_hand = 0
@@ -51,7 +53,7 @@ class Shares:
         with self._lock:
             now_s = self._now()
             if self._in_hand:
-                self._virtual_s += (now_s - self._told_s) / self._in_hand
+                self._virtual_s += (now_s - self._told_s) * min(self._alone, 1.0 / self._in_hand)
             self._told_s = now_s
             self._in_hand += by
             return now_s, self._virtual_s

@@ -24,6 +24,7 @@ class Line:
     behind_s: float  # work of all of them
     places: int  # photos of this queue at once
     workers: int
+    alone: float = 1.0  # share of a worker that a single photo can use
 
 
 def turn_of(line: Line, own_s: float) -> tuple[float, float]:
@@ -73,7 +74,7 @@ def _played(
                 begun_s = clock_s
             taken += 1
             next_one += 1
-        rate = min(1.0, line.workers / len(ends))
+        rate = min(line.alone, line.workers / len(ends))
         end_s, index = heappop(ends)
         clock_s += (end_s - virtual_s) / rate
         virtual_s = end_s
