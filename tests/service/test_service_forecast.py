@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from running_services import a_photo, a_visitor
 
-from resilver.service.costs import FILE, Cost, measured_costs, note_costs, seconds_of
+from resilver.service.costs import FILE, Cost, measured_costs, note_costs, paced, seconds_of
 from resilver.service.database import WORKERS
 from resilver.service.forecast import Forecast
 from resilver.service.jobs import Job
@@ -74,6 +74,13 @@ def test_photos_of_one_size_teach_what_they_cost_in_all(service: Service) -> Non
         note_costs(service.database, 2.0, {"repair": 6.0})
     cost = measured_costs(service.database)["repair"]
     assert cost.seconds(1, 2.0) == pytest.approx(6.0)
+
+
+def test_progress_goes_on_as_time_does() -> None:
+    costs = {"repair": Cost(1.0, 2.0), "denoise": Cost(1.0, 0.0)}
+    done = paced(costs, ("repair", "denoise"), 1.0)
+    assert [done(share) for share in (0.0, 0.25, 0.5, 1.0)] == [0.0, 0.375, 0.75, 1.0]
+    assert paced(costs, ("repair", "faces"), 1.0)(0.3) == 0.3, "nobody knows how long faces take"
 
 
 def test_place_and_wait_are_the_work_ahead_over_the_workers(service: Service) -> None:

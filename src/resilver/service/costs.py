@@ -8,9 +8,10 @@ Each finished photo moves both a little (weighted recursive least squares with f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import sqlalchemy as sa
 
 from resilver.service.database import COSTS, Database
@@ -89,6 +90,21 @@ def seconds_of(
             sum(cost.megapixel_s for cost in costs.values()) / len(costs),
         )
     return sum(costs.get(stage, unknown).seconds(photos, megapixels) for stage in (FILE, *stages))
+
+
+def paced(
+    costs: Mapping[str, Cost], stages: Sequence[str], megapixels: float
+) -> Callable[[float], float]:
+    """From the share of the stages that is done (0..1) to the share of the time that they take.
+
+    The same as long as one of them was never measured.
+    """
+    taken = [costs[stage].seconds(1, megapixels) for stage in stages if stage in costs]
+    if len(taken) < len(stages) or sum(taken) == 0.0:
+        return lambda share: share
+    ends = np.cumsum([0.0, *taken]) / sum(taken)
+    even = np.linspace(0.0, 1.0, len(ends))
+    return lambda share: float(np.interp(share, even, ends))
 
 
 def _fit(n: float, x: float, y: float, xx: float, xy: float) -> Cost:

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,7 +20,7 @@ from resilver.photo import Photo
 from resilver.pipeline import Pipeline
 from resilver.reporting import to_html, to_json
 from resilver.reporting.values import diagnosis_values, dumps
-from resilver.service.costs import FILE, note_costs
+from resilver.service.costs import FILE, measured_costs, note_costs, paced
 from resilver.service.database import Database
 from resilver.service.jobs import (
     AFTER,
@@ -135,9 +135,11 @@ class Restoring:
     def _restore(
         self, job: Job, pipeline: Pipeline, folder: Path, tell: _Tell, ext: str | None
     ) -> _Made:
+        done = self._paced(job, [stage.name for stage in pipeline.stages])
         # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
         result, report = pipeline.restore(
-            self._opened(folder / job.photo), lambda stage, share: tell(stage, 0.02 + 0.9 * share)
+            self._opened(folder / job.photo),
+            lambda stage, share: tell(stage, 0.02 + 0.9 * done(share)),
         )
         tell("save", 0.92)
         name = f"result.{ext}" if ext else f"result{result.suffix}"
@@ -154,6 +156,7 @@ class Restoring:
     ) -> _Made:
         photo = self._opened(folder / job.photo)
         took: dict[str, float] = {}
+        done = self._paced(job, [f"{LOOK}{stage.name}" for stage in pipeline.stages])
         last = time.monotonic()
 
         def note(stage: str, share: float) -> None:
@@ -161,7 +164,7 @@ class Restoring:
             now = time.monotonic()
             took[f"{LOOK}{stage}"] = took.get(f"{LOOK}{stage}", 0.0) + now - last
             last = now
-            tell(f"{LOOK}{stage}", 0.02 + 0.9 * share)
+            tell(f"{LOOK}{stage}", 0.02 + 0.9 * done(share))
 
         plan = pipeline.plan(photo, note)
         tell("save", 0.92)
@@ -179,6 +182,9 @@ class Restoring:
         found = np.where(marks & np.uint8(DAMAGE_MARKS), np.uint8(255), np.uint8(0))
         cv2.imwrite(str(folder / DAMAGE), found, [cv2.IMWRITE_PNG_BILEVEL, 1])
         return (DIAGNOSIS, DAMAGE, BEFORE), took
+
+    def _paced(self, job: Job, stages: Sequence[str]) -> Callable[[float], float]:
+        return paced(measured_costs(self._database), stages, job.megapixels)
 
     def _opened(self, path: Path) -> Photo:
         """The photo; as it came is laid beside it for people to look at."""
