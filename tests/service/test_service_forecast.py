@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 import pytest
@@ -19,7 +19,7 @@ from resilver.service.jobs import Job
 from resilver.service.queue import Queue
 from resilver.service.running import Service
 from resilver.service.shares import Shares
-from resilver.service.sharing import Line, turn_of
+from resilver.service.sharing import Line, Load, evenly, turn_of
 
 
 @dataclass
@@ -160,23 +160,24 @@ def test_large_photos_take_their_share_of_a_worker_from_small_ones(service: Serv
     assert beside.eta_s == pytest.approx(4 * 10.0 * 3 / 2 + 10.0 * 2)
 
 
-def test_as_many_are_expected_to_overtake_as_came_in_as_long_a_time_before(
+def test_photos_of_a_faster_lane_are_expected_to_come_as_they_do_now(
     service: Service,
 ) -> None:
     teach(service)
     add_worker(service, "one")
     clock = Clock()
     queue = Queue(service.database, service.dispatch, service.settings, clock)
-    for _ in range(4):
+    for _ in range(10):
         fast = queue.submit(a_visitor(lane="fast"), a_photo())
-        clock.now_s += 18.0
+        clock.now_s += 29.0
     free = queue.submit(a_visitor(), a_photo())
     forecast = Forecast(service.database, service.settings, clock)
-    assert forecast.of(free).eta_s == pytest.approx(40.0 + 20.0 + 10.0), "two in the last 40 s"
-    assert forecast.of(fast).eta_s == pytest.approx(40.0), "nobody overtakes the fastest lane"
+    # 10 s of work every 30 s in the last 300 s, and 100 s until its turn.
+    assert forecast.of(free).eta_s == pytest.approx(100.0 + 100.0 / 3 + 10.0)
+    assert forecast.of(fast).eta_s == pytest.approx(100.0), "nobody overtakes the fastest lane"
     clock.now_s += service.settings.head_start_s["fast"] - 5.0
     late = Forecast(service.database, service.settings, clock)
-    assert late.of(free).eta_s == pytest.approx(40.0 + 10.0), "it was waiting so long: few more can"
+    assert late.of(free).eta_s == pytest.approx(100.0 + 10.0), "nobody has come lately"
 
 
 def test_a_burst_is_not_expected_to_come_again(service: Service) -> None:
@@ -187,7 +188,7 @@ def test_a_burst_is_not_expected_to_come_again(service: Service) -> None:
     for _ in range(4):
         queue.submit(a_visitor(lane="fast"), a_photo())
     free = queue.submit(a_visitor(), a_photo())
-    for later_s in (1.0, 30.0):
+    for later_s in (1.0, 200.0):
         clock.now_s += later_s
         forecast = Forecast(service.database, service.settings, clock)
         assert forecast.of(free).eta_s == pytest.approx(40.0 + 10.0)
@@ -225,26 +226,34 @@ def test_forecasts_come_true_on_a_worker_that_shares_its_time_out(service: Servi
     assert max(errors) < 0.35
 
 
-def test_a_long_line_is_added_up_to_nearly_what_playing_it_through_gives(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    line = Line((3.0, 9.0), (50.0,), 500, 500 * 4.0, 30, 30 * 4.0, places=4, workers=2)
-    begun_s, finished_s = turn_of(line, 6.0)
-    monkeypatch.setattr("resilver.service.sharing._PLAYED", 1000)
-    exact_begun_s, exact_finished_s = turn_of(line, 6.0)
+def test_a_long_line_is_added_up_to_nearly_what_playing_it_through_gives() -> None:
+    behind = evenly(120.0, 30.0, 30, 4)
+    hand = (Load(3.0, 1.0), Load(9.0, 1.0))
+    long = Line(hand, (50.0,), 436 * 4.0, evenly(256.0, 64.0, 64, 64), behind, 4, 24.0, 2)
+    begun_s, finished_s = turn_of(long, Load(6.0, 1.0))
+    played = replace(long, earlier_s=0.0, ahead=evenly(2000.0, 500.0, 500, 500))
+    exact_begun_s, exact_finished_s = turn_of(played, Load(6.0, 1.0))
     assert begun_s == pytest.approx(exact_begun_s, rel=0.01)
     assert finished_s - begun_s == pytest.approx(exact_finished_s - exact_begun_s, rel=0.25)
 
 
 def test_a_large_photo_in_hand_delays_others_by_its_share_only() -> None:
-    line = Line((1000.0, 2.0), (), 2, 8.0, 9, 36.0, places=2, workers=1)
-    begun_s, finished_s = turn_of(line, 4.0)
+    hand, fours = (Load(1000.0, 12.0), Load(2.0, 1.0)), (Load(4.0, 1.0), Load(4.0, 1.0))
+    line = Line(hand, (), 0.0, fours, fours * 2, places=2, room=24.0, workers=1)
+    begun_s, finished_s = turn_of(line, Load(4.0, 1.0))
     assert begun_s == pytest.approx(2 * (2.0 + 4.0 + 4.0))
     assert finished_s - begun_s == pytest.approx(2 * 4.0)
 
 
+def test_a_photo_waits_for_room_and_one_without_room_is_taken_alone() -> None:
+    line = Line((Load(3.0, 12.0), Load(9.0, 12.0)), (), 0.0, (), (), 4, 24.0, 1)
+    assert turn_of(line, Load(2.0, 1.0)) == pytest.approx((6.0, 6.0 + 2 * 2.0))
+    assert turn_of(line, Load(2.0, 30.0)) == pytest.approx((12.0, 14.0))
+
+
 def test_a_photo_has_no_more_than_one_worker_for_itself() -> None:
-    assert turn_of(Line((), (), 0, 0.0, 0, 0.0, places=8, workers=2), 4.0) == (0.0, 4.0)
+    line = Line((), (), 0.0, (), (), places=8, room=24.0, workers=2)
+    assert turn_of(line, Load(4.0, 1.0)) == (0.0, 4.0)
 
 
 def test_a_photo_that_cannot_use_a_whole_worker_takes_its_time_alone() -> None:
@@ -258,7 +267,8 @@ def test_a_photo_that_cannot_use_a_whole_worker_takes_its_time_alone() -> None:
         first.close()
         second.close()
     assert (one.worker_s, two.worker_s) == (3.0, 1.0)
-    assert turn_of(Line((), (), 0, 0.0, 0, 0.0, 4, 1, alone=0.5), 3.0) == (0.0, 6.0)
+    line = Line((), (), 0.0, (), (), 4, 24.0, 1, alone=0.5)
+    assert turn_of(line, Load(3.0, 1.0)) == (0.0, 6.0)
 
 
 def test_what_runs_alone_on_half_a_worker_takes_twice_as_long(service: Service) -> None:

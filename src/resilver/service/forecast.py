@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -14,7 +14,10 @@ from resilver.service.database import JOBS, WORKERS, Database
 from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, Job, job_of
 from resilver.service.lanes import LARGE, QUEUES, SMALL, priority_of
 from resilver.service.settings import Settings
-from resilver.service.sharing import Line, turn_of
+from resilver.service.sharing import Line, Load, evenly, turn_of
+
+_LATELY_S = 300.0
+_PLAYED = 64  # photos before a turn that are played through one by one
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class _Part:
     """Photos with the same stages wanted."""
 
     stages: str  # by comma
-    photos: float  # those at work count as far as they are not done
+    photos: int
     megapixels: float
 
 
@@ -69,38 +72,55 @@ class _Moment:
 
     costs: dict[str, Cost]
     workers: tuple[_Worker, ...]
-    running: dict[str, tuple[_Part, ...]]  # by queue, one each
     waiting: dict[str, tuple[_Part, ...]]  # by queue, all of them
+    running: dict[str, tuple[Load, ...]]  # by queue, one each
+    coming: dict[tuple[str, str], float]  # (lane, queue) -> seconds of work that come in a second
 
     def seconds(self, parts: Iterable[_Part]) -> float:
         """What photos take of a worker's time."""
-        return sum(self._seconds(part) for part in parts)
+        return sum(
+            seconds_of(self.costs, part.stages.split(","), part.photos, part.megapixels)
+            for part in parts
+        )
 
-    def turn(self, queue: str, ahead: Sequence[_Part], own: _Part) -> tuple[float, float] | None:
-        """(begun, finished) of a photo, seconds from now; None if no worker is alive."""
+    def load(self, stages: str, megapixels: float, left: float = 1.0) -> Load:
+        """One photo, of which a share is left to be done."""
+        return Load(left * self.seconds([_Part(stages, 1, megapixels)]), megapixels)
+
+    def turn(
+        self, queue: str, ahead: Sequence[_Part], last: Sequence[Load], own: Load
+    ) -> tuple[float, float] | None:
+        """(begun, finished) of a photo, seconds from now; None if no worker is alive.
+
+        Args:
+            last: the last ones of those ahead, in order.
+        """
         if not self.workers:
             return None
         other = LARGE if queue == SMALL else SMALL
-        photos, all_s = _photos(ahead), self.seconds(ahead)
-        waiting, running = self.waiting[queue], self.running[queue]
+        behind = max(0, _photos(self.waiting[queue]) - _photos(ahead) - 1)
+        behind_s = self.seconds(self.waiting[queue]) - self.seconds(ahead) - own.work_s
+        behind_room = _megapixels(self.waiting[queue]) - _megapixels(ahead) - own.room
+        places, room = self._capacity(queue)
         line = Line(
-            in_hand=tuple(self._seconds(part) for part in running),
-            beside=self._spread(other, (*self.running[other], *self.waiting[other])),
-            ahead=photos,
-            ahead_s=all_s,
-            behind=max(0, _photos(waiting) - photos - 1),
-            behind_s=max(0.0, self.seconds(waiting) - all_s - self._seconds(own)),
-            places=self._places(queue, (*running, *ahead, own)),
+            in_hand=self.running[queue],
+            beside=self._beside(other),
+            earlier_s=max(0.0, self.seconds(ahead) - sum(load.work_s for load in last))
+            if len(last) < _photos(ahead)
+            else 0.0,
+            ahead=tuple(last),
+            behind=evenly(max(0.0, behind_s), max(0.0, behind_room), behind, places),
+            places=places,
+            room=room,
             workers=len(self.workers),
             alone=self._alone,
         )
-        return turn_of(line, self._seconds(own))
+        return turn_of(line, own)
 
-    def left_s(self, own: _Part) -> float:
+    def left_s(self, own: Load) -> float:
         """Until a photo that is being worked on is finished."""
-        running = sum(len(parts) for parts in self.running.values())
-        share = max(1, len(self.workers)) / max(1, running)
-        return self._seconds(own) / min(self._alone, share)
+        in_hand = sum(len(loads) for loads in self.running.values())
+        return own.work_s / min(self._alone, max(1, len(self.workers)) / max(1, in_hand))
 
     @property
     def _alone(self) -> float:
@@ -108,30 +128,29 @@ class _Moment:
             return 1.0
         return sum(worker.alone for worker in self.workers) / len(self.workers)
 
-    def _seconds(self, part: _Part) -> float:
-        return seconds_of(self.costs, part.stages.split(","), part.photos, part.megapixels)
-
-    def _spread(self, queue: str, parts: Sequence[_Part]) -> tuple[float, ...]:
+    def _beside(self, queue: str) -> tuple[float, ...]:
         """All work of a queue, over the places in which it will be done."""
-        places = min(self._places(queue, parts), math.ceil(sum(part.photos for part in parts)))
-        return (self.seconds(parts) / places,) * places if places else ()
+        running, waiting = self.running[queue], self.waiting[queue]
+        work_s = sum(load.work_s for load in running) + self.seconds(waiting)
+        places = min(self._capacity(queue)[0], len(running) + _photos(waiting))
+        return (work_s / places,) * places if places else ()
 
-    def _places(self, queue: str, parts: Sequence[_Part]) -> int:
-        """How many photos of a queue are worked on together: large ones one a worker."""
-        if queue == LARGE:
-            return len(self.workers)
-        photos = sum(part.photos for part in parts)
-        mean = max(sum(part.megapixels for part in parts) / max(1e-3, photos), 1e-3)
-        return round(
-            sum(
-                min(float(worker.slots), max(1.0, worker.megapixels / mean))
-                for worker in self.workers
-            )
+    def _capacity(self, queue: str) -> tuple[int, float]:
+        """How many photos of a queue, and megapixels of them, are in hand at once at most."""
+        if queue == LARGE:  # one a worker, however large
+            return len(self.workers), math.inf
+        return (
+            sum(worker.slots for worker in self.workers),
+            sum(worker.megapixels for worker in self.workers),
         )
 
 
+def _megapixels(parts: Iterable[_Part]) -> float:
+    return sum(part.megapixels for part in parts)
+
+
 def _photos(parts: Iterable[_Part]) -> int:
-    return round(sum(part.photos for part in parts))
+    return sum(part.photos for part in parts)
 
 
 class Forecast:
@@ -147,7 +166,7 @@ class Forecast:
         database: Database,
         settings: Settings,
         now: Callable[[], float] = time.time,
-        keep_s: float = 1.0,
+        keep_s: float = 5.0,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -160,18 +179,19 @@ class Forecast:
         if not job.active:
             return Outlook(None, None)
         moment = self._moment()
+        own = moment.load(job.stages, job.megapixels, 1.0 - job.fraction)
         if job.state == RUNNING:
-            left = 1.0 - job.fraction
-            return Outlook(None, moment.left_s(_Part(job.stages, left, left * job.megapixels)))
+            return Outlook(None, moment.left_s(own))
         c = JOBS.c
         before = sa.or_(
             c.priority < job.priority,
             sa.and_(c.priority == job.priority, c.submitted_s < job.submitted_s),
         )
         # The plain bound beside it lets the index end the search.
-        ahead = self._waiting(sa.and_(c.priority <= job.priority, before), job.queue)[job.queue]
+        first = sa.and_(c.priority <= job.priority, before)
+        ahead = self._waiting(first, job.queue)[job.queue]
         place = 1 + _photos(ahead)
-        turn = moment.turn(job.queue, ahead, _Part(job.stages, 1, job.megapixels))
+        turn = moment.turn(job.queue, ahead, self._last(moment, ahead, first, job.queue), own)
         if turn is None:
             return Outlook(place, None)
         begun_s, finished_s = turn
@@ -213,44 +233,64 @@ class Forecast:
         for lane, queue, photos, megapixels, first_s, stages in rows:
             priority = priority_of(now, self._settings.head_start_s.get(lane, 0.0))
             ahead = self._waiting(c.priority <= priority, queue)[queue]
-            turn = moment.turn(queue, ahead, _Part(stages, 1, megapixels / photos))
+            last = evenly(moment.seconds(ahead), _megapixels(ahead), _photos(ahead), _PLAYED)
+            turn = moment.turn(queue, ahead, last, moment.load(stages, megapixels / photos))
             wait_s = None
             if turn is not None:
                 wait_s = turn[0] + self._overtaken_s(moment, lane, queue, now, turn[0])
             oldest_s = max(0.0, now - first_s)
             waiting.append(Waiting(lane, queue, photos, megapixels, oldest_s, wait_s))
-        running = sum(len(parts) for parts in moment.running.values())
+        running = sum(len(loads) for loads in moment.running.values())
         return Traffic(tuple(waiting), running, len(moment.workers), moment.costs)
 
     def _moment(self) -> _Moment:
+        """What is in hand as it is now; the rest as it was a moment ago."""
         remembered = self._remembered
-        if remembered is not None and 0 <= self._now() - remembered[0] < self._keep_s:
-            return remembered[1]
-        costs, c = measured_costs(self._database), JOBS.c
-        running: dict[str, list[_Part]] = {queue: [] for queue in QUEUES}
+        if remembered is None or not 0 <= self._now() - remembered[0] < self._keep_s:
+            with self._database.reading() as connection:
+                workers = tuple(self._workers(connection))
+            waiting = self._waiting(sa.true(), *QUEUES)
+            nobody: dict[str, tuple[Load, ...]] = dict.fromkeys(QUEUES, ())
+            costs = measured_costs(self._database)
+            known = _Moment(costs, workers, waiting, nobody, self._coming(costs))
+            self._remembered = remembered = (self._now(), known)
+        return self._with_running(remembered[1])
+
+    def _with_running(self, moment: _Moment) -> _Moment:
+        c = JOBS.c
         query = sa.select(c.queue, c.stages, c.megapixels, c.fraction).where(c.state == RUNNING)
+        running: dict[str, list[Load]] = {queue: [] for queue in QUEUES}
         with self._database.reading() as connection:
             for queue, stages, megapixels, fraction in connection.execute(query):
-                left = 1.0 - fraction
-                running[queue].append(_Part(stages, left, left * megapixels))
-            workers = self._workers(connection)
-        running_now = {queue: tuple(parts) for queue, parts in running.items()}
-        moment = _Moment(costs, tuple(workers), running_now, self._waiting(sa.true(), *QUEUES))
-        self._remembered = (self._now(), moment)
-        return moment
+                running[queue].append(moment.load(stages, megapixels, 1.0 - fraction))
+        return replace(moment, running={queue: tuple(loads) for queue, loads in running.items()})
+
+    def _last(
+        self, moment: _Moment, ahead: Sequence[_Part], where: sa.ColumnElement[bool], queue: str
+    ) -> Sequence[Load]:
+        """The last ones ahead, in order: each as it is, of a long line as they are in the mean."""
+        photos = _photos(ahead)
+        if photos > _PLAYED:
+            return evenly(moment.seconds(ahead), _megapixels(ahead), photos, _PLAYED)
+        c = JOBS.c
+        query = (
+            sa.select(c.stages, c.megapixels)
+            .where(c.state == QUEUED, c.queue == queue, where)
+            .order_by(c.priority, c.submitted_s)
+            .limit(_PLAYED)
+        )
+        with self._database.reading() as connection:
+            return [moment.load(*row) for row in connection.execute(query)]
 
     def _overtaken_s(
         self, moment: _Moment, lane: str, queue: str, submitted_s: float, wait_s: float
     ) -> float:
-        """What a wait grows by: as many are expected to overtake as came in as long a time before.
-
-        Of that time the quieter half counts, twice: who comes steadily will go on to come, a burst
-        will not come again.
+        """What a wait grows by, since photos of faster lanes will go on to come as they do now.
 
         Args:
             wait_s: until its turn if nobody came any more.
         """
-        head_start_s, now, c = self._settings.head_start_s, self._now(), JOBS.c
+        head_start_s, now = self._settings.head_start_s, self._now()
         own_head_start_s = head_start_s.get(lane, 0.0)
         work_s = 0.0
         for faster, ahead_s in head_start_s.items():
@@ -258,18 +298,34 @@ class Forecast:
             until_s = submitted_s + ahead_s - own_head_start_s
             span_s = min(wait_s, until_s - now)
             if ahead_s > own_head_start_s and span_s > 0.0:
-                of_it = sa.and_(c.lane == faster, c.queue == queue)
-                early, late = (
-                    self._parts(
-                        sa.and_(of_it, c.submitted_s > now - begin_s, c.submitted_s <= now - end_s)
-                    )[queue]
-                    for begin_s, end_s in ((span_s, span_s / 2), (span_s / 2, 0.0))
-                )
-                # By number: one large photo does not make a rush.
-                halves = _photos(early), _photos(late)
-                steady = 2 * min(halves) / max(1, sum(halves))
-                work_s += steady * moment.seconds((*early, *late))
+                work_s += span_s * moment.coming.get((faster, queue), 0.0)
         return work_s / max(1, len(moment.workers))
+
+    def _coming(self, costs: dict[str, Cost]) -> dict[tuple[str, str], float]:
+        """Work that comes in a second, by (lane, queue); of the lanes that overtake others.
+
+        Of the last while the quieter half counts, twice: who comes steadily will go on to come, a
+        burst will not come again.
+        """
+        c, now = JOBS.c, self._now()
+        lanes = [lane for lane, ahead_s in self._settings.head_start_s.items() if ahead_s > 0.0]
+        late = c.submitted_s > now - _LATELY_S / 2
+        query = (
+            sa.select(c.lane, c.queue, late, c.stages, sa.func.count(), sa.func.sum(c.megapixels))
+            .where(c.lane.in_(lanes), c.submitted_s > now - _LATELY_S)
+            .group_by(c.lane, c.queue, late, c.stages)
+        )
+        came: dict[tuple[str, str], tuple[list[int], list[float]]] = {}
+        with self._database.reading() as connection:
+            for lane, queue, is_late, stages, photos, megapixels in connection.execute(query):
+                counts, work_s = came.setdefault((lane, queue), ([0, 0], [0.0]))
+                counts[bool(is_late)] += photos
+                work_s[0] += seconds_of(costs, stages.split(","), photos, megapixels)
+        # By number: one large photo does not make a rush.
+        return {
+            which: 2 * min(counts) / sum(counts) * work_s[0] / _LATELY_S
+            for which, (counts, work_s) in came.items()
+        }
 
     def _waiting(self, where: sa.ColumnElement[bool], *queues: str) -> dict[str, tuple[_Part, ...]]:
         return self._parts(sa.and_(JOBS.c.state == QUEUED, JOBS.c.queue.in_(queues), where))

@@ -6,78 +6,92 @@ photo in hand delays those behind it by its share of a worker only, not by all o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
-_PLAYED = 64  # photos before its turn; of a longer line the first ones are only added up
+
+@dataclass(frozen=True)
+class Load:
+    """What a photo asks for."""
+
+    work_s: float  # of a whole worker, still to be done
+    room: float  # megapixels that it takes up while it is in hand
 
 
 @dataclass(frozen=True)
 class Line:
-    """What stands around one photo; work is in seconds of a whole worker."""
+    """What stands around one photo."""
 
-    in_hand: tuple[float, ...]  # work left of each photo that takes a place in the same queue
-    beside: tuple[float, ...]  # the same of those that share the workers and take no place
-    ahead: int  # photos that come before it
-    ahead_s: float  # work of all of them
-    behind: int  # photos that come after it, and fill places that fall free
-    behind_s: float  # work of all of them
-    places: int  # photos of this queue at once
+    in_hand: tuple[Load, ...]  # of the same queue
+    beside: tuple[float, ...]  # work of those that share the workers and take up neither
+    earlier_s: float  # work of photos before all of `ahead`: only added up
+    ahead: tuple[Load, ...]  # the last ones before it, in order
+    behind: tuple[Load, ...]  # the first ones after it, which fill places that fall free
+    places: int  # photos of this queue in hand at once
+    room: float  # megapixels of them at once
     workers: int
     alone: float = 1.0  # share of a worker that a single photo can use
 
 
-def turn_of(line: Line, own_s: float) -> tuple[float, float]:
-    """(begun, finished), seconds from now.
+def turn_of(line: Line, own: Load) -> tuple[float, float]:
+    """(begun, finished), seconds from now."""
+    if line.earlier_s == 0.0 or not line.ahead:
+        return _played(line, own)
+    # Long before its turn those in hand now are done, and others are half done.
+    mean_s = sum(load.work_s for load in line.ahead) / len(line.ahead)
+    room = sum(load.room for load in line.ahead) / len(line.ahead)
+    places = max(1, min(line.places, math.floor(line.room / max(room, 1e-3))))
+    work_s = sum(load.work_s for load in line.in_hand) + line.earlier_s - places * mean_s / 2
+    work_s = max(0.0, work_s)
+    delay_s = min(sum(line.beside), work_s * len(line.beside) / places)
+    left = 1.0 - delay_s / max(sum(line.beside), 1e-9)
+    then = replace(
+        line,
+        in_hand=(Load(mean_s / 2, room),) * places,
+        beside=tuple(left * work for work in line.beside if left > 0.0),
+        earlier_s=0.0,
+    )
+    clock_s = (work_s + delay_s) / line.workers
+    begun_s, finished_s = _played(then, own)
+    return clock_s + begun_s, clock_s + finished_s
 
-    Args:
-        own_s: work of the photo.
-    """
-    mean_s = line.ahead_s / max(1, line.ahead)
-    in_hand, beside, ahead, clock_s = line.in_hand, line.beside, line.ahead, 0.0
-    if ahead > _PLAYED:
-        # Long before its turn those at work now are done, and others are half done.
-        work_s = sum(in_hand) + (ahead - _PLAYED) * mean_s - line.places * mean_s / 2
-        work_s = max(0.0, work_s)
-        delay_s = min(sum(beside), work_s * len(beside) / line.places)
-        clock_s = (work_s + delay_s) / line.workers
-        in_hand, ahead = (mean_s / 2,) * line.places, _PLAYED
-        left = 1.0 - delay_s / max(sum(beside), 1e-9)
-        beside = tuple(left * work_s for work_s in beside if left > 0.0)
-    behind = [line.behind_s / max(1, line.behind)] * min(line.behind, line.places)
-    waiting = [*[mean_s] * ahead, own_s, *behind]
-    return _played(clock_s, list(in_hand), list(beside), waiting, ahead, line)
 
-
-def _played(
-    clock_s: float,
-    in_hand: list[float],
-    beside: list[float],
-    waiting: list[float],
-    own: int,
-    line: Line,
-) -> tuple[float, float]:
-    """(begun, finished) of the photo at `own` in `waiting`.
+def _played(line: Line, own: Load) -> tuple[float, float]:
+    """(begun, finished), photo by photo.
 
     Virtual time passes for each photo alike; when it has passed for so long as a photo has work,
     the photo is finished.
     """
-    virtual_s, begun_s, next_one = 0.0, clock_s, 0
-    # (end in virtual time, its index in the line; -1 = was in hand before, -2 = takes no place)
-    ends = [*((left, -1) for left in in_hand), *((left, -2) for left in beside)]
+    waiting = [*line.ahead, own, *line.behind]
+    clock_s = virtual_s = begun_s = 0.0
+    next_one = 0
+    # (end in virtual time, its index in the line; -1 = another, the room that falls free)
+    ends = [(load.work_s, -1, load.room) for load in line.in_hand]
+    ends += [(work_s, -1, -1.0) for work_s in line.beside]  # -1 = it takes up none
     heapify(ends)
-    taken = len(in_hand)
+    taken, room = len(line.in_hand), line.room - sum(load.room for load in line.in_hand)
     while True:
-        while taken < line.places and next_one < len(waiting):
-            heappush(ends, (virtual_s + waiting[next_one], next_one))
-            if next_one == own:
+        while next_one < len(waiting) and _fits(waiting[next_one], taken, room, line):
+            load = waiting[next_one]
+            heappush(ends, (virtual_s + load.work_s, next_one, load.room))
+            if next_one == len(line.ahead):
                 begun_s = clock_s
-            taken += 1
-            next_one += 1
-        rate = min(line.alone, line.workers / len(ends))
-        end_s, index = heappop(ends)
-        clock_s += (end_s - virtual_s) / rate
+            taken, room, next_one = taken + 1, room - load.room, next_one + 1
+        end_s, index, freed = heappop(ends)
+        clock_s += (end_s - virtual_s) / min(line.alone, line.workers / (len(ends) + 1))
         virtual_s = end_s
-        if index == own:
+        if index == len(line.ahead):
             return begun_s, clock_s
-        taken -= index != -2
+        if freed >= 0.0:
+            taken, room = taken - 1, room + freed
+
+
+def _fits(load: Load, taken: int, room: float, line: Line) -> bool:
+    """Whether a worker takes one more; one that is larger than all room is taken alone."""
+    return taken < line.places and (load.room <= room + 1e-6 or taken == 0)
+
+
+def evenly(work_s: float, room: float, photos: int, most: int) -> tuple[Load, ...]:
+    """The first ones, at most so many, of photos of which only the sums are known."""
+    return (Load(work_s / max(1, photos), room / max(1, photos)),) * min(photos, most)
