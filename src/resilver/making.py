@@ -123,10 +123,7 @@ def _face_restorer(options: Options) -> StoredModel | None:
 def _toner(options: Options) -> StoredModel | None:
     """The network for tones; None where none is bundled and nobody asks for one."""
     if options.tone_model is not None:
-        given = stored_model(options.tone_model)
-        if given.card.task != "tone":
-            raise ModelError(f"{options.tone_model}: {given.card.name!r} does not revive tones")
-        return given
+        return _given(options.tone_model, "tone", "does not revive tones")
     bundled = _bundled("tone")
     if bundled is None and ("tone" in (*options.only, *options.force) or options.neutral):
         raise ModelError("no network for tones is bundled yet: name one as tone model")
@@ -165,14 +162,23 @@ def _enlarger(options: Options) -> Enlarger:
 def _colourist(options: Options) -> StoredModel:
     """The network that guesses colours."""
     if options.colour_model is not None:
-        given = stored_model(options.colour_model)
-        if given.card.task != "colourise":
-            raise ModelError(f"{options.colour_model}: {given.card.name!r} guesses no colours")
-        return given
+        return _given(options.colour_model, "colourise", "guesses no colours")
     bundled = _bundled("colourise")
     if bundled is None:
         raise ModelError("no network for colours is bundled yet: name one as colour model")
     return bundled
+
+
+def _given(path: Path, task: str, lack: str) -> StoredModel:
+    """The network in a file.
+
+    Raises:
+        ModelError: it is for another task; with what it lacks.
+    """
+    given = stored_model(path)
+    if given.card.task != task:
+        raise ModelError(f"{path}: {given.card.name!r} {lack}")
+    return given
 
 
 def _bundled(name: str) -> StoredModel | None:

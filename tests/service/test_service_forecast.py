@@ -19,7 +19,7 @@ from resilver.service.jobs import Job
 from resilver.service.queue import Queue
 from resilver.service.running import Service
 from resilver.service.shares import Shares
-from resilver.service.sharing import Line, Load, evenly, turn_of
+from resilver.service.turns import Line, Load, evenly, turn_of
 
 
 @dataclass

@@ -14,6 +14,7 @@ from resilver.errors import ModelError
 from resilver.evaluate.suites import PICTURE_SUFFIXES, spread
 from resilver.imaging.chroma import lightness, luminance, to_lab, with_colours
 from resilver.imaging.measures import Picture
+from resilver.imaging.resizing import shrunk
 from resilver.imaging.tiles import to_float
 
 # What our colourist was trained on, a few photos of each pack.
@@ -66,8 +67,5 @@ def _some(pack: Path) -> list[NDArray[np.uint8]]:
             assert file is not None  # a regular file
             photo = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR_RGB)
             assert photo is not None
-            scale = min(1.0, _LEARNED_PX / max(photo.shape[:2]))
-            size = max(round(scale * photo.shape[1]), 1), max(round(scale * photo.shape[0]), 1)
-            small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-            photos.append(np.asarray(small, np.uint8))
+            photos.append(shrunk(np.asarray(photo, np.uint8), _LEARNED_PX))
     return photos

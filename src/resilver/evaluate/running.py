@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
-import numpy as np
 from PIL import Image
 
 from resilver.errors import ModelError, OptionError
@@ -25,6 +23,7 @@ from resilver.evaluate.values import (
     eight_bits,
 )
 from resilver.imaging.measures import Picture
+from resilver.imaging.resizing import shrunk
 
 THUMBNAIL_PX = 320  # longest side
 _QUALITY = 82  # of WebP
@@ -89,12 +88,8 @@ def evaluate(
 
 def thumbnail(picture: Picture) -> bytes:
     """A picture (H, W, 3) in [0, 1] as a small WebP."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, THUMBNAIL_PX / max(height, width))
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    small = cv2.resize(eight_bits(picture), size, interpolation=cv2.INTER_AREA)
     file = io.BytesIO()
-    Image.fromarray(np.asarray(small, np.uint8)).save(file, "WEBP", quality=_QUALITY)
+    Image.fromarray(shrunk(eight_bits(picture), THUMBNAIL_PX)).save(file, "WEBP", quality=_QUALITY)
     return file.getvalue()
 
 

@@ -2,15 +2,19 @@
 
 Reference: Keys, "Cubic Convolution Interpolation for Digital Image Processing" (1981), a = -1/2;
 where a picture shrinks the kernel is stretched by the factor, so that nothing folds back. Weights
-are scaled to 1 at the borders.
+are scaled to 1 at the borders. `shrunk` is the plain mean over areas, for what is only looked at.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+Level = TypeVar("Level", np.uint8, np.float32)
 
 
 def resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -39,3 +43,11 @@ def resampling(old: int, new: int) -> NDArray[np.float32]:
     weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     weights.setflags(write=False)
     return weights
+
+
+def shrunk(pixels: NDArray[Level], longest_px: int) -> NDArray[Level]:
+    """A picture (H, W, 3) whose longer side is no longer than this; each pixel means its area."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, longest_px / max(height, width))
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), pixels.dtype)

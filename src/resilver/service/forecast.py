@@ -14,7 +14,7 @@ from resilver.service.database import JOBS, WORKERS, Database
 from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, Job, job_of
 from resilver.service.lanes import LARGE, QUEUES, SMALL, priority_of
 from resilver.service.settings import Settings
-from resilver.service.sharing import Line, Load, evenly, turn_of
+from resilver.service.turns import Line, Load, evenly, turn_of
 
 _LATELY_S = 300.0
 _PLAYED = 64  # photos before a turn that are played through one by one
@@ -93,21 +93,20 @@ class _Moment:
         """(begun, finished) of a photo, seconds from now; None if no worker is alive.
 
         Args:
-            last: the last ones of those ahead, in order.
+            last: the last ones of those ahead, in order; if not all, as they are in the mean.
         """
         if not self.workers:
             return None
         other = LARGE if queue == SMALL else SMALL
-        behind = max(0, _photos(self.waiting[queue]) - _photos(ahead) - 1)
-        behind_s = self.seconds(self.waiting[queue]) - self.seconds(ahead) - own.work_s
-        behind_room = _megapixels(self.waiting[queue]) - _megapixels(ahead) - own.room
+        photos, ahead_s, waiting = _photos(ahead), self.seconds(ahead), self.waiting[queue]
+        behind = max(0, _photos(waiting) - photos - 1)
+        behind_s = self.seconds(waiting) - ahead_s - own.work_s
+        behind_room = _megapixels(waiting) - _megapixels(ahead) - own.room
         places, room = self._capacity(queue)
         line = Line(
             in_hand=self.running[queue],
             beside=self._beside(other),
-            earlier_s=max(0.0, self.seconds(ahead) - sum(load.work_s for load in last))
-            if len(last) < _photos(ahead)
-            else 0.0,
+            earlier_s=ahead_s * (1.0 - len(last) / max(1, photos)),
             ahead=tuple(last),
             behind=evenly(max(0.0, behind_s), max(0.0, behind_room), behind, places),
             places=places,
@@ -116,6 +115,10 @@ class _Moment:
             alone=self._alone,
         )
         return turn_of(line, own)
+
+    def mean(self, parts: Sequence[_Part]) -> tuple[Load, ...]:
+        """As many of these photos as are played through, each as they are in the mean."""
+        return evenly(self.seconds(parts), _megapixels(parts), _photos(parts), _PLAYED)
 
     def left_s(self, own: Load) -> float:
         """Until a photo that is being worked on is finished."""
@@ -233,8 +236,8 @@ class Forecast:
         for lane, queue, photos, megapixels, first_s, stages in rows:
             priority = priority_of(now, self._settings.head_start_s.get(lane, 0.0))
             ahead = self._waiting(c.priority <= priority, queue)[queue]
-            last = evenly(moment.seconds(ahead), _megapixels(ahead), _photos(ahead), _PLAYED)
-            turn = moment.turn(queue, ahead, last, moment.load(stages, megapixels / photos))
+            own = moment.load(stages, megapixels / photos)
+            turn = moment.turn(queue, ahead, moment.mean(ahead), own)
             wait_s = None
             if turn is not None:
                 wait_s = turn[0] + self._overtaken_s(moment, lane, queue, now, turn[0])
@@ -269,15 +272,14 @@ class Forecast:
         self, moment: _Moment, ahead: Sequence[_Part], where: sa.ColumnElement[bool], queue: str
     ) -> Sequence[Load]:
         """The last ones ahead, in order: each as it is, of a long line as they are in the mean."""
-        photos = _photos(ahead)
-        if photos > _PLAYED:
-            return evenly(moment.seconds(ahead), _megapixels(ahead), photos, _PLAYED)
+        if _photos(ahead) > _PLAYED:
+            return moment.mean(ahead)
         c = JOBS.c
         query = (
             sa.select(c.stages, c.megapixels)
             .where(c.state == QUEUED, c.queue == queue, where)
             .order_by(c.priority, c.submitted_s)
-            .limit(_PLAYED)
+            .limit(_PLAYED)  # some may have come in since they were counted
         )
         with self._database.reading() as connection:
             return [moment.load(*row) for row in connection.execute(query)]

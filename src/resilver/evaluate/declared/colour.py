@@ -28,6 +28,7 @@ from resilver.evaluate.values import (
 )
 from resilver.imaging.chroma import luminance, with_colours
 from resilver.imaging.colouring import ColourHint
+from resilver.imaging.resizing import shrunk
 from resilver.imaging.tiles import to_float
 from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.store import StoredModel, bundled_model, stored_model
@@ -67,7 +68,7 @@ def _cases(setting: Setting) -> list[Case[GreySample]]:
     cases: list[Case[GreySample]] = []
     for group, photos in groups.items():
         for place, photo in setting.chosen(photos):
-            pixels = _smaller(photo.read_u8())
+            pixels = shrunk(photo.read_u8(), _LONGEST_PX)
             if _is_coloured(pixels):
                 cases.append(Case(photo.name, reader(place, pixels), group))
     return cases
@@ -115,12 +116,6 @@ def hints_of(photo: Pixels, count: int, rng: np.random.Generator) -> tuple[Colou
         red, green, blue = calm[y, x].tolist()
         hints.append(ColourHint(int(x), int(y), (red, green, blue)))
     return tuple(hints)
-
-
-def _smaller(photo: Pixels) -> Pixels:
-    factor = min(1.0, _LONGEST_PX / max(photo.shape[:2]))
-    size = (max(round(photo.shape[1] * factor), 1), max(round(photo.shape[0] * factor), 1))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 COLOURISE: Suite[GreySample] = Suite(

@@ -23,7 +23,7 @@ from resilver.evaluate.values import (
     Suite,
     eight_bits,
 )
-from resilver.imaging.measures import Picture
+from resilver.imaging.resizing import shrunk
 from resilver.imaging.tiles import to_float
 from resilver.models.store import StoredModel, bundled_model, stored_model
 from resilver.photo import Photo
@@ -38,14 +38,14 @@ _FADED = {"evenly faded": FadingMix(uneven=0.0), "unevenly faded": FadingMix(une
 def _cases(setting: Setting) -> list[Case[Sample]]:
     def good(photo: SuitePhoto) -> Callable[[], Sample]:
         def read() -> Sample:
-            picture = _smaller(photo.read())
+            picture = shrunk(photo.read(), _LONGEST_PX)
             return Sample(given=picture, truth=picture)
 
         return read
 
     def faded(place: int, photo: SuitePhoto, how: FadingMix) -> Callable[[], Sample]:
         def read() -> Sample:
-            picture = _smaller(photo.read())
+            picture = shrunk(photo.read(), _LONGEST_PX)
             monochrome = bool(np.ptp(picture, axis=2).max() < 0.02)
             rng = np.random.default_rng((_SEED, place))
             given = fade_tones(picture, rng, how, monochrome=monochrome)
@@ -115,13 +115,6 @@ def _percentile_stretch(_setting: Setting) -> Restore[Sample]:
         return Made(np.clip(stretched, 0.0, 1.0).astype(np.float32))
 
     return restore
-
-
-def _smaller(picture: Picture) -> Picture:
-    height, width = picture.shape[:2]
-    factor = min(1.0, _LONGEST_PX / max(height, width))
-    size = (round(width * factor), round(height * factor))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _ignore(_share: float) -> None:
