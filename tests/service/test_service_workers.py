@@ -103,7 +103,7 @@ def test_photos_of_a_killed_worker_are_restored_by_another_once(
 def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(
     service: Service, start: Start, tmp_path: Path
 ) -> None:
-    slow = send(service, photo_bytes(tmp_path, 300, 300))
+    slow = send(service, photo_bytes(tmp_path, 500, 500))
     worker = start(60.0)
     wait_until(lambda: at_work(service, slow), LONG_S)
     worker.send_signal(signal.SIGTERM)
