@@ -9,6 +9,14 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
+from resilver.service.ahead import (
+    Part,
+    Stretch,
+    ahead_of,
+    megapixels_of,
+    photos_of,
+    stretches,
+)
 from resilver.service.costs import Cost, measured_costs, seconds_of
 from resilver.service.database import JOBS, WORKERS, Database
 from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, Job, job_of
@@ -58,25 +66,21 @@ class _Worker:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Photos with the same stages wanted."""
-
-    stages: str  # by comma
-    photos: int
-    megapixels: float
-
-
-@dataclass(frozen=True)
 class _Moment:
     """What is the same for everybody in line."""
 
     costs: dict[str, Cost]
     workers: tuple[_Worker, ...]
-    waiting: dict[str, tuple[_Part, ...]]  # by queue, all of them
+    line: dict[str, tuple[Stretch, ...]]  # by queue, all that wait
     running: dict[str, tuple[Load, ...]]  # by queue, one each
     coming: dict[tuple[str, str], float]  # (lane, queue) -> seconds of work that come in a second
 
-    def seconds(self, parts: Iterable[_Part]) -> float:
+    def waiting(self, queue: str) -> tuple[Part, ...]:
+        """All that wait in a queue."""
+        line = self.line[queue]
+        return line[-1].upto if line else ()
+
+    def seconds(self, parts: Iterable[Part]) -> float:
         """What photos take of a worker's time."""
         return sum(
             seconds_of(self.costs, part.stages.split(","), part.photos, part.megapixels)
@@ -85,10 +89,10 @@ class _Moment:
 
     def load(self, stages: str, megapixels: float, left: float = 1.0) -> Load:
         """One photo, of which a share is left to be done."""
-        return Load(left * self.seconds([_Part(stages, 1, megapixels)]), megapixels)
+        return Load(left * self.seconds([Part(stages, 1, megapixels)]), megapixels)
 
     def turn(
-        self, queue: str, ahead: Sequence[_Part], last: Sequence[Load], own: Load
+        self, queue: str, ahead: Sequence[Part], last: Sequence[Load], own: Load
     ) -> tuple[float, float] | None:
         """(begun, finished) of a photo, seconds from now; None if no worker is alive.
 
@@ -98,10 +102,10 @@ class _Moment:
         if not self.workers:
             return None
         other = LARGE if queue == SMALL else SMALL
-        photos, ahead_s, waiting = _photos(ahead), self.seconds(ahead), self.waiting[queue]
-        behind = max(0, _photos(waiting) - photos - 1)
+        photos, ahead_s, waiting = photos_of(ahead), self.seconds(ahead), self.waiting(queue)
+        behind = max(0, photos_of(waiting) - photos - 1)
         behind_s = self.seconds(waiting) - ahead_s - own.work_s
-        behind_room = _megapixels(waiting) - _megapixels(ahead) - own.room
+        behind_room = megapixels_of(waiting) - megapixels_of(ahead) - own.room
         places, room = self._capacity(queue)
         line = Line(
             in_hand=self.running[queue],
@@ -116,9 +120,9 @@ class _Moment:
         )
         return turn_of(line, own)
 
-    def mean(self, parts: Sequence[_Part]) -> tuple[Load, ...]:
+    def mean(self, parts: Sequence[Part]) -> tuple[Load, ...]:
         """As many of these photos as are played through, each as they are in the mean."""
-        return evenly(self.seconds(parts), _megapixels(parts), _photos(parts), _PLAYED)
+        return evenly(self.seconds(parts), megapixels_of(parts), photos_of(parts), _PLAYED)
 
     def left_s(self, own: Load) -> float:
         """Until a photo that is being worked on is finished."""
@@ -133,9 +137,9 @@ class _Moment:
 
     def _beside(self, queue: str) -> tuple[float, ...]:
         """All work of a queue, over the places in which it will be done."""
-        running, waiting = self.running[queue], self.waiting[queue]
+        running, waiting = self.running[queue], self.waiting(queue)
         work_s = sum(load.work_s for load in running) + self.seconds(waiting)
-        places = min(self._capacity(queue)[0], len(running) + _photos(waiting))
+        places = min(self._capacity(queue)[0], len(running) + photos_of(waiting))
         return (work_s / places,) * places if places else ()
 
     def _capacity(self, queue: str) -> tuple[int, float]:
@@ -146,14 +150,6 @@ class _Moment:
             sum(worker.slots for worker in self.workers),
             sum(worker.megapixels for worker in self.workers),
         )
-
-
-def _megapixels(parts: Iterable[_Part]) -> float:
-    return sum(part.megapixels for part in parts)
-
-
-def _photos(parts: Iterable[_Part]) -> int:
-    return sum(part.photos for part in parts)
 
 
 class Forecast:
@@ -192,8 +188,8 @@ class Forecast:
         )
         # The plain bound beside it lets the index end the search.
         first = sa.and_(c.priority <= job.priority, before)
-        ahead = self._waiting(first, job.queue)[job.queue]
-        place = 1 + _photos(ahead)
+        ahead = self._ahead(moment, job.queue, job.priority, first)
+        place = 1 + photos_of(ahead)
         turn = moment.turn(job.queue, ahead, self._last(moment, ahead, first, job.queue), own)
         if turn is None:
             return Outlook(place, None)
@@ -235,7 +231,7 @@ class Forecast:
         waiting: list[Waiting] = []
         for lane, queue, photos, megapixels, first_s, stages in rows:
             priority = priority_of(now, self._settings.head_start_s.get(lane, 0.0))
-            ahead = self._waiting(c.priority <= priority, queue)[queue]
+            ahead = self._ahead(moment, queue, priority, c.priority <= priority)
             own = moment.load(stages, megapixels / photos)
             turn = moment.turn(queue, ahead, moment.mean(ahead), own)
             wait_s = None
@@ -252,10 +248,10 @@ class Forecast:
         if remembered is None or not 0 <= self._now() - remembered[0] < self._keep_s:
             with self._database.reading() as connection:
                 workers = tuple(self._workers(connection))
-            waiting = self._waiting(sa.true(), *QUEUES)
+                line = stretches(connection)
             nobody: dict[str, tuple[Load, ...]] = dict.fromkeys(QUEUES, ())
             costs = measured_costs(self._database)
-            known = _Moment(costs, workers, waiting, nobody, self._coming(costs))
+            known = _Moment(costs, workers, line, nobody, self._coming(costs))
             self._remembered = remembered = (self._now(), known)
         return self._with_running(remembered[1])
 
@@ -268,11 +264,17 @@ class Forecast:
                 running[queue].append(moment.load(stages, megapixels, 1.0 - fraction))
         return replace(moment, running={queue: tuple(loads) for queue, loads in running.items()})
 
+    def _ahead(
+        self, moment: _Moment, queue: str, priority: int, before: sa.ColumnElement[bool]
+    ) -> tuple[Part, ...]:
+        with self._database.reading() as connection:
+            return ahead_of(connection, queue, moment.line[queue], priority, before)
+
     def _last(
-        self, moment: _Moment, ahead: Sequence[_Part], where: sa.ColumnElement[bool], queue: str
+        self, moment: _Moment, ahead: Sequence[Part], where: sa.ColumnElement[bool], queue: str
     ) -> Sequence[Load]:
         """The last ones ahead, in order: each as it is, of a long line as they are in the mean."""
-        if _photos(ahead) > _PLAYED:
+        if photos_of(ahead) > _PLAYED:
             return moment.mean(ahead)
         c = JOBS.c
         query = (
@@ -327,23 +329,6 @@ class Forecast:
         return {
             which: 2 * min(counts) / sum(counts) * work_s[0] / _LATELY_S
             for which, (counts, work_s) in came.items()
-        }
-
-    def _waiting(self, where: sa.ColumnElement[bool], *queues: str) -> dict[str, tuple[_Part, ...]]:
-        return self._parts(sa.and_(JOBS.c.state == QUEUED, JOBS.c.queue.in_(queues), where))
-
-    def _parts(self, where: sa.ColumnElement[bool]) -> dict[str, tuple[_Part, ...]]:
-        """Photos by queue."""
-        c = JOBS.c
-        query = (
-            sa.select(c.queue, c.stages, sa.func.count(), sa.func.sum(c.megapixels))
-            .where(where)
-            .group_by(c.queue, c.stages)
-        )
-        with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-        return {
-            queue: tuple(_Part(*row[1:]) for row in rows if row[0] == queue) for queue in QUEUES
         }
 
     def _workers(self, connection: sa.Connection) -> list[_Worker]:
