@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from running_services import a_photo, a_visitor
 
+from resilver.service import ahead
 from resilver.service.costs import FILE, Cost, measured_costs, note_costs, paced, seconds_of
 from resilver.service.database import WORKERS
 from resilver.service.forecast import Forecast
@@ -96,6 +97,51 @@ def test_place_and_wait_are_the_work_ahead_over_the_workers(service: Service) ->
     add_worker(service, "two")
     outlook = service.forecast.of(jobs[4])
     assert outlook.eta_s == pytest.approx(4 * one_s / 2 + one_s)
+
+
+def test_a_place_told_from_sums_of_a_long_line_is_the_counted_one(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "_STRETCH", 4)
+    clock = Clock()
+    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    chance = random.Random(0)
+    jobs: list[Job] = []
+    for number in range(60):
+        clock.now_s += chance.choice((0.0, 0.25, 1.0, 30.0))  # some with one priority
+        lane, stages = chance.choice(("free", "fast")), chance.choice(("repair", "denoise"))
+        sent = a_photo((1000, 1000 + number), stages=(stages,))
+        jobs.append(queue.submit(a_visitor(lane=lane), sent))
+    with service.database.reading() as connection:
+        line = ahead.stretches(connection)["small"]
+    assert len(line) > 5
+    assert ahead.photos_of(line[-1].upto) == 60
+    assert ahead.megapixels_of(line[-1].upto) == pytest.approx(sum(j.megapixels for j in jobs))
+    ordered = sorted(jobs, key=lambda job: (job.priority, job.submitted_s))
+    places = [service.forecast.of(job).place for job in ordered]
+    # Two that came at the same moment stand side by side.
+    moments = [(job.priority, job.submitted_s) for job in ordered]
+    assert places == [1 + moments.index(moment) for moment in moments]
+
+
+def test_of_a_line_that_moved_on_the_near_end_is_counted_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "_STRETCH", 4)
+    clock = Clock()
+    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    forecast = Forecast(service.database, service.settings, keep_s=3600.0)
+    jobs: list[Job] = []
+    for _ in range(10):
+        clock.now_s += 1.0
+        jobs.append(queue.submit(a_visitor(), a_photo()))
+    assert forecast.of(jobs[9]).place == 10
+    for gone in (jobs[0], jobs[8]):
+        queue.cancel(gone)
+    assert forecast.of(jobs[3]).place == 3  # no whole stretch stands before it
+    assert forecast.of(jobs[9]).place == 9  # two do; that one of them went shows in a moment
+    now = Forecast(service.database, service.settings, keep_s=0.0)
+    assert now.of(jobs[9]).place == 8
 
 
 def test_what_runs_counts_as_far_as_it_is_not_done(service: Service) -> None:
