@@ -10,7 +10,9 @@ continue from, and the picture comes back as it was.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -26,7 +28,7 @@ _CONTEXT_PX = 2  # a bilaplacian reaches two pixels
 _GREY_LEVELS = 255.0  # OpenCV's gradient terms count in them
 
 
-def fill_telea(image: Picture, mask: Mask) -> Picture:
+def fill_telea(image: Picture, mask: Mask, *, threads: int | None = None) -> Picture:
     """Fills by fast marching from the hole's edge inwards.
 
     Telea, "An Image Inpainting Technique Based on the Fast Marching Method" (2004).
@@ -34,6 +36,7 @@ def fill_telea(image: Picture, mask: Mask) -> Picture:
     Args:
         image: (H, W, 3) float32 in [0, 1].
         mask: (H, W), True = damaged.
+        threads: that fill a channel each; None = one for each processor.
 
     Returns:
         (H, W, 3) float32 in [0, 1].
@@ -41,16 +44,16 @@ def fill_telea(image: Picture, mask: Mask) -> Picture:
     Raises:
         OptionError: shapes that do not go together.
     """
-    return _fill_with_opencv(image, mask, cv2.INPAINT_TELEA)
+    return _fill_with_opencv(image, mask, cv2.INPAINT_TELEA, threads)
 
 
-def fill_navier_stokes(image: Picture, mask: Mask) -> Picture:
+def fill_navier_stokes(image: Picture, mask: Mask, *, threads: int | None = None) -> Picture:
     """Fills by carrying the image's smoothness along lines of equal brightness, as a fluid flows.
 
     Bertalmio, Bertozzi, Sapiro, "Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting"
     (2001). Arguments, result and errors as `fill_telea`.
     """
-    return _fill_with_opencv(image, mask, cv2.INPAINT_NS)
+    return _fill_with_opencv(image, mask, cv2.INPAINT_NS, threads)
 
 
 def fill_biharmonic(image: Picture, mask: Mask) -> Picture:
@@ -91,7 +94,7 @@ def keep_sound(image: Picture, mask: Mask, filled: NDArray[np.floating]) -> Pict
     return np.where(mask[..., None], clipped, image)
 
 
-def _fill_with_opencv(image: Picture, mask: Mask, method: int) -> Picture:
+def _fill_with_opencv(image: Picture, mask: Mask, method: int, threads: int | None) -> Picture:
     check_fill(image, mask)
     if not mask.any() or mask.all():
         return image.copy()
@@ -99,13 +102,18 @@ def _fill_with_opencv(image: Picture, mask: Mask, method: int) -> Picture:
     holes = np.pad(mask.astype(np.uint8), 1, mode="edge")
     sound = image[~mask]
     filled = np.empty_like(image)
-    for channel in range(3):
+
+    def fill(channel: int) -> None:
         # Only one-channel float keeps its precision; on [0, 1] the gradient terms would drown it.
         plane = np.pad(image[..., channel] * np.float32(_GREY_LEVELS), 1, mode="edge")
         full = cv2.inpaint(plane, holes, RADIUS_PX, method)[1:-1, 1:-1]
         values = sound[:, channel]
         # Diffusion cannot leave the range of what it diffuses; rounding in OpenCV can.
         filled[..., channel] = np.clip(full / _GREY_LEVELS, values.min(), values.max())
+
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for _ in pool.map(fill, range(3)):
+            pass
     return keep_sound(image, mask, filled)
 
 

@@ -77,7 +77,7 @@ def fill_patchmatch(
         return image.copy()
     rng = np.random.default_rng(seed)
     levels = _pyramid(image, mask)
-    filled = fill_navier_stokes(levels[-1].image, levels[-1].mask)
+    filled = fill_navier_stokes(levels[-1].image, levels[-1].mask, threads=threads)
     coarser: _Search | None = None
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         for depth in reversed(range(len(levels))):

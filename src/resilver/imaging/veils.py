@@ -22,13 +22,14 @@ _NOISE = 1e-4  # variance below which there is nothing to fit a gain to
 _GAIN = (0.6, 3.0)  # a veil that hides more than two thirds lets too little through
 
 
-def first_guess(image: Picture, hole: Mask, veil: Mask) -> Picture:
+def first_guess(image: Picture, hole: Mask, veil: Mask, *, threads: int | None = None) -> Picture:
     """What a learned fill starts from: holes filled by diffusion, veils cleared.
 
     Args:
         image: (H, W, 3) float32 in [0, 1].
         hole: (H, W), True = hidden by damage.
         veil: (H, W), True = covered by translucent damage.
+        threads: that diffuse; None = one for each processor.
 
     Returns:
         (H, W, 3) float32 in [0, 1]; bit for bit the image where neither is True.
@@ -37,7 +38,8 @@ def first_guess(image: Picture, hole: Mask, veil: Mask) -> Picture:
         OptionError: shapes that do not go together.
     """
     damaged = hole | veil
-    return clear_veil(image, fill_telea(image, damaged), veil & ~hole, damaged)
+    diffused = fill_telea(image, damaged, threads=threads)
+    return clear_veil(image, diffused, veil & ~hole, damaged)
 
 
 def clear_veil(image: Picture, guess: Picture, veil: Mask, damaged: Mask) -> Picture:

@@ -59,7 +59,7 @@ class LearnedFill:
     def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
         wide_hole = np.asarray(cv2.dilate(hole, _CROSS), np.uint8)
         wide_veil = np.asarray(cv2.dilate(veil, _CROSS), np.uint8) & (1 - wide_hole)
-        guess = first_guess(tile, wide_hole > 0, wide_veil > 0)
+        guess = first_guess(tile, wide_hole > 0, wide_veil > 0, threads=self.threads)
         copied = fill_patchmatch(guess, wide_hole > 0, threads=self.threads)
         marks = np.stack((wide_hole, wide_veil)).astype(np.float32)[None]
         image, texture = (np.moveaxis(picture, -1, 0)[None] for picture in (guess, copied))
@@ -84,11 +84,12 @@ class ClassicalFill:
         return self.method(tile, (hole | veil) > 0)
 
 
-CLASSICAL: dict[str, Callable[[Tile, NDArray[np.bool_]], Tile]] = {
-    "telea": fill_telea,
-    "navier-stokes": fill_navier_stokes,
-    "biharmonic": fill_biharmonic,
-    "patchmatch": fill_patchmatch,
+# By name: what makes a fill that uses so many threads.
+CLASSICAL: dict[str, Callable[[int | None], Callable[[Tile, NDArray[np.bool_]], Tile]]] = {
+    "telea": lambda threads: partial(fill_telea, threads=threads),
+    "navier-stokes": lambda threads: partial(fill_navier_stokes, threads=threads),
+    "biharmonic": lambda _threads: fill_biharmonic,
+    "patchmatch": lambda threads: partial(fill_patchmatch, threads=threads),
 }
 FILLS = ("learned", *CLASSICAL)
 
@@ -103,6 +104,4 @@ def fill_named(name: str, threads: int | None = None) -> Fill:
         return LearnedFill(bundled_model("fill"), threads)
     if name not in CLASSICAL:
         raise OptionError(f"unknown fill {name!r}; there are: {', '.join(FILLS)}")
-    if name == "patchmatch":
-        return ClassicalFill(partial(fill_patchmatch, threads=threads))
-    return ClassicalFill(CLASSICAL[name])
+    return ClassicalFill(CLASSICAL[name](threads))

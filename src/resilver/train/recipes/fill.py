@@ -71,7 +71,7 @@ class FillRecipe:
             hole, veil = draw_marks(crop, rng)
             if int(hole.sum()) + int(veil.sum()) < 30:
                 continue
-            image = first_guess(crop.photo, hole > 0, veil > 0)
+            image = first_guess(crop.photo, hole > 0, veil > 0, threads=1)
             yield {
                 "image": channels_first(image),
                 "copied": channels_first(fill_patchmatch(image, hole > 0, threads=1)),
