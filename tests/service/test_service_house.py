@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from dbos import DBOSClient
 from running_services import a_photo, a_visitor
 
-from resilver.service.database import WORKERS
+from resilver.service.database import JOBS, WORKERS
 from resilver.service.housekeeping import Housekeeper
 from resilver.service.jobs import Job, find_job
 from resilver.service.running import Service
@@ -124,6 +126,56 @@ def test_a_live_worker_keeps_its_photos(service: Service, house: Housekeeper) ->
     set_status(service, job.workflow, "PENDING", "alive")
     house.tidy()
     assert (now(service, job).state, now(service, job).worker) == ("running", "alive")
+
+
+def test_what_cannot_be_deleted_does_not_stand_before_the_rest(
+    service: Service, house: Housekeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = (service.queue.submit(a_visitor(), a_photo()) for _ in range(2))
+    with service.database.writing() as connection:
+        connection.execute(sa.update(JOBS).values(state="succeeded", expires_s=time.time() - 1.0))
+    delete = service.storage.delete
+    asked: list[str] = []
+
+    def refuse(folder: str) -> None:
+        asked.append(folder)
+        if folder == stuck.folder:
+            raise PermissionError(folder)
+        delete(folder)
+
+    monkeypatch.setattr(service.storage, "delete", refuse)
+    house.tidy()
+    assert (now(service, stuck).state, now(service, other).state) == ("succeeded", "expired")
+    house.tidy()
+    assert asked.count(stuck.folder) == 1, "again, but not at once"
+    with service.database.writing() as connection:
+        connection.execute(
+            sa.update(JOBS).where(JOBS.c.id == stuck.id).values(expires_s=time.time() - 1.0)
+        )
+    house.tidy()
+    assert asked.count(stuck.folder) == 2
+
+
+def test_a_worker_is_said_to_be_alive_whatever_the_house_has_to_do(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(service.settings, lease_s=0.4)
+    parts = (service.database, service.dispatch, service.queue, service.storage, settings)
+    house = Housekeeper(*parts, worker="busy")
+    held = threading.Event()
+    monkeypatch.setattr(house, "_expire", lambda: held.wait(10.0))
+    house.start()
+    seen = sa.select(WORKERS.c.seen_s)
+    with service.database.reading() as connection:
+        first = connection.execute(seen).scalar_one()
+    time.sleep(1.0)
+    with service.database.reading() as connection:
+        last, now_s = connection.execute(sa.select(WORKERS.c.seen_s, service.database.clock)).one()
+    held.set()
+    house.stop()
+    assert last - first > 0.5
+    assert now_s - last < 0.4
+    assert abs(now_s - time.time()) < 60.0
 
 
 def test_folders_without_a_job_are_swept_after_a_day(

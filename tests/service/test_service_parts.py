@@ -18,7 +18,7 @@ from resilver.errors import OptionError, ServiceError
 from resilver.making import stage_names
 from resilver.models.store import can_enlarge
 from resilver.options import Options
-from resilver.service.gate import Gate
+from resilver.service.gate import MOST_PASSES, Gate
 from resilver.service.options import OF_THE_SERVER, OF_THE_UPLOAD, RestorationOptions
 from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
@@ -85,7 +85,7 @@ def test_scratch_of_a_killed_process_is_cleared_by_the_next(tmp_path: Path) -> N
     assert list(shared.iterdir()) == []
 
 
-def test_a_gate_lets_in_by_megapixels_and_in_order() -> None:
+def test_a_gate_lets_in_by_megapixels_and_in_order_as_far_as_they_fit() -> None:
     gate = Gate(10.0)
     inside: list[str] = []
     most: list[float] = []
@@ -107,19 +107,44 @@ def test_a_gate_lets_in_by_megapixels_and_in_order() -> None:
         threads.append(threading.Thread(target=enter, args=(name,)))
         threads[-1].start()
         time.sleep(0.05)  # they come in this order
-    assert inside == ["a"], "c would fit, but b came first"
-    leave["a"].set()
-    wait_until(lambda: inside == ["b", "c"], 10.0)
+    assert inside == ["a", "c"], "b does not fit, c does"
     leave["c"].set()
-    wait_until(lambda: inside == ["b"], 10.0)
+    wait_until(lambda: inside == ["a", "d"], 10.0)
+    leave["a"].set()
+    wait_until(lambda: inside == ["d", "b"], 10.0)
+    leave["d"].set()
     leave["b"].set()
     wait_until(lambda: inside == ["huge"], 10.0)
     leave["huge"].set()
-    wait_until(lambda: inside == ["d"], 10.0)
-    leave["d"].set()
+    wait_until(lambda: not inside, 10.0)
     for thread in threads:
         thread.join()
     assert max(most) <= 10.0
+
+
+def test_only_so_many_slip_past_one_that_waits_for_room() -> None:
+    gate = Gate(10.0)
+    order: list[str] = []
+    leave = threading.Event()
+
+    def enter(name: str, megapixels: float, stays: threading.Event | None = None) -> None:
+        with gate.inside(megapixels):
+            order.append(name)
+            if stays is not None:
+                stays.wait(20.0)
+
+    first = threading.Thread(target=enter, args=("first", 6.0, leave))
+    large = threading.Thread(target=enter, args=("large", 8.0))
+    small = [threading.Thread(target=enter, args=("small", 1.0)) for _ in range(MOST_PASSES + 3)]
+    for thread in (first, large, *small):
+        thread.start()
+        time.sleep(0.05)
+    assert order == ["first", *["small"] * MOST_PASSES], "the rest stand behind the large one"
+    leave.set()
+    for thread in (first, large, *small):
+        thread.join(20.0)
+    assert order[MOST_PASSES + 1] == "large"
+    assert order.count("small") == MOST_PASSES + 3
 
 
 def test_every_option_of_the_pipeline_is_one_of_the_api_or_of_the_server() -> None:

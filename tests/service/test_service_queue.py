@@ -68,8 +68,9 @@ def test_of_many_that_send_with_one_idempotency_key_one_is_taken(service: Servic
     def send(_number: int) -> Job:
         return service.queue.submit(a_visitor(), a_photo(idempotency="holiday-1"))
 
-    with ThreadPoolExecutor(8) as pool:
-        jobs = list(pool.map(send, range(8)))
+    # More than there are connections: nobody who has one may wait for another.
+    with ThreadPoolExecutor(40) as pool:
+        jobs = list(pool.map(send, range(40), timeout=25.0))
     assert len({job.id for job in jobs}) == 1
     other = service.queue.submit(a_visitor("key:b"), a_photo(idempotency="holiday-1"))
     assert other.id != jobs[0].id, "another's key is another key"
@@ -144,12 +145,57 @@ def test_a_try_that_its_worker_hands_back_does_not_count(service: Service) -> No
 
 def test_a_photo_that_ends_its_workers_is_given_up(service: Service) -> None:
     job = service.queue.submit(a_visitor(), a_photo())
-    for number in range(4):  # the first may have been the fault of a photo beside it
+    for number in range(3):  # from the second on it has its worker to itself
         assert service.queue.hand_back(begun(service, job, f"w{number}"), orderly=False)
-    assert service.queue.begin(job.id, now(service, job).workflow, "w4") is None
+    assert service.queue.begin(job.id, now(service, job).workflow, "w3") is None
     given_up = now(service, job)
     assert given_up.state == "failed"
-    assert given_up.reason == "it was given up: it ended 3 workers that had nothing else in hand"
+    assert given_up.reason == (
+        "it was given up: 3 workers ended over it, the last with nothing else"
+    )
+
+
+def test_a_photo_that_hangs_in_its_worker_is_ended_from_outside(service: Service) -> None:
+    limits = replace(service.settings.limits, time_limit_s=100.0)
+    clock = [1_800_000_000.0]
+    queue = Queue(
+        service.database,
+        service.dispatch,
+        replace(service.settings, limits=limits, lease_s=30.0),
+        lambda: clock[0],
+    )
+    first, second = (queue.submit(a_visitor(), a_photo()) for _ in range(2))
+    hangs = queue.begin(first.id, first.workflow, "w")
+    assert hangs is not None
+    clock[0] += 129.0
+    assert queue.begin(second.id, second.workflow, "w") is not None
+    assert queue.end_overdue() == 0, "its worker may still end it itself"
+    clock[0] += 2.0
+    assert queue.end_overdue() == 1
+    assert now(service, first).reason == "it took longer than photos may take here"
+    assert now(service, second).state == "running"
+    assert not queue.succeed(hangs, "result.png"), "too late"
+
+
+def test_what_expired_keeps_nothing_of_what_it_was(service: Service) -> None:
+    sent = a_photo(idempotency="grandmother 1931", webhook="https://8.8.8.8/")
+    job = service.queue.submit(a_visitor(), sent)
+    service.queue.cancel(job)
+    service.queue.expire(now(service, job))
+    gone = now(service, job)
+    assert (gone.state, gone.idempotency, gone.webhook) == ("expired", None, None)
+    assert (gone.fingerprint, gone.options) == ("", "{}")
+    again = service.queue.submit(a_visitor(), a_photo(idempotency="grandmother 1931"))
+    assert again.id != job.id
+
+
+def test_an_error_of_the_database_does_not_quote_ids(service: Service) -> None:
+    job = service.queue.submit(a_visitor(), a_photo())
+    asked = sa.text("SELECT * FROM no_such_table WHERE id = :id")
+    with pytest.raises(sa.exc.DBAPIError) as error, service.database.reading() as connection:
+        connection.execute(asked, {"id": job.id})
+    assert "no_such_table" in str(error.value)
+    assert job.id not in str(error.value)
 
 
 def test_credits_are_spent_once_and_given_back(service: Service) -> None:

@@ -133,8 +133,8 @@ def test_a_photo_that_ends_its_workers_has_failed_at_last(
     service: Service, start: Start, tmp_path: Path
 ) -> None:
     poison = send(service, photo_bytes(tmp_path, 500, 500))
-    with service.database.writing() as connection:  # three workers have died over it already
-        connection.execute(sa.update(JOBS).where(JOBS.c.id == poison.id).values(deaths=3))
+    with service.database.writing() as connection:  # two workers have died over it already
+        connection.execute(sa.update(JOBS).where(JOBS.c.id == poison.id).values(deaths=2))
     victim = start()
     wait_until(lambda: at_work(service, poison), LONG_S)
     victim.kill()
@@ -142,7 +142,21 @@ def test_a_photo_that_ends_its_workers_has_failed_at_last(
     start()
     wait_until(lambda: not now(service, poison).active, LONG_S)
     assert now(service, poison).state == "failed"
-    assert now(service, poison).deaths == 4
+    assert now(service, poison).deaths == 3
+
+
+@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
+def test_a_photo_whose_options_are_of_another_version_has_failed(
+    service: Service, start: Start, tmp_path: Path
+) -> None:
+    odd = send(service, photo_bytes(tmp_path, 64, 80))
+    with service.database.writing() as connection:
+        connection.execute(
+            sa.update(JOBS).where(JOBS.c.id == odd.id).values(options='{"polish": true}')
+        )
+    start()
+    wait_until(lambda: not now(service, odd).active, LONG_S)
+    assert (now(service, odd).state, now(service, odd).tries) == ("failed", 0)
 
 
 @pytest.mark.parametrize("source", ["sqlite"], indirect=True)

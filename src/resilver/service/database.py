@@ -142,6 +142,15 @@ class Database:
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def clock(self) -> sa.ColumnElement[float]:
+        """Seconds since 1970 by the database's clock: one for all hosts, whatever theirs say."""
+        if self.is_sqlite:
+            return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
+        return sa.literal_column(
+            "CAST(extract(epoch FROM clock_timestamp()) AS double precision)", sa.Float
+        )
+
     @contextmanager
     def reading(self) -> Generator[sa.Connection]:
         """A connection that changes nothing."""
@@ -186,16 +195,20 @@ class Database:
                 connection.execute(self.insert_once(FACTS).values(name=name, value=value))
 
 
+# Errors do not quote what was asked for: ids of photos, which open them, would stand in the logs.
+_POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "hide_parameters": True}
+
+
 def _engine(url: str) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        return sa.create_engine(parsed, pool_pre_ping=True, **_POOL)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ServiceError("a database is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, pool_size=10, max_overflow=20)
+    engine = sa.create_engine(parsed, **_POOL)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
 

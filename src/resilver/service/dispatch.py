@@ -21,7 +21,8 @@ APPLICATION = "resilver"
 # when a workflow changes so that a half-done one could not be finished by the new code.
 WORKFLOWS = "1"
 RESTORE, DELIVER, WEBHOOKS = "restore", "deliver", "webhooks"
-_WEBHOOK = "-webhook"
+MOST_CALLS = 6  # of one webhook
+_WEBHOOK = "-webhook-"
 
 
 def dbos_config(database: Database, worker: str) -> DBOSConfig:
@@ -37,14 +38,14 @@ def dbos_config(database: Database, worker: str) -> DBOSConfig:
     )
 
 
-def webhook_of(workflow: str) -> str:
-    """The workflow that calls the webhook of a job."""
-    return f"{workflow}{_WEBHOOK}"
+def webhook_of(workflow: str, call: int) -> str:
+    """The workflow that calls the webhook of a job for the first, second, ... time."""
+    return f"{workflow}{_WEBHOOK}{call}"
 
 
 def is_webhook(workflow: str) -> bool:
     """Whether a workflow calls a webhook."""
-    return workflow.endswith(_WEBHOOK)
+    return _WEBHOOK in workflow
 
 
 class Dispatch:
@@ -69,15 +70,24 @@ class Dispatch:
         )
         self._client.enqueue_in_transaction(connection, options, job.id)
 
-    def announce(self, connection: sa.Connection, job: Job) -> None:
-        """Lets its webhook be called, in the caller's transaction."""
+    def announce(
+        self, connection: sa.Connection, job: Job, call: int = 1, pause_s: float = 0.0
+    ) -> None:
+        """Lets its webhook be called, in the caller's transaction.
+
+        Args:
+            call: which one it is, from 1 on.
+            pause_s: not before so long.
+        """
         options = EnqueueOptions(
             workflow_name=DELIVER,
             queue_name=WEBHOOKS,
-            workflow_id=webhook_of(job.workflow),
+            workflow_id=webhook_of(job.workflow, call),
             app_version=WORKFLOWS,
         )
-        self._client.enqueue_in_transaction(connection, options, job.id)
+        if pause_s > 0.0:
+            options["delay_seconds"] = pause_s
+        self._client.enqueue_in_transaction(connection, options, job.id, call)
 
     def withdraw(self, workflow: str) -> None:
         """Takes a job out of the line."""
@@ -112,7 +122,8 @@ class Dispatch:
 
     def forget(self, workflow: str) -> None:
         """Deletes DBOS's record of a job."""
-        self._client.delete_workflows([workflow, webhook_of(workflow)])
+        calls = (webhook_of(workflow, call) for call in range(1, MOST_CALLS + 1))
+        self._client.delete_workflows([workflow, *calls])
 
     def forget_before(self, seconds: float) -> None:
         """Deletes records of what was finished long ago.
@@ -121,10 +132,12 @@ class Dispatch:
             seconds: since 1970.
         """
         moment = datetime.fromtimestamp(seconds, UTC).isoformat()
-        old: list[Any] = self._client.list_workflows(
-            completed_before=moment, limit=1000, load_input=False, load_output=False
-        )
-        if old:
+        while True:
+            old: list[Any] = self._client.list_workflows(
+                completed_before=moment, limit=1000, load_input=False, load_output=False
+            )
+            if not old:
+                return
             self._client.delete_workflows([one.workflow_id for one in old])
 
     def close(self) -> None:

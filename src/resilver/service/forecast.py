@@ -332,8 +332,6 @@ class Forecast:
         }
 
     def _workers(self, connection: sa.Connection) -> list[_Worker]:
-        c, seen_s = WORKERS.c, self._now() - self._settings.lease_s
-        rows = connection.execute(
-            sa.select(c.slots, c.megapixels, c.alone).where(c.seen_s > seen_s)
-        )
+        c, alive = WORKERS.c, WORKERS.c.seen_s > self._database.clock - self._settings.lease_s
+        rows = connection.execute(sa.select(c.slots, c.megapixels, c.alone).where(alive))
         return [_Worker(*row) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,11 +20,14 @@ from resilver.service.storage import Storage
 LOG = logging.getLogger("resilver.service")
 _BEATS_PER_LEASE = 4
 _SWEEP_EVERY_S = 3600.0
+_DELETE_AGAIN_S = 600.0
 _KEEP_RECORDS_S = 86_400.0  # DBOS's own, of what is finished
 
 
 class Housekeeper:
-    """Works in a thread of every process of a service; that many do the same does no harm.
+    """Works in threads of every process of a service; that many do the same does no harm.
+
+    One says that the worker is alive, whatever the other has to do.
 
     Args:
         worker: the id of the worker in this process, which is said to be alive; None = none is.
@@ -46,16 +50,21 @@ class Housekeeper:
         self._worker = worker
         self._stop = threading.Event()
         self._swept_s = 0.0
-        self._thread = threading.Thread(target=self._run, name="resilver-house", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+            for name, work in (("resilver-beat", self._beat), ("resilver-house", self.tidy))
+        ]
 
     def start(self) -> None:
         self._beat()
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Ends the thread, and tells that the worker is gone."""
+        """Ends the threads, and tells that the worker is gone."""
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         if self._worker is None or self._dispatch.claimed_by(self._worker):
             return  # something is still in its hands, and will be taken from them as of the dead
         with self._database.writing() as connection:
@@ -63,18 +72,18 @@ class Housekeeper:
 
     def tidy(self) -> None:
         """One round."""
-        self._beat()
         self._bury_the_dead()
         self._take_in_strays()
+        self._queue.end_overdue()
         self._expire()
         if time.monotonic() - self._swept_s > _SWEEP_EVERY_S or self._swept_s == 0.0:
             self._swept_s = time.monotonic()
             self._sweep()
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[], None]) -> None:
         while not self._stop.wait(self._settings.lease_s / _BEATS_PER_LEASE):
             try:
-                self.tidy()
+                work()
             except Exception as error:  # the database is away; the next round may find it back
                 LOG.warning("housekeeping: %s", type(error).__name__)
 
@@ -82,7 +91,7 @@ class Housekeeper:
         if self._worker is None:
             return
         values: dict[str, Any] = {
-            "seen_s": time.time(),
+            "seen_s": self._database.clock,
             "slots": self._settings.slots,
             "alone": self._settings.alone,
             "megapixels": self._settings.megapixels,
@@ -95,7 +104,7 @@ class Housekeeper:
                 connection.execute(sa.insert(WORKERS).values(id=self._worker, **values))
 
     def _bury_the_dead(self) -> None:
-        silent = WORKERS.c.seen_s < time.time() - self._settings.lease_s
+        silent = WORKERS.c.seen_s < self._database.clock - self._settings.lease_s
         with self._database.reading() as connection:
             dead = connection.execute(sa.select(WORKERS.c.id).where(silent)).scalars().all()
         for worker in dead:
@@ -124,8 +133,15 @@ class Housekeeper:
 
     def _expire(self) -> None:
         for job in self._queue.expiring():
-            self._storage.delete(job.folder)
-            self._queue.expire(job)
+            if self._stop.is_set():
+                return
+            try:
+                self._storage.delete(job.folder)
+            except Exception as error:  # as many kinds as there are storages
+                LOG.warning("workflow %s: %s in deleting", job.workflow, type(error).__name__)
+                self._queue.expire_later(job, _DELETE_AGAIN_S)  # else it stands before the others
+            else:
+                self._queue.expire(job)
 
     def _sweep(self) -> None:
         """Deletes folders without a job, which a process killed at the wrong moment leaves."""

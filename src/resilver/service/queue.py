@@ -32,6 +32,7 @@ from resilver.service.refusal import Refusal
 from resilver.service.settings import Settings
 
 _COUNT_EVERY_S = 1.0
+TOO_LONG = "it took longer than photos may take here"
 FORGET_AFTER_S = 7 * 86_400.0  # how long "expired" is answered before a photo is unknown
 
 
@@ -57,12 +58,8 @@ class Queue:
 
     def known(self, visitor: Visitor, idempotency: str) -> Job | None:
         """The job that this visitor submitted with this idempotency key."""
-        query = sa.select(JOBS).where(
-            JOBS.c.owner == visitor.owner, JOBS.c.idempotency == idempotency
-        )
         with self._database.reading() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else job_of(row)
+            return _known(connection, visitor, idempotency)
 
     def check_room(self, visitor: Visitor, megapixels: float = 0.0) -> None:
         """Refuses a visitor who has as much waiting as he may, or everybody if the queue is full.
@@ -82,7 +79,7 @@ class Queue:
         job = job_of_arrival(arrival, visitor, self._settings, self._now())
         with self._database.writing(alone=visitor.owner) as connection:
             if arrival.idempotency is not None:
-                again = self.known(visitor, arrival.idempotency)
+                again = _known(connection, visitor, arrival.idempotency)
                 if again is not None:
                     return checked_again(again, arrival.fingerprint)
             self._check_room(connection, visitor, job.megapixels)
@@ -112,7 +109,7 @@ class Queue:
                     JOBS.c.id == job_id,
                     JOBS.c.workflow == workflow,
                     JOBS.c.state == QUEUED,
-                    JOBS.c.deaths <= limit,  # the first may have been another photo's fault
+                    JOBS.c.deaths < limit,
                 )
                 .values(
                     state=RUNNING,
@@ -129,7 +126,7 @@ class Queue:
         job = find_job(self._database, job_id)
         if job is not None and job.workflow == workflow and job.state == QUEUED:
             self.fail(
-                job, f"it was given up: it ended {limit} workers that had nothing else in hand"
+                job, f"it was given up: {limit} workers ended over it, the last with nothing else"
             )
         return None
 
@@ -211,11 +208,31 @@ class Queue:
         with self._database.writing() as connection:
             connection.execute(sa.delete(JOBS).where(JOBS.c.id == job.id))
 
+    def end_overdue(self) -> int:
+        """Fails photos that are at work for far too long: a worker cannot end a decoder that hangs.
+
+        Returns:
+            How many.
+        """
+        # A worker that can, ends it earlier and says the same.
+        latest_s = self._now() - self._settings.limits.time_limit_s - self._settings.lease_s
+        query = sa.select(JOBS).where(JOBS.c.state == RUNNING, JOBS.c.started_s < latest_s)
+        with self._database.reading() as connection:
+            overdue = [job_of(row) for row in connection.execute(query)]
+        return sum(self.fail(job, TOO_LONG) for job in overdue)
+
     def expiring(self, limit: int = 100) -> list[Job]:
         """Jobs whose photo and result are to be deleted now."""
         query = sa.select(JOBS).where(JOBS.c.expires_s < self._now()).limit(limit)
         with self._database.reading() as connection:
             return [job_of(row) for row in connection.execute(query)]
+
+    def expire_later(self, job: Job, pause_s: float) -> None:
+        """Puts off the deletion of what cannot be deleted now."""
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(JOBS).where(JOBS.c.id == job.id).values(expires_s=self._now() + pause_s)
+            )
 
     def expire(self, job: Job) -> None:
         """Notes that the files of a job are gone; some time later the job is gone as well."""
@@ -232,6 +249,8 @@ class Queue:
                     result=None,
                     webhook=None,
                     options="{}",
+                    fingerprint="",
+                    idempotency=None,
                     expires_s=self._now() + FORGET_AFTER_S,
                 )
             )
@@ -292,6 +311,13 @@ class Queue:
             count = sa.select(sa.func.count()).where(JOBS.c.state == QUEUED)
             self._counted = (now, connection.execute(count).scalar_one())
         return self._counted[1]
+
+
+def _known(connection: sa.Connection, visitor: Visitor, idempotency: str) -> Job | None:
+    row = connection.execute(
+        sa.select(JOBS).where(JOBS.c.owner == visitor.owner, JOBS.c.idempotency == idempotency)
+    ).one_or_none()
+    return None if row is None else job_of(row)
 
 
 def checked_again(job: Job, fingerprint: str) -> Job:

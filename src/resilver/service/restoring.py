@@ -35,7 +35,7 @@ from resilver.service.jobs import (
     find_job,
 )
 from resilver.service.options import RestorationOptions
-from resilver.service.queue import Queue
+from resilver.service.queue import TOO_LONG, Queue
 from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
 from resilver.service.shares import Shares
@@ -95,7 +95,7 @@ class Restoring:
             if self._hurry.is_set():
                 self._queue.hand_back(job, orderly=True)
             elif self._too_long(started):
-                self._queue.fail(job, "it took longer than photos may take here")
+                self._queue.fail(job, TOO_LONG)
             return False
         except ResilverError as error:
             self._discard(job)

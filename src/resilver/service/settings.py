@@ -27,7 +27,7 @@ class Limits:
     idle_s: float = 20.0  # longest pause of somebody who sends a request
     upload_s: float = 900.0  # longest time a request may take to arrive
     time_limit_s: float = 3600.0  # longest time a worker spends on one photo
-    max_tries: int = 3  # a photo that takes down so many workers, alone in hand, has failed
+    max_tries: int = 3  # a photo over which so many workers end, the last ones alone, has failed
     queued_per_owner: int = 100  # photos one owner may have waiting; a key may say otherwise
     megapixels_per_owner: float = 2000.0  # the same, in megapixels
     queued_in_all: int = 100_000

@@ -1,31 +1,32 @@
 """Webhooks: a person's own server is told that a photo is done; never a machine inside ours.
 
 A name may lead to a private address, and may lead elsewhere a moment later. So it is resolved once,
-every address it gives is checked, and the connection goes to the checked address itself.
+every address it gives is checked, and the connection goes to the checked address itself. Between
+two calls it waits in line, not in the hands of a worker; of the answer the status alone is read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import random
 import socket
-import time
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 import httpx
 
 from resilver.service.database import Database
+from resilver.service.dispatch import MOST_CALLS, Dispatch
 from resilver.service.jobs import Job, find_job
 from resilver.service.refusal import Refusal
 from resilver.service.settings import Settings
 from resilver.service.signing import HEADER, sign, webhook_secret
 
 LOG = logging.getLogger("resilver.service")
-MOST_TRIES = 6
 _FIRST_PAUSE_S = 2.0
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 10.0  # of a whole call
 _LONGEST_URL = 2000
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
 
@@ -34,30 +35,41 @@ class Webhooks:
     """Calls the webhooks of finished jobs.
 
     Args:
-        first_pause_s: before the second try; each further pause is four times as long.
+        first_pause_s: before the second call; each further pause is four times as long.
+        timeout_s: longest time of one call.
     """
 
     def __init__(
-        self, database: Database, settings: Settings, first_pause_s: float = _FIRST_PAUSE_S
+        self,
+        database: Database,
+        dispatch: Dispatch,
+        settings: Settings,
+        first_pause_s: float = _FIRST_PAUSE_S,
+        timeout_s: float = _TIMEOUT_S,
     ) -> None:
         self._database = database
+        self._dispatch = dispatch
         self._networks = settings.webhook_networks
         self._first_pause_s = first_pause_s
+        self._timeout_s = timeout_s
 
-    def deliver(self, job_id: str) -> None:
-        """Calls the webhook of a job until it answers with success, a few times at most."""
+    def deliver(self, job_id: str, call: int) -> None:
+        """Calls the webhook of a job; unless it answers with success, lets it be called again.
+
+        Args:
+            call: which one it is, from 1 on; the last is `MOST_CALLS`.
+        """
         job = find_job(self._database, job_id)
         if job is None or job.webhook is None:
             return
-        pause_s = self._first_pause_s
-        for number in range(1, MOST_TRIES + 1):
-            outcome = self._call(job, job.webhook)
-            if outcome is None:
-                return
-            LOG.info("webhook of workflow %s, try %d: %s", job.workflow, number, outcome)
-            if number < MOST_TRIES:
-                time.sleep(pause_s * random.uniform(0.8, 1.2))
-                pause_s *= 4.0
+        outcome = self._call(job, job.webhook)
+        if outcome is None:
+            return
+        LOG.info("webhook of workflow %s, call %d: %s", job.workflow, call, outcome)
+        if call < MOST_CALLS:
+            pause_s = self._first_pause_s * 4.0 ** (call - 1) * random.uniform(0.8, 1.2)
+            with self._database.writing() as connection:
+                self._dispatch.announce(connection, job, call + 1, pause_s)
 
     def _call(self, job: Job, url: str) -> str | None:
         """One call; what went wrong, without the URL, or None."""
@@ -65,25 +77,37 @@ class Webhooks:
         body = json.dumps(values).encode("utf-8")
         key_id = job.owner.removeprefix("key:")
         secret = webhook_secret(self._database.fact("secret"), key_id)
-        parts = urlsplit(url)
         try:
             address = checked_address(url, self._networks)
-            host = f"[{address}]" if address.version == 6 else str(address)
-            netloc = host if parts.port is None else f"{host}:{parts.port}"
-            with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
-                answer = client.post(
-                    parts._replace(netloc=netloc).geturl(),
-                    content=body,
-                    headers={
-                        "Host": parts.netloc,
-                        "Content-Type": "application/json",
-                        HEADER: sign(secret, body),
-                    },
-                    extensions={"sni_hostname": parts.hostname},
-                )
-        except (httpx.HTTPError, Refusal) as error:
+            status = asyncio.run(self._status(url, address, body, sign(secret, body)))
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, Refusal) as error:
             return type(error).__name__
-        return None if answer.is_success else f"status {answer.status_code}"
+        return None if 200 <= status < 300 else f"status {status}"
+
+    async def _status(
+        self, url: str, address: IPv4Address | IPv6Address, body: bytes, signature: str
+    ) -> int:
+        """What the answer begins with; the rest of it is not read."""
+        parts = urlsplit(url)
+        host = f"[{address}]" if address.version == 6 else str(address)
+        netloc = host if parts.port is None else f"{host}:{parts.port}"
+        # Not httpx's timeout alone, which begins anew with every byte.
+        async with (
+            asyncio.timeout(self._timeout_s),
+            httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client,
+            client.stream(
+                "POST",
+                parts._replace(netloc=netloc).geturl(),
+                content=body,
+                headers={
+                    "Host": parts.netloc,
+                    "Content-Type": "application/json",
+                    HEADER: signature,
+                },
+                extensions={"sni_hostname": parts.hostname},
+            ) as answer,
+        ):
+            return answer.status_code
 
 
 def check_webhook(url: str, networks: tuple[str, ...]) -> None:
@@ -115,7 +139,8 @@ def checked_address(url: str, networks: tuple[str, ...]) -> IPv4Address | IPv6Ad
         or not parts.hostname
         or parts.username is not None
         or not url.isascii()
-        or any(sign.isspace() for sign in url)
+        or not url.isprintable()
+        or " " in url
     ):
         raise Refusal(422, "a webhook is https://HOST/PATH, without a user name in it")
     try:

@@ -6,10 +6,11 @@ import logging
 import math
 import secrets
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 
 from dbos import DBOS
+from pydantic import ValidationError
 
 from resilver.service.database import Database
 from resilver.service.dispatch import DELIVER, RESTORE, WEBHOOKS, Dispatch, dbos_config
@@ -27,7 +28,7 @@ from resilver.service.webhooks import Webhooks
 
 LOG = logging.getLogger("resilver.service")
 _LARGE_AT_ONCE = 1
-_WEBHOOKS_AT_ONCE = 4
+_WEBHOOKS_AT_ONCE = 16  # they wait for others, and cost us nothing
 _BETWEEN_TRIES_S = 1.0
 _LAST_MOMENT_S = 30.0  # from the end of the grace until a photo has been handed back
 
@@ -50,9 +51,10 @@ class Worker:
         self._closing = threading.Event()  # begins no photo any more
         self._hurry = threading.Event()  # ends those at work
         self._gate = Gate(settings.megapixels)
+        self._large = Gate(_LARGE_AT_ONCE)
         self._scratch = Scratch(settings.scratch)
         self._restoring = Restoring(database, queue, storage, self._scratch, settings, self._hurry)
-        self._webhooks = Webhooks(database, settings)
+        self._webhooks = Webhooks(database, dispatch, settings)
         self._house = Housekeeper(database, dispatch, queue, storage, settings, self.id)
 
     def start(self) -> None:
@@ -60,8 +62,7 @@ class Worker:
         self._house.start()  # first of all: who claims photos must be known to be alive
         DBOS(config=dbos_config(self._database, self.id))
         DBOS.listen_queues([*QUEUES, WEBHOOKS])
-        _workflow(RESTORE, self._restore)
-        _workflow(DELIVER, self._webhooks.deliver)
+        self._register()
         DBOS.launch()
         for name, at_once in (
             (SMALL, self._settings.slots),
@@ -74,6 +75,18 @@ class Worker:
                 polling_interval_sec=self._settings.poll_s,
                 on_conflict="always_update",
             )
+
+    def _register(self) -> None:
+        """Makes DBOS know each kind of work by its name, whichever process enqueued it."""
+
+        def restore(job_id: str) -> None:
+            self._restore(job_id)
+
+        def deliver(job_id: str, call: int = 1) -> None:
+            self._webhooks.deliver(job_id, call)
+
+        DBOS.workflow(name=RESTORE, max_recovery_attempts=None)(restore)
+        DBOS.workflow(name=DELIVER, max_recovery_attempts=None)(deliver)
 
     def stop(self) -> None:
         """Finishes the photos at work if that takes no longer than the grace, else hands them back.
@@ -100,7 +113,12 @@ class Worker:
         waiting = find_job(self._database, job_id)
         if waiting is None or waiting.workflow != workflow or not waiting.active:
             return
-        with self._room_for(waiting):
+        try:
+            options = RestorationOptions.model_validate_json(waiting.options)
+        except ValidationError:  # of another version of resilver than this worker
+            self._queue.fail(waiting, "its options are not known to the worker that was given it")
+            return
+        with self._room_for(waiting, options.times_larger):
             again = True
             while again:
                 if self._closing.is_set():
@@ -111,23 +129,19 @@ class Worker:
                 if again:
                     self._closing.wait(_BETWEEN_TRIES_S)
 
-    def _room_for(self, job: Job) -> AbstractContextManager[None]:
-        """Waits until there is room for a photo; one over which a worker has died gets all of it.
+    @contextmanager
+    def _room_for(self, job: Job, larger: int) -> Generator[None]:
+        """Waits until there is room for a photo; one over which a worker has died has it all alone.
 
         So when the next one dies too, it is plain whose fault it was.
+
+        Args:
+            larger: the result is so many times as large along each side.
         """
-        if job.deaths:
-            return self._gate.inside(math.inf)
-        if job.queue != SMALL:
-            return nullcontext()
-        larger = RestorationOptions.model_validate_json(job.options).times_larger
-        return self._gate.inside(larger**2 * job.megapixels)
-
-
-def _workflow(name: str, work: Callable[[str], None]) -> None:
-    """Makes DBOS know a piece of work by its name, whichever process enqueued it."""
-
-    def run(job_id: str) -> None:
-        work(job_id)
-
-    DBOS.workflow(name=name, max_recovery_attempts=None)(run)
+        with ExitStack() as rooms:
+            if job.deaths or job.queue == SMALL:
+                need = math.inf if job.deaths else larger**2 * job.megapixels
+                rooms.enter_context(self._gate.inside(need))
+            if job.deaths or job.queue == LARGE:
+                rooms.enter_context(self._large.inside(1.0))
+            yield
