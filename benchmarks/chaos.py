@@ -31,6 +31,8 @@ SIDE_PX = 128
 SEED = 20_262
 SENDERS = 4
 PAUSE_S = (1.5, 5.0)  # between two kills
+APART = ("server", "worker-1", "worker-2")
+TOGETHER = ("serve",)  # what a person without a fleet starts: a server that works as well
 SPARE_CREDITS = 7  # so that one too many taken would be seen, as well as one too few
 PATIENCE_S = 1500.0
 
@@ -51,10 +53,13 @@ class Outcome:
 
 
 def measure(arguments: argparse.Namespace) -> str:
-    databases = {"SQLite": None}
+    services = {"SQLite": (None, APART), "SQLite, one process": (None, TOGETHER)}
     if arguments.postgres:
-        databases["PostgreSQL"] = arguments.postgres
-    outcomes = [one(name, url, arguments.jobs, arguments.kills) for name, url in databases.items()]
+        services["PostgreSQL"] = (arguments.postgres, APART)
+    outcomes = [
+        one(name, url, processes, arguments.jobs, arguments.kills)
+        for name, (url, processes) in services.items()
+    ]
     head = [
         "database", "killed", "states in the end", "still known", "with one result",
         "credits left", "by the ledger", "tries: photos", "seconds",
@@ -77,17 +82,18 @@ def measure(arguments: argparse.Namespace) -> str:
 
 {arguments.jobs} photos of {SIDE_PX} x {SIDE_PX} pixels were sent over HTTP with a key of
 {arguments.jobs + SPARE_CREDITS} credits, each with an idempotency key and again until it was
-answered, while one of the server and two workers was killed (SIGKILL) every {PAUSE_S[0]:g} to
-{PAUSE_S[1]:g} s, {arguments.kills} times in all, and started again. A photo that was restored costs
-one credit: {SPARE_CREDITS} should be left.
+answered, while one of the server and two workers, or the one process that is both, was killed
+(SIGKILL) every {PAUSE_S[0]:g} to {PAUSE_S[1]:g} s, {arguments.kills} times in all, and started
+again. A photo that was restored costs one credit: {SPARE_CREDITS} should be left.
 
 {markdown_table(head, rows)}"""
 
 
-def one(name: str, url: str | None, jobs: int, kills: int) -> Outcome:
+def one(name: str, url: str | None, processes: tuple[str, ...], jobs: int, kills: int) -> Outcome:
     rng = random.Random(SEED)
     with tempfile.TemporaryDirectory() as place, fleet(url, Path(place) / "run") as running:
-        start(running)
+        for process in processes:
+            start(running, process)
         database = Database(running.database)
         key, text = Keys(database).create(
             "chaos", lane="fast", photos=jobs + SPARE_CREDITS, max_queued=jobs, max_megapixels=1e6
@@ -108,7 +114,7 @@ def one(name: str, url: str | None, jobs: int, kills: int) -> Outcome:
         killed: dict[str, int] = {}
         for number in range(kills):
             time.sleep(rng.uniform(*PAUSE_S))
-            victim = rng.choice(("server", "worker-1", "worker-2"))
+            victim = rng.choice(processes)
             running.kill(victim)
             killed[victim] = killed.get(victim, 0) + 1
             start(running, victim)
@@ -139,12 +145,13 @@ def one(name: str, url: str | None, jobs: int, kills: int) -> Outcome:
     return outcome
 
 
-def start(running: Fleet, only: str | None = None) -> None:
-    if only in (None, "server"):
+def start(running: Fleet, process: str) -> None:
+    if process == "serve":
+        running.serve(name=process)
+    elif process == "server":
         running.serve("--no-work")
-    for name in ("worker-1", "worker-2"):
-        if only in (None, name):
-            running.work(name)
+    else:
+        running.work(process)
 
 
 def send(running: Fleet, key: str, photo: Path, numbers: range, ids: list[str]) -> None:

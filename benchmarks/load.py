@@ -101,7 +101,8 @@ def measure(arguments: argparse.Namespace) -> str:
 
 {len(photos)} photos ({megapixels:.1f} megapixels) of `old`, `aged` and `clean`, in random order,
 one in {_ONE_IN} enlarged to 12 megapixels; {100 * _AT_ONCE:.0f} % sent at once, the others one by
-one while those were restored; every {_FAST_ONE_IN}th with a key of the fast lane. The server, with
+one while those were restored; every {_FAST_ONE_IN}th with a key of the fast lane. The server
+(`resilver serve --threads 1`, which restores more at once for as many cores), with
 its worker, and the sender ran on this machine. The bare pipeline (files opened, restored, saved,
 one after the other, in this process) took {bare_s:.1f} s; the service {served_s:.1f} s from the
 first photo begun to the last one finished: **{100.0 * (bare_s / served_s - 1.0):+.1f} %**

@@ -32,9 +32,9 @@ class Fleet:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def serve(self, *options: str) -> None:
+    def serve(self, *options: str, name: str = "server") -> None:
         """Starts the server, and waits until it answers."""
-        self._start("server", "serve", "--port", str(self.port), *options)
+        self._start(name, "serve", "--port", str(self.port), *options)
         wait_until(self.answers)
 
     def work(self, name: str, *options: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from running_services import a_photo, a_visitor, photo_bytes, wait_until
 from resilver.photo import Photo
 from resilver.service.database import CREDITS, JOBS, WORKERS
 from resilver.service.jobs import Job, find_job
+from resilver.service.queue import Queue
 from resilver.service.running import Service
 from resilver.service.settings import Settings
 
@@ -31,9 +33,10 @@ def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
     paths = [str(HERE.parent), *(path for path in sys.path if path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
-    def begin(grace_s: float = 20.0) -> subprocess.Popen[bytes]:
+    def begin(grace_s: float = 20.0, slots: int = 4) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(HERE / "worker_process.py"), str(tmp_path)]
-        process = subprocess.Popen([*command, settings.database, str(grace_s)], env=environment)
+        command += [settings.database, str(grace_s), str(slots)]
+        process = subprocess.Popen(command, env=environment)
         processes.append(process)
         return process
 
@@ -159,34 +162,30 @@ def test_a_photo_whose_options_are_of_another_version_has_failed(
     assert (now(service, odd).state, now(service, odd).tries) == ("failed", 0)
 
 
-@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
-def test_the_fast_lane_is_served_first_and_an_old_free_photo_before_it(
+def test_a_worker_begins_photos_in_the_order_of_their_places(
     service: Service, start: Start, tmp_path: Path
 ) -> None:
     """DBOS itself gives them out in the order that the forecast tells."""
-    photo = photo_bytes(tmp_path)
-    free = [send(service, photo) for _ in range(6)]
-    hours = 7 * 3600
-    with service.database.writing() as connection:  # the last of them has waited for seven hours
-        connection.execute(
-            sa.update(JOBS).where(JOBS.c.id == free[5].id).values(priority=JOBS.c.priority - hours)
-        )
-        connection.execute(
-            sa.text("UPDATE workflow_status SET priority = priority - :h WHERE workflow_uuid = :w"),
-            {"h": hours, "w": free[5].workflow},
-        )
-    arrival = a_photo()
+    arrived_s = [1_800_000_000.0]
+    queue = Queue(service.database, service.dispatch, service.settings, lambda: arrived_s[0])
+    chance = random.Random(5)
     path = tmp_path / "sent.png"
-    service.storage.put(path, f"{arrival.id}/{arrival.photo}")
-    fast = service.queue.submit(a_visitor(lane="fast"), arrival)
-    places = [service.forecast.of(now(service, job)).place for job in (free[5], fast, free[0])]
-    assert places == [1, 2, 3]
-    start()
-    wait_until(lambda: not any(now(service, job).active for job in (*free, fast)), LONG_S)
-    begun = sorted((*free, fast), key=lambda job: now(service, job).started_s or 0.0)
-    # Four at a time are let in together, so only the first four are known as a set.
-    assert {job.id for job in (free[5], fast)} <= {job.id for job in begun[:4]}
-    assert now(service, free[4]).started_s >= now(service, fast).started_s  # type: ignore[operator]
+    path.write_bytes(photo_bytes(tmp_path, 32, 40))
+    sent: list[Job] = []
+    for _ in range(20):  # ten hours of two fast photos for each free one
+        arrived_s[0] += chance.uniform(0.2, 0.8) * 3600.0
+        arrival = a_photo((32, 40), stages=("repair",))
+        service.storage.put(path, f"{arrival.id}/{arrival.photo}")
+        visitor = a_visitor(lane=chance.choice(("fast", "fast", "free")))
+        sent.append(queue.submit(visitor, arrival))
+    places = {job.id: service.forecast.of(job).place or 0 for job in sent}
+    order = sorted(places, key=lambda job_id: places[job_id])
+    assert sorted(places.values()) == list(range(1, 21))
+    assert order != [job.id for job in sent], "some overtake others"
+    start(slots=1)
+    wait_until(lambda: not any(now(service, job).active for job in sent), LONG_S)
+    begun = {job.id: now(service, job).started_s or 0.0 for job in sent}
+    assert sorted(begun, key=lambda job_id: begun[job_id]) == order
 
 
 @pytest.mark.parametrize("source", ["sqlite"], indirect=True)

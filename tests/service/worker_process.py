@@ -1,4 +1,4 @@
-"""A worker as a process of its own: python worker_process.py FOLDER DATABASE GRACE_S."""
+"""A worker as a process of its own: python worker_process.py FOLDER DATABASE GRACE_S SLOTS."""
 
 from __future__ import annotations
 
@@ -11,5 +11,6 @@ from running_services import settings_in
 from resilver.commands import serving
 
 if __name__ == "__main__":
-    folder, database, grace_s = sys.argv[1:]
-    sys.exit(serving.work(replace(settings_in(Path(folder), database), grace_s=float(grace_s))))
+    folder, database, grace_s, slots = sys.argv[1:]
+    settings = settings_in(Path(folder), database)
+    sys.exit(serving.work(replace(settings, grace_s=float(grace_s), slots=int(slots))))
