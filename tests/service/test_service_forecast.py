@@ -116,7 +116,7 @@ def test_a_place_told_from_sums_of_a_long_line_is_the_counted_one(
         line = ahead.stretches(connection)["small"]
     assert len(line) > 5
     assert ahead.photos_of(line[-1].upto) == 60
-    assert ahead.megapixels_of(line[-1].upto) == pytest.approx(sum(j.megapixels for j in jobs))
+    assert ahead.room_of(line[-1].upto) == pytest.approx(sum(job.room for job in jobs))
     ordered = sorted(jobs, key=lambda job: (job.priority, job.submitted_s))
     places = [service.forecast.of(job).place for job in ordered]
     # Two that came at the same moment stand side by side.
@@ -183,6 +183,16 @@ def test_a_worker_takes_as_many_as_their_megapixels_allow(service: Service) -> N
     assert service.forecast.of(jobs[0]).eta_s == pytest.approx(2 * 10.0), "shares with the second"
     assert service.forecast.of(jobs[2]).eta_s == pytest.approx(4 * 10.0), "with the fourth"
     assert service.forecast.of(jobs[4]).eta_s == pytest.approx(5 * 10.0), "has it for itself"
+
+
+def test_a_photo_that_is_enlarged_takes_the_room_of_its_result(service: Service) -> None:
+    teach(service)
+    add_worker(service, "one", slots=4, megapixels=24.0)
+    service.queue.submit(a_visitor(), replace(a_photo(), times_larger=3))  # 18 of 24 megapixels
+    small, beside = (service.queue.submit(a_visitor(), a_photo()) for _ in range(2))
+    roomy = service.queue.submit(a_visitor(), replace(a_photo(), times_larger=3))
+    etas = [service.forecast.of(job).eta_s or 0.0 for job in (small, beside, roomy)]
+    assert etas[2] > 1.3 * max(etas[:2]), "it waits until the first of its kind is done"
 
 
 def test_a_photo_that_finds_a_free_place_only_shares_the_worker(service: Service) -> None:

@@ -19,6 +19,7 @@ from resilver.making import stage_names
 from resilver.models.store import can_enlarge
 from resilver.options import Options
 from resilver.service.gate import MOST_PASSES, Gate
+from resilver.service.jobs import LOOK
 from resilver.service.options import OF_THE_SERVER, OF_THE_UPLOAD, RestorationOptions
 from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
@@ -174,6 +175,9 @@ def test_what_is_enlarged_needs_more_room() -> None:
     if not can_enlarge():
         with pytest.raises(OptionError, match="no network here that enlarges"):
             asked.check(has_mask=False)
+    assert asked.piece("repair") == "repair"
+    assert asked.piece("upscale") == "upscale x4", "another work than twice as large"
+    assert RestorationOptions(upscale=4, look=True).piece("upscale") == f"{LOOK}upscale"
     assert RestorationOptions(upscale=4, skip=("upscale",)).times_larger == 1
     assert RestorationOptions(upscale=4, look=True).times_larger == 1
     assert RestorationOptions(upscale="auto").times_larger == 1  # of what is tiny

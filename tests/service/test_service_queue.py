@@ -98,6 +98,9 @@ def test_nobody_has_more_waiting_than_he_may(service: Service) -> None:
     service.queue.submit(few, a_photo())
     with pytest.raises(Refusal, match="5 megapixels waiting"):
         service.queue.submit(few, a_photo())
+    larger = replace(a_photo(), times_larger=4)  # 2 megapixels become 32
+    with pytest.raises(Refusal, match="30 megapixels waiting"):
+        service.queue.submit(replace(a_visitor("key:d"), max_megapixels=30.0), larger)
 
 
 def test_a_full_queue_takes_nobody(service: Service) -> None:

@@ -23,6 +23,7 @@ class Part:
     stages: str  # by comma
     photos: int
     megapixels: float
+    room: float  # megapixels that they take up while they are in hand
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ def stretches(connection: sa.Connection) -> dict[str, tuple[Stretch, ...]]:
     c = JOBS.c
     rank = sa.func.rank().over(partition_by=c.queue, order_by=c.priority)
     ranked = (
-        sa.select(c.queue, c.priority, c.stages, c.megapixels, ((rank - 1) // _STRETCH).label("at"))
+        sa.select(
+            *(c.queue, c.priority, c.stages, c.megapixels, c.room),
+            ((rank - 1) // _STRETCH).label("at"),
+        )
         .where(c.state == QUEUED)
         .subquery()
     )
@@ -46,7 +50,8 @@ def stretches(connection: sa.Connection) -> dict[str, tuple[Stretch, ...]]:
     query = (
         sa.select(
             *(r.queue, r.at, r.stages),
-            *(sa.func.max(r.priority), sa.func.count(), sa.func.sum(r.megapixels)),
+            *(sa.func.max(r.priority), sa.func.count()),
+            *(sa.func.sum(r.megapixels), sa.func.sum(r.room)),
         )
         .group_by(r.queue, r.at, r.stages)
         .order_by(r.queue, r.at)
@@ -55,9 +60,14 @@ def stretches(connection: sa.Connection) -> dict[str, tuple[Stretch, ...]]:
     for (queue, _at), rows in groupby(connection.execute(query), key=lambda row: row[:2]):
         line, last = found[queue], 0
         upto = {part.stages: part for part in (line[-1].upto if line else ())}
-        for _queue, _at, stages, highest, photos, megapixels in rows:
-            before, last = upto.get(stages, Part(stages, 0, 0.0)), max(last, highest)
-            upto[stages] = Part(stages, before.photos + photos, before.megapixels + megapixels)
+        for _queue, _at, stages, highest, photos, megapixels, room in rows:
+            before, last = upto.get(stages, Part(stages, 0, 0.0, 0.0)), max(last, highest)
+            upto[stages] = Part(
+                stages,
+                before.photos + photos,
+                before.megapixels + megapixels,
+                before.room + room,
+            )
         line.append(Stretch(last, tuple(upto.values())))
     return {queue: tuple(line) for queue, line in found.items()}
 
@@ -83,7 +93,7 @@ def ahead_of(
     if whole:
         where.append(c.priority > line[whole - 1].last)
     query = (
-        sa.select(c.stages, sa.func.count(), sa.func.sum(c.megapixels))
+        sa.select(c.stages, sa.func.count(), sa.func.sum(c.megapixels), sa.func.sum(c.room))
         .where(*where)
         .group_by(c.stages)
     )
@@ -91,8 +101,8 @@ def ahead_of(
     return (*line[whole - 1].upto, *counted) if whole else counted
 
 
-def megapixels_of(parts: Iterable[Part]) -> float:
-    return sum(part.megapixels for part in parts)
+def room_of(parts: Iterable[Part]) -> float:
+    return sum(part.room for part in parts)
 
 
 def photos_of(parts: Iterable[Part]) -> int:

@@ -46,13 +46,14 @@ def job_of_arrival(arrival: Arrival, visitor: Visitor, settings: Settings, now: 
     """
     height, width = arrival.size
     megapixels = height * width / 1e6
+    room = arrival.times_larger**2 * megapixels
     lane = visitor.lane if visitor.lane in settings.head_start_s else FREE
     return Job(
         id=arrival.id,
         workflow=new_workflow(),
         owner=visitor.owner,
         lane=lane,
-        queue=queue_of(arrival.times_larger**2 * megapixels, settings.limits.large_megapixels),
+        queue=queue_of(room, settings.limits.large_megapixels),
         state=QUEUED,
         reason=None,
         priority=priority_of(now, settings.head_start_s[lane]),
@@ -64,6 +65,7 @@ def job_of_arrival(arrival: Arrival, visitor: Visitor, settings: Settings, now: 
         width=width,
         height=height,
         megapixels=megapixels,
+        room=room,
         options=arrival.options,
         stages=",".join(arrival.stages),
         photo=arrival.photo,

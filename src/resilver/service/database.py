@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from resilver.errors import ServiceError
 
-SCHEMA = "2"  # of these tables; a database of another one is refused
+SCHEMA = "3"  # of these tables; a database of another one is refused
 _CREATION_LOCK = 7_381_240_116  # PostgreSQL advisory lock: one process makes the tables
 
 METADATA = sa.MetaData()
@@ -38,6 +38,7 @@ JOBS = sa.Table(
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("megapixels", sa.Float, nullable=False),
+    sa.Column("room", sa.Float, nullable=False),  # megapixels, of the result if it is larger
     sa.Column("options", sa.Text, nullable=False),  # JSON, as the API takes them
     sa.Column("stages", sa.Text, nullable=False),  # those that are wanted, by comma
     sa.Column("photo", sa.Text, nullable=False),  # name in the storage folder of the job
@@ -56,7 +57,7 @@ JOBS = sa.Table(
     # Covers place and work ahead without a look at the rows.
     sa.Index(
         "resilver_jobs_waiting",
-        *("state", "queue", "priority", "submitted_s", "stages", "megapixels", "lane"),
+        *("state", "queue", "priority", "submitted_s", "stages", "megapixels", "room", "lane"),
     ),
     # Covers who came in the last while.
     sa.Index("resilver_jobs_came", "lane", "submitted_s", "queue", "stages", "megapixels"),

@@ -13,8 +13,8 @@ from resilver.service.ahead import (
     Part,
     Stretch,
     ahead_of,
-    megapixels_of,
     photos_of,
+    room_of,
     stretches,
 )
 from resilver.service.costs import Cost, measured_costs, seconds_of
@@ -87,9 +87,9 @@ class _Moment:
             for part in parts
         )
 
-    def load(self, stages: str, megapixels: float, left: float = 1.0) -> Load:
+    def load(self, stages: str, megapixels: float, room: float, left: float = 1.0) -> Load:
         """One photo, of which a share is left to be done."""
-        return Load(left * self.seconds([Part(stages, 1, megapixels)]), megapixels)
+        return Load(left * self.seconds([Part(stages, 1, megapixels, room)]), room)
 
     def turn(
         self, queue: str, ahead: Sequence[Part], last: Sequence[Load], own: Load
@@ -105,7 +105,7 @@ class _Moment:
         photos, ahead_s, waiting = photos_of(ahead), self.seconds(ahead), self.waiting(queue)
         behind = max(0, photos_of(waiting) - photos - 1)
         behind_s = self.seconds(waiting) - ahead_s - own.work_s
-        behind_room = megapixels_of(waiting) - megapixels_of(ahead) - own.room
+        behind_room = room_of(waiting) - room_of(ahead) - own.room
         places, room = self._capacity(queue)
         line = Line(
             in_hand=self.running[queue],
@@ -122,7 +122,7 @@ class _Moment:
 
     def mean(self, parts: Sequence[Part]) -> tuple[Load, ...]:
         """As many of these photos as are played through, each as they are in the mean."""
-        return evenly(self.seconds(parts), megapixels_of(parts), photos_of(parts), _PLAYED)
+        return evenly(self.seconds(parts), room_of(parts), photos_of(parts), _PLAYED)
 
     def left_s(self, own: Load) -> float:
         """Until a photo that is being worked on is finished."""
@@ -178,7 +178,7 @@ class Forecast:
         if not job.active:
             return Outlook(None, None)
         moment = self._moment()
-        own = moment.load(job.stages, job.megapixels, 1.0 - job.fraction)
+        own = moment.load(job.stages, job.megapixels, job.room, 1.0 - job.fraction)
         if job.state == RUNNING:
             return Outlook(None, moment.left_s(own))
         c = JOBS.c
@@ -219,7 +219,8 @@ class Forecast:
         moment, c = self._moment(), JOBS.c
         by_lane = (
             sa.select(
-                *(c.lane, c.queue, sa.func.count(), sa.func.sum(c.megapixels)),
+                *(c.lane, c.queue, sa.func.count()),
+                *(sa.func.sum(c.megapixels), sa.func.sum(c.room)),
                 *(sa.func.min(c.submitted_s), sa.func.min(c.stages)),
             )
             .where(c.state == QUEUED)
@@ -229,10 +230,10 @@ class Forecast:
             rows = connection.execute(by_lane).all()
         now = self._now()
         waiting: list[Waiting] = []
-        for lane, queue, photos, megapixels, first_s, stages in rows:
+        for lane, queue, photos, megapixels, room, first_s, stages in rows:
             priority = priority_of(now, self._settings.head_start_s.get(lane, 0.0))
             ahead = self._ahead(moment, queue, priority, c.priority <= priority)
-            own = moment.load(stages, megapixels / photos)
+            own = moment.load(stages, megapixels / photos, room / photos)
             turn = moment.turn(queue, ahead, moment.mean(ahead), own)
             wait_s = None
             if turn is not None:
@@ -257,11 +258,13 @@ class Forecast:
 
     def _with_running(self, moment: _Moment) -> _Moment:
         c = JOBS.c
-        query = sa.select(c.queue, c.stages, c.megapixels, c.fraction).where(c.state == RUNNING)
+        query = sa.select(c.queue, c.stages, c.megapixels, c.room, c.fraction).where(
+            c.state == RUNNING
+        )
         running: dict[str, list[Load]] = {queue: [] for queue in QUEUES}
         with self._database.reading() as connection:
-            for queue, stages, megapixels, fraction in connection.execute(query):
-                running[queue].append(moment.load(stages, megapixels, 1.0 - fraction))
+            for queue, stages, megapixels, room, fraction in connection.execute(query):
+                running[queue].append(moment.load(stages, megapixels, room, 1.0 - fraction))
         return replace(moment, running={queue: tuple(loads) for queue, loads in running.items()})
 
     def _ahead(
@@ -278,7 +281,7 @@ class Forecast:
             return moment.mean(ahead)
         c = JOBS.c
         query = (
-            sa.select(c.stages, c.megapixels)
+            sa.select(c.stages, c.megapixels, c.room)
             .where(c.state == QUEUED, c.queue == queue, where)
             .order_by(c.priority, c.submitted_s)
             .limit(_PLAYED)  # some may have come in since they were counted

@@ -40,6 +40,7 @@ class Job:
     width: int
     height: int
     megapixels: float
+    room: float  # megapixels in hand: of the photo or of its result, whichever is larger
     options: str  # JSON
     stages: str  # wanted ones, by comma
     photo: str  # name in the job's folder of the storage

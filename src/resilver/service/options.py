@@ -33,6 +33,8 @@ OF_THE_SERVER = frozenset(
         "max_megapixels",
     }
 )
+# The stages that are given the larger photo, or make it.
+_ONCE_LARGER = STAGES[STAGES.index("upscale") :]
 # Comes as a picture of its own.
 OF_THE_UPLOAD = frozenset({"mask"})
 
@@ -118,7 +120,17 @@ class RestorationOptions(BaseModel):
 
     def work(self) -> tuple[str, ...]:
         """What a worker does, piece by piece, as its cost is measured."""
-        return tuple(f"{LOOK}{name}" if self.look else name for name in self.stages())
+        return tuple(self.piece(name) for name in self.stages())
+
+    def piece(self, stage: str) -> str:
+        """The name under which the cost of a stage is measured: what is another work has another.
+
+        Whatever comes once the photo is larger costs as much more for each of its megapixels.
+        """
+        if self.look:
+            return f"{LOOK}{stage}"
+        larger = self.times_larger > 1 and stage in _ONCE_LARGER
+        return f"{stage} x{self.times_larger}" if larger else stage
 
     @property
     def enlarges(self) -> bool:

@@ -82,7 +82,7 @@ class Queue:
                 again = _known(connection, visitor, arrival.idempotency)
                 if again is not None:
                     return checked_again(again, arrival.fingerprint)
-            self._check_room(connection, visitor, job.megapixels)
+            self._check_room(connection, visitor, job.room)
             paid = (
                 visitor.key is not None
                 and not job.looks
@@ -293,7 +293,7 @@ class Queue:
     def _check_room(self, connection: sa.Connection, visitor: Visitor, megapixels: float) -> None:
         waiting = JOBS.c.state.in_(ACTIVE)
         mine = connection.execute(
-            sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(JOBS.c.megapixels), 0.0)).where(
+            sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(JOBS.c.room), 0.0)).where(
                 waiting, JOBS.c.owner == visitor.owner
             )
         ).one()

@@ -125,7 +125,7 @@ class Restoring:
             self._storage.get(f"{job.folder}/{job.photo}", folder / job.photo)
             pipeline = self._pipeline(options, self._mask(job, folder))
             work = self._look if options.look else self._restore
-            made, seconds = work(job, pipeline, folder, tell, options.ext)
+            made, seconds = work(job, pipeline, folder, tell, options)
             for name in made:
                 self._storage.put(folder / name, job.file(name))
         if not self._queue.succeed(job, made[0]):
@@ -133,36 +133,49 @@ class Restoring:
         return seconds
 
     def _restore(
-        self, job: Job, pipeline: Pipeline, folder: Path, tell: _Tell, ext: str | None
+        self,
+        job: Job,
+        pipeline: Pipeline,
+        folder: Path,
+        tell: _Tell,
+        options: RestorationOptions,
     ) -> _Made:
-        done = self._paced(job, [stage.name for stage in pipeline.stages])
+        done = self._paced(job, [options.piece(stage.name) for stage in pipeline.stages])
         # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
         result, report = pipeline.restore(
             self._opened(folder / job.photo),
             lambda stage, share: tell(stage, 0.02 + 0.9 * done(share)),
         )
         tell("save", 0.92)
-        name = f"result.{ext}" if ext else f"result{result.suffix}"
+        name = f"result.{options.ext}" if options.ext else f"result{result.suffix}"
         result.save(folder / name)
         (folder / REPORT_JSON).write_text(to_json(report), "utf-8")
         (folder / REPORT_HTML).write_text(to_html(report), "utf-8")
         (folder / COMPARISON).write_bytes(side_by_side(report.before, report.after))
         (folder / AFTER).write_bytes(jpeg(result.preview(SHOWN_PX)))
         made = (name, REPORT_JSON, REPORT_HTML, COMPARISON, BEFORE, AFTER)
-        return made, {record.finding.stage: record.seconds for record in report.stages}
+        return made, {
+            options.piece(record.finding.stage): record.seconds for record in report.stages
+        }
 
     def _look(
-        self, job: Job, pipeline: Pipeline, folder: Path, tell: _Tell, _ext: str | None
+        self,
+        job: Job,
+        pipeline: Pipeline,
+        folder: Path,
+        tell: _Tell,
+        options: RestorationOptions,
     ) -> _Made:
         photo = self._opened(folder / job.photo)
         took: dict[str, float] = {}
-        done = self._paced(job, [f"{LOOK}{stage.name}" for stage in pipeline.stages])
+        done = self._paced(job, [options.piece(stage.name) for stage in pipeline.stages])
         last = time.monotonic()
 
         def note(stage: str, share: float) -> None:
             nonlocal last
             now = time.monotonic()
-            took[f"{LOOK}{stage}"] = took.get(f"{LOOK}{stage}", 0.0) + now - last
+            piece = options.piece(stage)
+            took[piece] = took.get(piece, 0.0) + now - last
             last = now
             tell(f"{LOOK}{stage}", 0.02 + 0.9 * done(share))
 

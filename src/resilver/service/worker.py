@@ -114,11 +114,11 @@ class Worker:
         if waiting is None or waiting.workflow != workflow or not waiting.active:
             return
         try:
-            options = RestorationOptions.model_validate_json(waiting.options)
+            RestorationOptions.model_validate_json(waiting.options)
         except ValidationError:  # of another version of resilver than this worker
             self._queue.fail(waiting, "its options are not known to the worker that was given it")
             return
-        with self._room_for(waiting, options.times_larger):
+        with self._room_for(waiting):
             again = True
             while again:
                 if self._closing.is_set():
@@ -130,18 +130,14 @@ class Worker:
                     self._closing.wait(_BETWEEN_TRIES_S)
 
     @contextmanager
-    def _room_for(self, job: Job, larger: int) -> Generator[None]:
+    def _room_for(self, job: Job) -> Generator[None]:
         """Waits until there is room for a photo; one over which a worker has died has it all alone.
 
         So when the next one dies too, it is plain whose fault it was.
-
-        Args:
-            larger: the result is so many times as large along each side.
         """
         with ExitStack() as rooms:
             if job.deaths or job.queue == SMALL:
-                need = math.inf if job.deaths else larger**2 * job.megapixels
-                rooms.enter_context(self._gate.inside(need))
+                rooms.enter_context(self._gate.inside(math.inf if job.deaths else job.room))
             if job.deaths or job.queue == LARGE:
                 rooms.enter_context(self._large.inside(1.0))
             yield
