@@ -7,7 +7,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,10 @@ from running_services import a_photo, a_visitor, photo_bytes, wait_until
 from resilver.photo import Photo
 from resilver.service.database import CREDITS, JOBS, WORKERS
 from resilver.service.jobs import Job, find_job
-from resilver.service.queue import Queue
+from resilver.service.queue import TOO_LONG, Queue
+from resilver.service.restoring import Restoring
 from resilver.service.running import Service
+from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
 
 HERE = Path(__file__).parent
@@ -204,3 +208,24 @@ def test_a_photo_that_is_cancelled_or_deleted_while_it_is_restored_stops_its_wor
     wait_until(lambda: not (tmp_path / "photos" / second.id).exists(), LONG_S)
     assert [path.name for path in (tmp_path / "photos" / first.id).iterdir()] == ["photo.png"]
     assert find_job(service.database, second.id) is None
+
+
+@pytest.mark.parametrize("source", ["sqlite"], indirect=True)
+def test_a_photo_that_takes_too_long_is_ended_and_leaves_nothing(
+    service: Service, settings: Settings, tmp_path: Path
+) -> None:
+    limits = replace(settings.limits, time_limit_s=0.0)
+    restoring = Restoring(
+        service.database,
+        service.queue,
+        service.storage,
+        Scratch(tmp_path / "scratch"),
+        replace(settings, limits=limits),
+        threading.Event(),
+    )
+    slow = send(service, photo_bytes(tmp_path, 64, 80))
+    begun = service.queue.begin(slow.id, slow.workflow, "w")
+    assert begun is not None
+    assert restoring.attempt(begun) is False, "another try would take as long"
+    assert (now(service, slow).state, now(service, slow).reason) == ("failed", TOO_LONG)
+    assert [path.name for path in (tmp_path / "photos" / slow.id).iterdir()] == ["photo.png"]
