@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from resilver.imaging.chroma import lightness, luminance, with_colours
 from resilver.imaging.colouring import ColourHint, hint_map, likely_colours, working_size
+from resilver.imaging.hint_reach import hint_reach
 from resilver.imaging.joining import JoinedColours, join
 from resilver.imaging.tiles import Pixels, map_strips, to_float, to_u16
 from resilver.imaging.tone import TONED_255, colour_left
@@ -79,11 +80,27 @@ class ColouriseStage:
         size = (pixels.shape[0], pixels.shape[1])
         at = working_size(size)
         small = cv2.resize(pixels, (at[1], at[0]), interpolation=cv2.INTER_AREA)
-        grey = lightness(luminance(np.asarray(small, pixels.dtype))) / np.float32(100)
-        (odds,) = self._network.run(grey[None, None], hint_map(hints, size, at)[None])
+        light = lightness(luminance(np.asarray(small, pixels.dtype)))
+        colours, cells_light = self._guess(light, (), size)
+        if hints:
+            # Led by a hint the network sees the whole photo in another colour; it is asked for one
+            # thing, so elsewhere its colours are those without.
+            led, _ = self._guess(light, hints, size)
+            near = hint_reach(hints, cells_light, size)[..., None]
+            colours += near * (led - colours)
+        return join(colours, pixels, hints)
+
+    def _guess(
+        self, light: NDArray[np.float32], hints: tuple[ColourHint, ...], size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Colours a*b* (h, w, 2) of a few cells, and their lightness (h, w)."""
+        at = (light.shape[0], light.shape[1])
+        (odds,) = self._network.run(
+            light[None, None] / np.float32(100), hint_map(hints, size, at)[None]
+        )
         cells = (odds.shape[3], odds.shape[2])
-        light = 100 * np.asarray(cv2.resize(grey, cells, interpolation=cv2.INTER_AREA), np.float32)
-        return join(likely_colours(odds[0], light, self.seed), pixels, hints)
+        small = np.asarray(cv2.resize(light, cells, interpolation=cv2.INTER_AREA), np.float32)
+        return likely_colours(odds[0], small, self.seed), small
 
     @cached_property
     def _network(self) -> Network:
