@@ -270,6 +270,8 @@ def test_the_service_tells_how_it_fares(client: httpx.Client, photo: bytes) -> N
     facts = client.get("/v1/queue").json()
     assert facts["workers"] == 1
     assert {"repair", "denoise", "file"} <= set(facts["costs"])
+    assert {part["lane"] for part in facts["waiting"]} == {"free", "fast"}
+    assert sum(part["photos"] for part in facts["finished"]) > 0
     text = client.get("/metrics").text
     assert re.search(r"^resilver_workers 1\.0$", text, re.MULTILINE)
     assert re.search(r'^resilver_jobs\{state="succeeded"\} [1-9]', text, re.MULTILINE)
@@ -287,6 +289,19 @@ def test_what_browsers_are_told(client: httpx.Client) -> None:
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "Access-Control-Allow-Origin" not in headers
     assert "Server" not in headers
+
+
+def test_where_anybody_may_come_nobody_is_taken_to_be_from_here(
+    quiet: tuple[Settings, str], photo: bytes
+) -> None:
+    """A plain `proxy_pass` hides who comes through it: he would see what all have sent."""
+    _, address = quiet
+    with httpx.Client(base_url=address) as client:
+        sent = client.post("/v1/restorations", files={"photo": photo})
+        assert sent.status_code == 202
+        listed = client.get("/v1/restorations")
+        assert listed.status_code == 401
+        assert "keep the link" in listed.json()["detail"]
 
 
 def test_one_sees_ones_own_photos_only(quiet: tuple[Settings, str], photo: bytes) -> None:

@@ -385,3 +385,26 @@ def test_the_traffic_tells_each_lane(service: Service) -> None:
     assert waiting["free"].megapixels == pytest.approx(4.0)
     assert waiting["free"].eta_s == pytest.approx(30.0), "a free photo comes after all three"
     assert waiting["fast"].eta_s == pytest.approx(10.0), "a fast one after the fast one"
+
+
+def test_the_traffic_tells_of_lanes_without_anybody_and_of_what_was_finished(
+    service: Service,
+) -> None:
+    teach(service)
+    add_worker(service, "one")
+    clock = Clock()
+    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    for hours_ago in (2.0, 0.5, 0.2):
+        clock.now_s = time.time() - 3600.0 * hours_ago
+        job = queue.submit(a_visitor(lane="fast"), a_photo())
+        begun = queue.begin(job.id, job.workflow, "one")
+        assert begun is not None
+        assert queue.succeed(begun, "result.png")
+    traffic = service.forecast.traffic()
+    assert [(part.lane, part.queue, part.photos) for part in traffic.waiting] == [
+        ("fast", "small", 0),
+        ("free", "small", 0),
+    ]
+    assert [part.eta_s for part in traffic.waiting] == [0.0, 0.0], "whoever comes is begun"
+    finished = {part.lane: (part.photos, part.megapixels) for part in traffic.finished}
+    assert finished == {"fast": (2, pytest.approx(4.0)), "free": (0, 0.0)}

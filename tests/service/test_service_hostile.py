@@ -19,6 +19,7 @@ from running_services import databases, served, settings_in
 
 from resilver.models.store import can_enlarge
 from resilver.service.settings import Settings
+from resilver.service.web import serving
 from resilver.stages import STAGES
 
 
@@ -28,7 +29,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings
     folder = tmp_path_factory.mktemp("hostile")
     with databases("sqlite", folder) as source, source.fresh(folder) as url:
         settings = settings_in(folder, url)
-        limits = replace(settings.limits, idle_s=0.5, upload_s=2.0)
+        limits = replace(settings.limits, idle_s=0.5, upload_s=2.0, max_json_bytes=1_000_000)
         settings = replace(settings, limits=limits)
         with served(settings, works=False) as address:
             yield settings, address
@@ -260,6 +261,58 @@ def test_what_is_too_large_is_refused_by_its_claim_and_by_its_size(
     except httpx.TransportError:
         return  # the connection was closed while we still sent, which is an answer too
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "megabytes"),
+    [
+        ("/v1/restorations", "Application/JSON", 1.5),
+        ("/sdapi/v1/extra-single-image", "application/x+json", 1.5),
+        ("/sdapi/v1/extra-single-image", "application/json", 1.5),
+        ("/v1/credits", "multipart/form-data; boundary=x", 0.1),
+    ],
+)
+def test_what_would_be_held_in_memory_may_be_less(
+    watched: tuple[Settings, str], path: str, kind: str, megabytes: float
+) -> None:
+    """Only a form may have as much as a photo has."""
+    settings, address = watched
+    assert settings.limits.max_json_bytes < 1_500_000 < settings.limits.max_bytes
+    host, port = address.removeprefix("http://").split(":")
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {int(1e6 * megabytes)}\r\nResilver-Signature: t=1,v1=0\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode("ascii"))
+        assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+
+def test_half_a_request_after_a_whole_one_is_not_waited_for(
+    watched: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_HEADER_S", 0.5)
+    host, port = watched[1].removeprefix("http://").split(":")
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        for _ in range(2):
+            connection.sendall(whole)
+            assert b" 200 " in connection.recv(4096)
+            time.sleep(0.3)  # slowly, but in time
+        connection.sendall(whole[:20])
+        started = time.monotonic()
+        assert connection.recv(4096) == b"", "hung up"
+        assert time.monotonic() - started < 4.0
+
+
+def test_words_that_are_no_method_make_no_rows_of_the_metrics(
+    watched: tuple[Settings, str],
+) -> None:
+    for number in range(5):
+        httpx.request(f"MADEUP{number}", f"{watched[1]}/healthz")
+    text = httpx.get(f"{watched[1]}/metrics").text
+    assert "MADEUP" not in text
+    assert 'method="other"' in text
 
 
 @pytest.mark.parametrize("pause_s", [10.0, 0.3])

@@ -17,6 +17,7 @@ from resilver.service.keys import Key
 from resilver.service.queue import FORGET_AFTER_S, Queue
 from resilver.service.refusal import Refusal
 from resilver.service.running import Service
+from resilver.service.web.visitors import visible_job
 
 
 def now(service: Service, job: Job) -> Job:
@@ -190,6 +191,35 @@ def test_what_expired_keeps_nothing_of_what_it_was(service: Service) -> None:
     assert (gone.fingerprint, gone.options) == ("", "{}")
     again = service.queue.submit(a_visitor(), a_photo(idempotency="grandmother 1931"))
     assert again.id != job.id
+
+
+@pytest.mark.parametrize("job_id", ["\0" * 32, "x" * 31, "x" * 33, "../" + "x" * 29, ""])
+def test_what_is_no_id_is_not_looked_for(service: Service, job_id: str) -> None:
+    """PostgreSQL takes no NUL, and would say so with an error of its own."""
+    with pytest.raises(Refusal) as refusal:
+        visible_job(service, a_visitor(), job_id)
+    assert refusal.value.status == 404
+
+
+def test_an_event_that_adds_something_else_is_refused(service: Service) -> None:
+    key, other = a_key(service, photos=1), a_key(service, photos=1)
+    assert service.keys.top_up(key.id, 5, "payment-1") == 6
+    assert service.keys.top_up(key.id, 5, "payment-1") == 6, "once"
+    for which, photos in ((key, 6), (other, 5)):
+        with pytest.raises(Refusal, match="added other photos") as refusal:
+            service.keys.top_up(which.id, photos, "payment-1")
+        assert refusal.value.status == 409
+    assert (credits_of(service, key), credits_of(service, other)) == (6, 1)
+
+
+def test_a_credit_whose_result_nobody_gets_is_given_back_once(service: Service) -> None:
+    key = a_key(service, photos=2)
+    job = service.queue.submit(key.visitor, a_photo())
+    assert service.queue.succeed(begun(service, job), "result.png")
+    assert credits_of(service, key) == 1
+    for _ in range(2):
+        service.queue.give_back(job)
+    assert credits_of(service, key) == 2
 
 
 def test_an_error_of_the_database_does_not_quote_ids(service: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -31,6 +32,11 @@ class Arrival:
 def new_job_id() -> str:
     """192 random bits: whoever has not been told it does not find it."""
     return secrets.token_urlsafe(24)
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a text could be the id of a job."""
+    return re.fullmatch(r"[A-Za-z0-9_-]{32}", text) is not None
 
 
 def new_workflow() -> str:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from resilver.service.ahead import (
     Part,
-    Stretch,
     ahead_of,
     photos_of,
-    room_of,
     stretches,
 )
 from resilver.service.costs import Cost, measured_costs, seconds_of
 from resilver.service.database import JOBS, WORKERS, Database
-from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, Job, job_of
-from resilver.service.lanes import LARGE, QUEUES, SMALL, priority_of
+from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, SUCCEEDED, Job, job_of
+from resilver.service.lanes import QUEUES, SMALL, priority_of
+from resilver.service.moment import PLAYED, LiveWorker, Moment
 from resilver.service.settings import Settings
-from resilver.service.turns import Line, Load, evenly, turn_of
+from resilver.service.turns import Load
 
 _LATELY_S = 300.0
-_PLAYED = 64  # photos before a turn that are played through one by one
+_LAST_HOUR_S = 3600.0
+_TOLD_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,15 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Finished:
+    """What was restored for a lane in the last hour."""
+
+    lane: str
+    photos: int
+    megapixels: float
+
+
+@dataclass(frozen=True)
 class Traffic:
     """The whole service at one moment."""
 
@@ -56,100 +64,7 @@ class Traffic:
     running: int
     workers: int
     costs: dict[str, Cost]
-
-
-@dataclass(frozen=True)
-class _Worker:
-    slots: int
-    megapixels: float
-    alone: float  # share of it that a single photo can use
-
-
-@dataclass(frozen=True)
-class _Moment:
-    """What is the same for everybody in line."""
-
-    costs: dict[str, Cost]
-    workers: tuple[_Worker, ...]
-    line: dict[str, tuple[Stretch, ...]]  # by queue, all that wait
-    running: dict[str, tuple[Load, ...]]  # by queue, one each
-    coming: dict[tuple[str, str], float]  # (lane, queue) -> seconds of work that come in a second
-
-    def waiting(self, queue: str) -> tuple[Part, ...]:
-        """All that wait in a queue."""
-        line = self.line[queue]
-        return line[-1].upto if line else ()
-
-    def seconds(self, parts: Iterable[Part]) -> float:
-        """What photos take of a worker's time."""
-        return sum(
-            seconds_of(self.costs, part.stages.split(","), part.photos, part.megapixels)
-            for part in parts
-        )
-
-    def load(self, stages: str, megapixels: float, room: float, left: float = 1.0) -> Load:
-        """One photo, of which a share is left to be done."""
-        return Load(left * self.seconds([Part(stages, 1, megapixels, room)]), room)
-
-    def turn(
-        self, queue: str, ahead: Sequence[Part], last: Sequence[Load], own: Load
-    ) -> tuple[float, float] | None:
-        """(begun, finished) of a photo, seconds from now; None if no worker is alive.
-
-        Args:
-            last: the last ones of those ahead, in order; if not all, as they are in the mean.
-        """
-        if not self.workers:
-            return None
-        other = LARGE if queue == SMALL else SMALL
-        photos, ahead_s, waiting = photos_of(ahead), self.seconds(ahead), self.waiting(queue)
-        behind = max(0, photos_of(waiting) - photos - 1)
-        behind_s = self.seconds(waiting) - ahead_s - own.work_s
-        behind_room = room_of(waiting) - room_of(ahead) - own.room
-        places, room = self._capacity(queue)
-        line = Line(
-            in_hand=self.running[queue],
-            beside=self._beside(other),
-            earlier_s=ahead_s * (1.0 - len(last) / max(1, photos)),
-            ahead=tuple(last),
-            behind=evenly(max(0.0, behind_s), max(0.0, behind_room), behind, places),
-            places=places,
-            room=room,
-            workers=len(self.workers),
-            alone=self._alone,
-        )
-        return turn_of(line, own)
-
-    def mean(self, parts: Sequence[Part]) -> tuple[Load, ...]:
-        """As many of these photos as are played through, each as they are in the mean."""
-        return evenly(self.seconds(parts), room_of(parts), photos_of(parts), _PLAYED)
-
-    def left_s(self, own: Load) -> float:
-        """Until a photo that is being worked on is finished."""
-        in_hand = sum(len(loads) for loads in self.running.values())
-        return own.work_s / min(self._alone, max(1, len(self.workers)) / max(1, in_hand))
-
-    @property
-    def _alone(self) -> float:
-        if not self.workers:
-            return 1.0
-        return sum(worker.alone for worker in self.workers) / len(self.workers)
-
-    def _beside(self, queue: str) -> tuple[float, ...]:
-        """All work of a queue, over the places in which it will be done."""
-        running, waiting = self.running[queue], self.waiting(queue)
-        work_s = sum(load.work_s for load in running) + self.seconds(waiting)
-        places = min(self._capacity(queue)[0], len(running) + photos_of(waiting))
-        return (work_s / places,) * places if places else ()
-
-    def _capacity(self, queue: str) -> tuple[int, float]:
-        """How many photos of a queue, and megapixels of them, are in hand at once at most."""
-        if queue == LARGE:  # one a worker, however large
-            return len(self.workers), math.inf
-        return (
-            sum(worker.slots for worker in self.workers),
-            sum(worker.megapixels for worker in self.workers),
-        )
+    finished: tuple[Finished, ...]  # of the last hour, by lane
 
 
 class Forecast:
@@ -171,7 +86,8 @@ class Forecast:
         self._settings = settings
         self._now = now
         self._keep_s = keep_s
-        self._remembered: tuple[float, _Moment] | None = None
+        self._remembered: tuple[float, Moment] | None = None
+        self._told: tuple[float, Traffic] | None = None
 
     def of(self, job: Job) -> Outlook:
         """Place and wait of one job."""
@@ -215,8 +131,14 @@ class Forecast:
             return len(self._workers(connection))
 
     def traffic(self) -> Traffic:
-        """Lengths, waits and throughput, for everybody to see."""
-        moment, c = self._moment(), JOBS.c
+        """Lengths, waits and throughput, for everybody to see; a moment old."""
+        told = self._told
+        if told is None or not 0 <= self._now() - told[0] < min(self._keep_s, _TOLD_AGAIN_S):
+            self._told = told = (self._now(), self._traffic())
+        return told[1]
+
+    def _traffic(self) -> Traffic:
+        moment, c, now = self._moment(), JOBS.c, self._now()
         by_lane = (
             sa.select(
                 *(c.lane, c.queue, sa.func.count()),
@@ -226,24 +148,44 @@ class Forecast:
             .where(c.state == QUEUED)
             .group_by(c.lane, c.queue)
         )
+        lately = (
+            sa.select(c.lane, sa.func.count(), sa.func.sum(c.megapixels))
+            .where(c.state == SUCCEEDED, c.finished_s > now - _LAST_HOUR_S)
+            .group_by(c.lane)
+        )
         with self._database.reading() as connection:
-            rows = connection.execute(by_lane).all()
-        now = self._now()
+            found = {tuple(row[:2]): row[2:] for row in connection.execute(by_lane)}
+            finished = {row[0]: Finished(*row) for row in connection.execute(lately)}
+        lanes = {*self._settings.head_start_s, *(lane for lane, _ in found)}
+        # A lane in which nobody waits is told as well: whoever comes now wants to know.
+        places = sorted({*found, *((lane, SMALL) for lane in lanes)})
         waiting: list[Waiting] = []
-        for lane, queue, photos, megapixels, room, first_s, stages in rows:
+        for lane, queue in places:
+            photos, megapixels, room, first_s, stages = found.get(
+                (lane, queue), (0, 0.0, 0.0, now, None)
+            )
             priority = priority_of(now, self._settings.head_start_s.get(lane, 0.0))
             ahead = self._ahead(moment, queue, priority, c.priority <= priority)
-            own = moment.load(stages, megapixels / photos, room / photos)
+            own = Load(0.0, 0.0)
+            if photos:
+                own = moment.load(stages, megapixels / photos, room / photos)
             turn = moment.turn(queue, ahead, moment.mean(ahead), own)
             wait_s = None
             if turn is not None:
                 wait_s = turn[0] + self._overtaken_s(moment, lane, queue, now, turn[0])
             oldest_s = max(0.0, now - first_s)
             waiting.append(Waiting(lane, queue, photos, megapixels, oldest_s, wait_s))
-        running = sum(len(loads) for loads in moment.running.values())
-        return Traffic(tuple(waiting), running, len(moment.workers), moment.costs)
+        return Traffic(
+            waiting=tuple(waiting),
+            running=sum(len(loads) for loads in moment.running.values()),
+            workers=len(moment.workers),
+            costs=moment.costs,
+            finished=tuple(
+                finished.get(lane, Finished(lane, 0, 0.0)) for lane in sorted({*lanes, *finished})
+            ),
+        )
 
-    def _moment(self) -> _Moment:
+    def _moment(self) -> Moment:
         """What is in hand as it is now; the rest as it was a moment ago."""
         remembered = self._remembered
         if remembered is None or not 0 <= self._now() - remembered[0] < self._keep_s:
@@ -252,11 +194,11 @@ class Forecast:
                 line = stretches(connection)
             nobody: dict[str, tuple[Load, ...]] = dict.fromkeys(QUEUES, ())
             costs = measured_costs(self._database)
-            known = _Moment(costs, workers, line, nobody, self._coming(costs))
+            known = Moment(costs, workers, line, nobody, self._coming(costs))
             self._remembered = remembered = (self._now(), known)
         return self._with_running(remembered[1])
 
-    def _with_running(self, moment: _Moment) -> _Moment:
+    def _with_running(self, moment: Moment) -> Moment:
         c = JOBS.c
         query = sa.select(c.queue, c.stages, c.megapixels, c.room, c.fraction).where(
             c.state == RUNNING
@@ -268,29 +210,29 @@ class Forecast:
         return replace(moment, running={queue: tuple(loads) for queue, loads in running.items()})
 
     def _ahead(
-        self, moment: _Moment, queue: str, priority: int, before: sa.ColumnElement[bool]
+        self, moment: Moment, queue: str, priority: int, before: sa.ColumnElement[bool]
     ) -> tuple[Part, ...]:
         with self._database.reading() as connection:
             return ahead_of(connection, queue, moment.line[queue], priority, before)
 
     def _last(
-        self, moment: _Moment, ahead: Sequence[Part], where: sa.ColumnElement[bool], queue: str
+        self, moment: Moment, ahead: Sequence[Part], where: sa.ColumnElement[bool], queue: str
     ) -> Sequence[Load]:
         """The last ones ahead, in order: each as it is, of a long line as they are in the mean."""
-        if photos_of(ahead) > _PLAYED:
+        if photos_of(ahead) > PLAYED:
             return moment.mean(ahead)
         c = JOBS.c
         query = (
             sa.select(c.stages, c.megapixels, c.room)
             .where(c.state == QUEUED, c.queue == queue, where)
             .order_by(c.priority, c.submitted_s)
-            .limit(_PLAYED)  # some may have come in since they were counted
+            .limit(PLAYED)  # some may have come in since they were counted
         )
         with self._database.reading() as connection:
             return [moment.load(*row) for row in connection.execute(query)]
 
     def _overtaken_s(
-        self, moment: _Moment, lane: str, queue: str, submitted_s: float, wait_s: float
+        self, moment: Moment, lane: str, queue: str, submitted_s: float, wait_s: float
     ) -> float:
         """What a wait grows by, since photos of faster lanes will go on to come as they do now.
 
@@ -334,7 +276,7 @@ class Forecast:
             for which, (counts, work_s) in came.items()
         }
 
-    def _workers(self, connection: sa.Connection) -> list[_Worker]:
+    def _workers(self, connection: sa.Connection) -> list[LiveWorker]:
         c, alive = WORKERS.c, WORKERS.c.seen_s > self._database.clock - self._settings.lease_s
         rows = connection.execute(sa.select(c.slots, c.megapixels, c.alone).where(alive))
-        return [_Worker(*row) for row in rows]
+        return [LiveWorker(*row) for row in rows]

@@ -132,7 +132,7 @@ class Keys:
         """Adds credits, once for each event; returns how many there are.
 
         Raises:
-            Refusal: there is no such key, or its credits are not counted.
+            Refusal: there is no such key, its credits are not counted, or this event was another.
         """
         with self._database.writing(alone=f"key:{key_id}") as connection:
             found = connection.execute(
@@ -144,6 +144,8 @@ class Keys:
                 raise Refusal(409, "the credits of this key are not counted")
             if _enter(self._database, connection, "topped up", event, key_id, photos):
                 _add(connection, key_id, photos)
+            elif not _is_entered(connection, "topped up", event, key_id, photos):
+                raise Refusal(409, "this event has added other photos, or to another key")
             return connection.execute(
                 sa.select(KEYS.c.credits).where(KEYS.c.id == key_id)
             ).scalar_one()
@@ -181,6 +183,14 @@ def _add(connection: sa.Connection, key_id: str, photos: int) -> None:
     connection.execute(
         sa.update(KEYS).where(KEYS.c.id == key_id).values(credits=KEYS.c.credits + photos)
     )
+
+
+def _is_entered(
+    connection: sa.Connection, reason: str, reference: str, key_id: str, photos: int
+) -> bool:
+    c = CREDITS.c
+    line = sa.select(c.key, c.photos).where(c.reason == reason, c.reference == reference)
+    return tuple(connection.execute(line).one()) == (key_id, photos)
 
 
 def _enter(

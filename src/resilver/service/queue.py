@@ -154,6 +154,13 @@ class Queue:
             self._dispatch.withdraw(job.workflow)
         return cancelled
 
+    def give_back(self, job: Job) -> None:
+        """Returns the credit of a photo whose result nobody gets; once."""
+        if job.paid:
+            key_id = job.owner.removeprefix("key:")
+            with self._database.writing() as connection:
+                give_back_credit(self._database, connection, key_id, job.id)
+
     def put_back(self, job: Job) -> bool:
         """Ends a try that went wrong; the worker goes on with the next one."""
         with self._database.writing() as connection:

@@ -152,6 +152,10 @@ async def _restored(
                 )
             )
         return [await _waited_for(request, service, job) for job in jobs]
+    except BaseException:
+        for job in jobs:  # all or nothing: what was restored is not sent either
+            await run_in_threadpool(service.queue.give_back, job)
+        raise
     finally:  # these programs never come back for it
         for job in jobs:
             await run_in_threadpool(service.delete, job)

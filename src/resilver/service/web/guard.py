@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,11 +24,15 @@ _STRICT = {
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
-class _Refused(Exception):
+_NOTICE, _MOST_OF_A_NOTICE = "/v1/credits", 64_000  # signed, but read before that is known
+
+
+class _Refused(HTTPException):
+    """While a request is read: Starlette's kind, which FastAPI does not take for a fault in it."""
+
     def __init__(self, status: int, words: str) -> None:
-        self.status = status
-        self.words = words
-        super().__init__(words)
+        # The rest of the request is not waited for.
+        super().__init__(status, words, {"Connection": "close"})
 
 
 class Guard:
@@ -58,20 +63,22 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, self._bounded(Headers(scope=scope), receive), strictly)
+            await self._app(scope, self._bounded(scope, receive), strictly)
         except _Refused as refusal:
             if answered:
                 raise
-            headers = {"Connection": "close"}  # the rest of the request is not waited for
-            answer = JSONResponse({"detail": refusal.words}, refusal.status, headers)
+            answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
             await answer(scope, receive, strictly)
 
-    def _bounded(self, headers: Headers, receive: Receive) -> Receive:
-        limits = self._limits
-        is_json = headers.get("content-type", "").startswith("application/json")
-        most = limits.max_json_bytes if is_json else limits.max_bytes
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+        limits, headers = self._limits, Headers(scope=scope)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        # Only a form is laid down in files as it arrives; all else is held in memory.
+        most = limits.max_bytes if kind == "multipart/form-data" else limits.max_json_bytes
+        if scope["path"] == _NOTICE:
+            most = min(most, _MOST_OF_A_NOTICE)
         claimed = headers.get("content-length", "0")
-        too_large = _Refused(413, f"a request has at most {most // 1_000_000} MB")
+        too_large = _Refused(413, f"a request has at most {most / 1e6:g} MB")
         ends = time.monotonic() + limits.upload_s
         seen, complete = 0, False
 

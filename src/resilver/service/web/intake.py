@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import shutil
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,6 +34,7 @@ from resilver.service.webhooks import check_webhook
 
 _MOST_FIELDS = 40
 _FIELD_BYTES = 64_000
+_MASK_BYTES = 30_000_000  # held in memory
 _LONGEST_IDEMPOTENCY = 200
 _LISTS = ("only", "skip", "force", "faces")
 _RAW_FALLBACK = ".dng"  # rawpy goes by content; any name of a RAW file will do
@@ -56,6 +58,8 @@ async def request_of(request: Request) -> tuple[RestorationRequest, BinaryIO | N
     except ValidationError as error:
         raise Refusal(422, first_fault(error.errors())) from error
     except (MultiPartException, HTTPException) as error:
+        if isinstance(error, HTTPException) and error.status_code != HTTPStatus.BAD_REQUEST:
+            raise  # too large, or too slow
         raise Refusal(422, "the form cannot be read") from error
     raise Refusal(415, "send multipart/form-data with the file as photo, or application/json")
 
@@ -68,6 +72,8 @@ async def _from_form(form: FormData) -> tuple[RestorationRequest, BinaryIO | Non
             if name == "photo" and photo is None:
                 photo = value.file
             elif name == "mask" and "mask" not in values:
+                if (value.size or 0) > _MASK_BYTES:
+                    raise Refusal(413, f"a mask has at most {_MASK_BYTES / 1e6:g} MB")
                 values["mask"] = base64.b64encode(await value.read()).decode("ascii")
             else:
                 raise Refusal(422, "the files of a form are photo and mask, one of each")
@@ -96,7 +102,9 @@ def take_in(
     Raises:
         Refusal: it is not taken, and why.
     """
-    if idempotency is not None and not 1 <= len(idempotency) <= _LONGEST_IDEMPOTENCY:
+    if idempotency is not None and not (
+        1 <= len(idempotency) <= _LONGEST_IDEMPOTENCY and idempotency.isprintable()
+    ):
         raise Refusal(422, f"an idempotency key has 1 to {_LONGEST_IDEMPOTENCY} characters")
     options = RestorationOptions.model_validate(
         asked.model_dump(include=set(RestorationOptions.model_fields))

@@ -127,6 +127,14 @@ class WaitingPart(BaseModel):
     eta_s: float | None = Field(description="Until one that arrives now is begun.")
 
 
+class LaneFinished(BaseModel):
+    """What was restored for a lane in the last hour."""
+
+    lane: str
+    photos: int
+    megapixels: float
+
+
 class StageCost(BaseModel):
     """What a stage takes here and now, as measured."""
 
@@ -141,6 +149,7 @@ class QueueFacts(BaseModel):
     running: int
     workers: int
     costs: dict[str, StageCost]
+    finished: list[LaneFinished] = Field(description="In the last hour.")
 
     @classmethod
     def of(cls, traffic: Traffic) -> QueueFacts:
@@ -148,6 +157,7 @@ class QueueFacts(BaseModel):
             waiting=[WaitingPart(**vars(part)) for part in traffic.waiting],
             running=traffic.running,
             workers=traffic.workers,
+            finished=[LaneFinished(**vars(part)) for part in traffic.finished],
             costs={stage: StageCost(**vars(cost)) for stage, cost in traffic.costs.items()},
         )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from resilver.service.arrivals import is_job_id
 from resilver.service.jobs import Job, list_jobs
 from resilver.service.refusal import Refusal
 from resilver.service.web.events import events_of
@@ -147,6 +149,9 @@ def _cursor(text: str | None) -> tuple[float, str] | None:
         return None
     try:
         moment, _, job_id = base64.urlsafe_b64decode(text).decode("ascii").partition(" ")
-        return float(moment), job_id
+        submitted_s = float(moment)
     except (binascii.Error, UnicodeError, ValueError) as error:
         raise Refusal(422, "after is not the `next` of a page") from error
+    if not is_job_id(job_id) or not math.isfinite(submitted_s):
+        raise Refusal(422, "after is not the `next` of a page")
+    return submitted_s, job_id

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from resilver.service.settings import Settings
 
-_HEADER_S = 10.0  # from the connection to the end of the first request's header
+_HEADER_S = 10.0  # from the connection, or an answer, to the end of the next request's header
 _HEADER_BYTES = 32_768
 _CONNECTIONS = 2_000
 
@@ -19,13 +19,22 @@ _CONNECTIONS = 2_000
 class ImpatientProtocol(H11Protocol):
     """HTTP/1.1 that hangs up on whoever connects and does not say what he wants.
 
-    uvicorn waits for the first header for ever; a few thousand silent connections would be all it
-    takes to keep everybody else out ("Slowloris").
+    uvicorn waits for the first header for ever, and for the rest of a later one; a few thousand
+    silent connections would be all it takes to keep everybody else out ("Slowloris").
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(_HEADER_S, self._look)
+        self._patience = self.loop.call_later(_HEADER_S, self._look)
+
+    def on_response_complete(self) -> None:
+        self._patience.cancel()
+        self._patience = self.loop.call_later(_HEADER_S, self._look)
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._patience.cancel()
+        super().connection_lost(exc)
 
     def _look(self) -> None:
         if self.conn.their_state is IDLE and not self.transport.is_closing():

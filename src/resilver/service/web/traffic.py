@@ -17,6 +17,8 @@ from resilver.service.running import Service
 from resilver.service.web.models import QueueFacts, Readiness, problems
 from resilver.service.web.visitors import is_from_inside, service_of
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
 router = APIRouter(tags=["service"])
 
 
@@ -68,7 +70,9 @@ class Counting:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
-                self._counter.labels(scope["method"], route, str(message["status"])).inc()
+                # A word that somebody made up does not make a new row.
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                self._counter.labels(method, route, str(message["status"])).inc()
             await send(message)
 
         await self._app(scope, receive, counted if scope["type"] == "http" else send)

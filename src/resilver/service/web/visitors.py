@@ -11,6 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from resilver.service.arrivals import is_job_id
 from resilver.service.jobs import Job, find_job
 from resilver.service.keys import Visitor
 from resilver.service.refusal import Refusal
@@ -84,7 +85,7 @@ def visible_job(service: Service, visitor: Visitor, job_id: str) -> Job:
     Raises:
         Refusal: 404.
     """
-    job = find_job(service.database, job_id)
+    job = find_job(service.database, job_id) if is_job_id(job_id) else None
     if job is None or not (job.owner == visitor.owner or job.owner.startswith(_GUEST)):
         raise Refusal(404, "there is no such restoration")
     return job
@@ -98,9 +99,13 @@ def is_guest(visitor: Visitor) -> bool:
 def is_from_here(request: Request) -> bool:
     """Whether a request was sent by a person at this machine, and by no web site he looks at.
 
-    A proxy on this machine speaks from here for others, and says so. A page from elsewhere may send
-    a form here, or have its name resolve to here; then the browser says so.
+    A proxy on this machine speaks from here for others, and most say so; where people come through
+    one, or from anywhere, nobody is taken to be from here. A page from elsewhere may send a form
+    here, or have its name resolve to here; then the browser says so.
     """
+    settings = service_of(request).settings
+    if settings.public or settings.proxy is not None:
+        return False
     host = request.headers.get("host", "").rpartition(":")
     name = host[0] if host[1] and host[2].isdigit() else "".join(host)
     return (
