@@ -5,18 +5,22 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 from running_services import databases, photo_bytes, served, served_idle, settings_in
+from skimage.data import astronaut
 
 from browsing import chromium, opened_page
+from resilver.ageing import AgeingRecipe, age
 from resilver.service.database import Database
 from resilver.service.keys import Keys
 
@@ -70,6 +74,67 @@ def draw_a_line(page: Any, steps: int) -> dict[str, float]:
 
 def job_id(page: Any) -> str:
     return page.url.partition("#")[2]
+
+
+def png(pixels: np.ndarray[Any, Any]) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def another_tab(page: Any, address: str) -> Any:
+    """In the same browser; what a tab keeps for itself, as a key, this one has not."""
+    tab = page.context.new_page()
+    tab.set_default_timeout(60_000)
+    tab.goto(address)
+    return tab
+
+
+def sent_by(page: Any) -> list[str]:
+    """The ids of what the page sends from now on."""
+    ids: list[str] = []
+
+    def note(answer: Any) -> None:
+        if answer.request.method == "POST" and answer.status == 202:
+            ids.append(answer.headers["location"].rpartition("/")[2])
+
+    page.on("response", note)
+    return ids
+
+
+def remembered(page: Any) -> list[str]:
+    return page.evaluate(
+        "Object.keys(localStorage).filter(name => name.startsWith('resilver-photo'))"
+    )
+
+
+def enter_key(page: Any, opens: str, text: str) -> None:
+    """By the button of that name."""
+    button(page, opens).click()
+    page.get_by_label("Key", exact=True).fill(text)
+    button(page, "Use it").click()
+    page.wait_for_selector("text=Key: in use")
+
+
+@contextmanager
+def keyed_service(
+    folder: Path, *, works: bool = False, **changes: Any
+) -> Generator[tuple[str, str]]:
+    """A service of its own: its address, and a key to its fast lane."""
+    with databases("sqlite", folder) as source, source.fresh(folder) as url:
+        settings = replace(settings_in(folder, url), **changes)
+        database = Database(url)
+        _, text = Keys(database).create(
+            "anna", lane="fast", photos=None, max_queued=50, max_megapixels=1e3
+        )
+        database.close()
+        with served(settings, works=works) as address:
+            yield address, text
+
+
+# Behind a proxy nobody is at the machine itself.
+PROXIED: dict[str, Any] = {"proxy": "127.0.0.1"}
+FROM_AFAR = {"X-Forwarded-For": "203.0.113.9"}
 
 
 def restore(page: Any) -> None:
@@ -147,11 +212,125 @@ def test_damage_is_painted_by_pointer_and_by_keys(page: Any, server: str, tmp_pa
     assert report["damage_share"]["painted"] == pytest.approx(share, rel=0.1)
 
 
+def test_a_closer_look_is_taken_by_keys(page: Any, server: str, tmp_path: Path) -> None:
+    def box() -> dict[str, float]:
+        return page.locator("#sheet").bounding_box()
+
+    drop(page, server, a_file(tmp_path))
+    page.wait_for_selector(".step")
+    viewer = page.get_by_role("group", name="The photo")
+    for _ in range(2):
+        viewer.focus()
+        whole = box()
+        page.keyboard.press("+")
+        page.keyboard.press("=")
+        assert box()["width"] == pytest.approx(1.4**2 * whole["width"], 1e-3)
+        assert page.locator("#status").inner_text() == "2.0 times as large."
+        middle = box()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowDown")
+        assert box()["x"] < middle["x"] - 20
+        assert box()["y"] < middle["y"] - 20
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowUp")
+        assert box() == pytest.approx(middle, abs=0.1)
+        page.keyboard.press("-")
+        assert box()["width"] == pytest.approx(1.4 * whole["width"], 1e-3)
+        page.keyboard.press("Control+0")  # the browser's
+        assert box()["width"] > whole["width"]
+        page.keyboard.press("Home")
+        assert box() == pytest.approx(whole, abs=0.1)
+        page.keyboard.press("+")
+        page.keyboard.press("0")
+        assert box() == pytest.approx(whole, abs=0.1)
+        if page.locator(".headline").count() == 0:
+            restore(page)
+            page.wait_for_selector("#slider:not([hidden])", state="attached")
+    page.keyboard.press("+")
+    page.keyboard.press("Tab")  # on to the line, which stays in sight
+    assert page.evaluate("document.activeElement.id") == "slider"
+    page.keyboard.press("Home")
+    assert page.evaluate("document.getElementById('slider').value") == "0"
+    assert box()["x"] >= page.locator("#viewer").bounding_box()["x"] - 1
+
+
+def test_a_brush_that_is_moved_by_keys_stays_in_sight(
+    page: Any, server: str, tmp_path: Path
+) -> None:
+    drop(page, server, a_file(tmp_path))
+    page.wait_for_selector(".step")
+    button(page, "Mark damage").click()
+    page.get_by_role("group", name="The photo, to paint on").focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    for _ in range(50):
+        page.keyboard.press("Shift+ArrowRight")
+    room = page.locator("#viewer").bounding_box()
+    brush = page.locator("#brush").bounding_box()
+    assert room["x"] <= brush["x"] + brush["width"] / 2 <= room["x"] + room["width"]
+    sheet = page.locator("#sheet").bounding_box()
+    assert sheet["x"] + sheet["width"] == pytest.approx(room["x"] + room["width"], abs=1)
+
+
+def test_the_damage_that_was_found_lies_over_the_photo(
+    page: Any, server: str, tmp_path: Path
+) -> None:
+    small = np.asarray(cv2.resize(astronaut(), (160, 160), interpolation=cv2.INTER_AREA))
+    aged = age(small, 1, AgeingRecipe.demo()).photo
+    damaged = png(np.round(255 * aged).astype(np.uint8))
+    drop(page, server, {**a_file(tmp_path), "buffer": damaged})
+    page.wait_for_selector(".step")
+    answer = httpx.get(f"{server}/v1/restorations/{job_id(page)}/damage").content
+    found = np.asarray(Image.open(io.BytesIO(answer)).convert("L")) > 127
+    assert 0 < found.mean() < 0.3
+    layer = page.locator("#damage")
+    layer.wait_for()
+    drawn = page.evaluate(
+        """() => {
+            const canvas = document.getElementById('damage');
+            const all = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            return {width: all.width, height: all.height, data: [...all.data]};
+        }"""
+    )
+    tint = np.reshape(drawn["data"], (drawn["height"], drawn["width"], 4))
+    assert np.array_equal(tint[..., 3] > 0, found), "nothing but the damage is tinted"
+    red, green, blue = tint[found][:, :3].mean(axis=0)
+    assert red > max(green, blue) + 100
+    sheet = page.locator("#sheet").bounding_box()
+    assert layer.bounding_box() == pytest.approx(sheet, abs=0.5), "it covers the photo"
+    shown = page.get_by_role("checkbox", name="Show damage")
+    shown.uncheck()
+    assert layer.is_hidden()
+    shown.check()
+    assert layer.is_visible()
+
+
+def test_faces_are_chosen(page: Any, server: str, tmp_path: Path) -> None:
+    one = np.asarray(cv2.resize(astronaut()[20:220, 130:310], (110, 122)))
+    soft = np.asarray(cv2.GaussianBlur(one, (0, 0), 3))
+    both = png(np.hstack([soft, soft[:, ::-1]]))
+    drop(page, server, {**a_file(tmp_path), "buffer": both})
+    page.wait_for_selector(".step")
+    chosen = page.locator("rect.face.chosen")
+    assert chosen.count() == 2
+    second = page.get_by_role("checkbox", name="Face 2")
+    assert second.is_checked()
+    second.uncheck()
+    assert chosen.count() == 1
+    sheet = page.locator("#sheet").bounding_box()
+    kept = chosen.bounding_box()
+    restore(page)
+    report = httpx.get(f"{server}/v1/restorations/{job_id(page)}/report").json()
+    restored = {face["number"]: face["restored"] for face in report["faces"]}
+    assert restored == {1: True, 2: False}
+    # The frame lies where the face is.
+    left = next(face["box"]["left"] for face in report["faces"] if face["number"] == 1)
+    assert (kept["x"] - sheet["x"]) / sheet["width"] == pytest.approx(left / 220, abs=0.02)
+
+
 def test_colours_are_asked_for_and_remembered(page: Any, server: str, tmp_path: Path) -> None:
     grey = np.asarray(Image.open(io.BytesIO(photo_bytes(tmp_path, 120, 160))).convert("L"))
-    out = io.BytesIO()
-    Image.fromarray(grey).save(out, "PNG")
-    drop(page, server, {**a_file(tmp_path), "buffer": out.getvalue()})
+    drop(page, server, {**a_file(tmp_path), "buffer": png(grey)})
     page.wait_for_selector(".step")
     page.get_by_role("checkbox", name="Colours", exact=True).check()
     page.get_by_label("A colour you remember").fill("#c03020")
@@ -171,9 +350,7 @@ def test_a_painted_colour_goes_with_all_photos(page: Any, server: str, tmp_path:
     grey = np.asarray(Image.open(io.BytesIO(photo_bytes(tmp_path, 120, 160))).convert("L"))
     files: list[dict[str, Any]] = []
     for name, shown in (("first.png", grey), ("second.png", np.ascontiguousarray(grey.T))):
-        out = io.BytesIO()
-        Image.fromarray(shown).save(out, "PNG")
-        files.append({**a_file(tmp_path), "name": name, "buffer": out.getvalue()})
+        files.append({**a_file(tmp_path), "name": name, "buffer": png(shown)})
     drop(page, server, *files)
     page.wait_for_selector(".step")
     page.get_by_role("checkbox", name="Colours", exact=True).check()
@@ -248,17 +425,67 @@ def test_a_bad_file_is_refused_in_words(page: Any, server: str, tmp_path: Path) 
 
 
 def test_a_photo_is_deleted_for_good(page: Any, server: str, tmp_path: Path) -> None:
+    ids = sent_by(page)
     drop(page, server, a_file(tmp_path))
     page.wait_for_selector(".step")
     restore(page)
-    known = page.evaluate("localStorage.getItem('resilver-photos')")
-    ids = re.findall(r'"(?:look|work)":"([^"]+)"', known)
-    assert len(ids) == 2
+    assert len(remembered(page)) == 1
+    page.reload()  # what was sent before is known from the last visit only
+    page.wait_for_selector(".headline")
+    button(page, "Change and restore again").click()
+    page.wait_for_selector(".step")
+    restore(page)
+    assert len(set(ids)) == 3
     button(page, "Delete").click()
     page.wait_for_selector("#welcome:not([hidden])")
     for one in ids:
         assert httpx.get(f"{server}/v1/restorations/{one}").status_code == 404
-    assert page.evaluate("localStorage.getItem('resilver-photos')") == "[]"
+    assert remembered(page) == []
+
+
+def test_two_tabs_keep_the_photos_of_each_other(page: Any, idle: str, tmp_path: Path) -> None:
+    page.goto(idle)
+    other = another_tab(page, idle)
+    for tab, name, seed in ((other, "uncle.png", 2), (page, "aunt.png", 1)):
+        tab.set_input_files("#file", [a_file(tmp_path, name, seed)])
+        tab.wait_for_selector(".ticket")
+    third = another_tab(page, idle)
+    third.get_by_role("heading", name="aunt.png").wait_for()  # the newest is shown
+    assert third.locator(".strip-name").all_inner_texts() == ["uncle.png", "aunt.png"]
+    button(third, "Cancel").click()
+    button(third, "Remove").click()
+    third.get_by_role("heading", name="uncle.png").wait_for()
+    assert len(remembered(page)) == 1
+
+
+def test_a_photo_outlives_a_service_that_is_too_busy(
+    page: Any, server: str, tmp_path: Path
+) -> None:
+    def refuse(route: Any) -> None:
+        route.fulfill(status=429, json={"detail": "too much at once"})
+
+    drop(page, server, a_file(tmp_path))
+    page.wait_for_selector(".step")
+    jobs = "**/v1/restorations/*"
+    page.route(jobs, refuse)
+    page.reload()
+    page.wait_for_selector("text=It cannot be fetched at the moment.")
+    assert len(remembered(page)) == 1
+    page.unroute(jobs)
+    page.wait_for_selector(".step")
+    assert page.get_by_role("heading", name="grandmother.png").is_visible()
+
+
+def test_a_photo_that_the_service_has_no_more_is_sent_again(
+    page: Any, server: str, tmp_path: Path
+) -> None:
+    ids = sent_by(page)
+    drop(page, server, a_file(tmp_path))
+    page.wait_for_selector(".step")
+    httpx.delete(f"{server}/v1/restorations/{ids[0]}").raise_for_status()  # as after a day
+    restore(page)
+    report = httpx.get(f"{server}/v1/restorations/{job_id(page)}/report")
+    assert report.status_code == 200
 
 
 def test_many_photos_come_back_as_one_zip(page: Any, server: str, tmp_path: Path) -> None:
@@ -282,31 +509,113 @@ def test_many_photos_come_back_as_one_zip(page: Any, server: str, tmp_path: Path
     assert not np.array_equal(pictures[0], pictures[1])
 
 
-def test_a_key_opens_a_public_service(browser: Any, tmp_path: Path, photo: bytes) -> None:
-    with databases("sqlite", tmp_path) as source, source.fresh(tmp_path) as url:
-        # Behind a proxy nobody is at the machine itself.
-        settings = replace(settings_in(tmp_path, url), proxy="127.0.0.1")
-        database = Database(url)
-        _, text = Keys(database).create(
-            "anna", lane="fast", photos=None, max_queued=50, max_megapixels=1e3
+def test_a_key_opens_a_service(browser: Any, tmp_path: Path) -> None:
+    with (
+        keyed_service(tmp_path, **PROXIED) as (address, text),
+        opened_page(browser, OWN, viewport=DESK, extra_http_headers=FROM_AFAR) as page,
+    ):
+        drop(page, address, a_file(tmp_path))
+        page.get_by_role("alert").wait_for()
+        enter_key(page, "A key is needed", text)
+        button(page, "Restore this photo").click()
+        page.wait_for_selector("text=Next in line")
+        job = httpx.get(
+            f"{address}/v1/restorations/{job_id(page)}",
+            headers={"Authorization": f"Bearer {text}"},
         )
-        database.close()
-        with served(settings, works=False) as address:
-            headers = {"X-Forwarded-For": "203.0.113.9"}
-            with opened_page(browser, OWN, viewport=DESK, extra_http_headers=headers) as page:
-                drop(page, address, a_file(tmp_path))
-                page.get_by_role("alert").wait_for()
-                button(page, "A key is needed").click()
-                page.get_by_label("Key", exact=True).fill(text)
-                button(page, "Use it").click()
-                page.wait_for_selector("text=Key: in use")
-                button(page, "Restore this photo").click()
-                page.wait_for_selector("text=Next in line")
-                job = httpx.get(
-                    f"{address}/v1/restorations/{job_id(page)}",
-                    headers={"Authorization": f"Bearer {text}"},
-                )
-                assert job.json()["lane"] == "fast"
+        assert job.json()["lane"] == "fast"
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_what_was_sent_with_a_key_comes_back_with_the_key(
+    browser: Any, tmp_path: Path, public: bool
+) -> None:
+    def asks_for_the_key(tab: Any) -> None:
+        tab.wait_for_selector("text=This photo needs its key.")
+        assert job_id(tab) == sent, "the link is still there"
+        enter_key(tab, "Enter a key", text)
+        tab.wait_for_selector("text=Next in line")
+        assert job_id(tab) == sent
+
+    afar: dict[str, Any] = {"viewport": DESK, "extra_http_headers": FROM_AFAR}
+    with keyed_service(tmp_path, **PROXIED, public=public) as (address, text):
+        with opened_page(browser, OWN, **afar) as page:
+            page.goto(address)
+            enter_key(page, "Key" if public else "A key is needed", text)
+            page.set_input_files("#file", [a_file(tmp_path)])
+            page.wait_for_selector("text=Next in line")
+            link, sent = page.url, job_id(page)
+            for came_back in (address, link):
+                tab = another_tab(page, came_back)
+                asks_for_the_key(tab)
+                assert tab.get_by_role("heading", name="grandmother.png").is_visible()
+                tab.close()
+            button(page, "Key: in use").click()
+            button(page, "Forget it").click()
+            asks_for_the_key(page)
+        with opened_page(browser, OWN, **afar) as elsewhere:
+            elsewhere.goto(link)
+            asks_for_the_key(elsewhere)
+
+
+def test_a_key_may_be_entered_when_a_photo_was_sent_already(page: Any, tmp_path: Path) -> None:
+    with keyed_service(tmp_path) as (address, text):
+        ids = sent_by(page)
+        drop(page, address, a_file(tmp_path))
+        page.wait_for_selector(".ticket")
+        enter_key(page, "Key", text)
+        button(page, "Restore without waiting for this").click()
+        page.wait_for_function("id => location.hash.slice(1) !== id", arg=ids[0])
+        headers = {"Authorization": f"Bearer {text}"}
+        jobs = [f"{address}/v1/restorations/{one}" for one in ids]
+        assert len(set(jobs)) == 2
+        assert httpx.get(jobs[1], headers=headers).json()["lane"] == "fast"
+        button(page, "Cancel").click()
+        button(page, "Key: in use").click()
+        button(page, "Forget it").click()
+        page.wait_for_selector("text=This photo needs its key.")
+        enter_key(page, "Enter a key", text)
+        button(page, "Remove").click()
+        page.wait_for_selector("#welcome:not([hidden])")
+        assert httpx.get(jobs[0]).status_code == 404
+        assert httpx.get(jobs[1], headers=headers).status_code == 404
+
+
+def test_a_link_is_copied(page: Any, idle: str, tmp_path: Path) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    drop(page, idle, a_file(tmp_path))
+    button(page, "Copy link").click()
+    page.wait_for_selector(".flash")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_a_link_is_shown_where_the_browser_lets_nothing_be_copied(
+    browser: Any, tmp_path: Path
+) -> None:
+    """As in the house: plain HTTP, at an address that is not this machine's own."""
+    with (
+        keyed_service(tmp_path, public=True) as (address, _),
+        closing(browser.new_context(viewport=DESK)) as context,
+    ):
+        page = context.new_page()
+        thrown: list[str] = []  # only that: of headers that need TLS the browser complains anyway
+
+        def note(error: Any) -> None:
+            thrown.append(str(error))
+
+        page.on("pageerror", note)
+        drop(page, address.replace("127.0.0.1", "0.0.0.0"), a_file(tmp_path))
+        button(page, "Copy link").click()
+        field = page.get_by_role("textbox", name="Link")
+        field.wait_for()
+        assert page.evaluate("isSecureContext") is False
+        assert page.get_by_text("It can be copied from here").is_visible()
+        assert field.input_value() == page.url
+        assert field.get_attribute("readonly") is not None
+        assert page.evaluate("getSelection().toString()") == page.url
+        button(page, "Close").click()
+        assert field.is_hidden()
+        assert thrown == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

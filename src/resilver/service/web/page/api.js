@@ -1,25 +1,39 @@
 // The HTTP API, as the page uses it: the same one that everybody else has.
+//
+// A job is asked for with the key it was sent with, or without one if it was sent without. So when
+// the service says that there is no such job, it is gone.
 
 const OWN = "/v1/restorations";
+const KEPT = "resilver-key";
 
 export class Refused extends Error {
   constructor(status, words) {
     super(words);
-    this.status = status;
+    this.status = status; // 0 = there was no answer
   }
 }
 
+export const isGone = (error) => error.status === 404 || error.status === 410;
+export const passes = (error) => error.status === 0 || error.status === 429 || error.status >= 500;
+
 export const key = {
-  get: () => sessionStorage.getItem("resilver-key") ?? "",
-  set: (text) => (text ? sessionStorage.setItem("resilver-key", text) : sessionStorage.removeItem("resilver-key")),
+  get: () => sessionStorage.getItem(KEPT) ?? "",
+  set: (text) => (text ? sessionStorage.setItem(KEPT, text) : sessionStorage.removeItem(KEPT)),
+  id: () => idIn(key.get()),
 };
 
-const headers = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
+// Of a key `rsv_ID_SECRET`, as the service names it: it opens nothing, so it may be remembered.
+const idIn = (text) => text.split("_")[1] ?? "";
 
-async function ask(path, options = {}) {
+// job: {id, key}, see memory.js
+export const opens = (job) => job.key === "" || job.key === key.id();
+
+const headers = (text) => (text ? { Authorization: `Bearer ${text}` } : {});
+
+async function ask(path, { method = "GET", text = key.get() } = {}) {
   let answer;
   try {
-    answer = await fetch(path, { ...options, headers: headers() });
+    answer = await fetch(path, { method, headers: headers(text) });
   } catch {
     throw new Refused(0, "The service cannot be reached. It is tried again.");
   }
@@ -35,19 +49,36 @@ async function wordsOf(answer) {
   }
 }
 
-export const about = async () => (await ask("/v1/about")).json();
-export const show = async (id) => (await ask(`${OWN}/${id}`)).json();
-export const cancel = async (id) => (await ask(`${OWN}/${id}/cancel`, { method: "POST" })).json();
-export const diagnosis = async (id) => (await ask(`${OWN}/${id}/diagnosis`)).json();
-export const report = async (id) => (await ask(`${OWN}/${id}/report`)).json();
-export const file = async (id, name) => (await ask(`${OWN}/${id}/${name}`)).blob();
-export const reportLink = (id) => `${OWN}/${id}/report?format=html`;
+async function askFor(job, path = "", method = "GET") {
+  if (!opens(job)) throw new Refused(401, "This needs the key that the photo was sent with.");
+  return ask(`${OWN}/${job.id}${path}`, { method, text: job.key && key.get() });
+}
 
-export async function remove(id) {
+const seen = async (job, answer) => ({ ...(await answer.json()), key: job.key });
+
+export const about = async () => (await ask("/v1/about")).json();
+export const show = async (job) => seen(job, await askFor(job));
+export const cancel = async (job) => seen(job, await askFor(job, "/cancel", "POST"));
+export const diagnosis = async (job) => (await askFor(job, "/diagnosis")).json();
+export const report = async (job) => (await askFor(job, "/report")).json();
+export const file = async (job, name) => (await askFor(job, `/${name}`)).blob();
+export const reportLink = (job) => `${OWN}/${job.id}/report?format=html`;
+
+// A job of which only the link is known: it may belong to the key, or be anybody's.
+export async function open(id) {
   try {
-    await ask(`${OWN}/${id}`, { method: "DELETE" });
+    return await show({ id, key: key.id() });
   } catch (error) {
-    if (error.status !== 404) throw error; // gone already
+    if (!key.get() || !(isGone(error) || error.status === 401)) throw error;
+    return show({ id, key: "" });
+  }
+}
+
+export async function remove(job) {
+  try {
+    await askFor(job, "", "DELETE");
+  } catch (error) {
+    if (!isGone(error)) throw error;
   }
 }
 
@@ -58,10 +89,11 @@ export function submit(fields, sent) {
     if (value instanceof Blob) form.append(name, value, name);
     else form.append(name, String(value));
   }
+  const text = key.get();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", OWN);
-    for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(headers(text))) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && sent(event.loaded / event.total);
     request.onerror = () => reject(new Refused(0, "The service cannot be reached."));
     request.onload = () => {
@@ -71,7 +103,7 @@ export function submit(fields, sent) {
       } catch {
         /* words of a proxy in between */
       }
-      if (request.status === 202) resolve(answer);
+      if (request.status === 202) resolve({ ...answer, key: idIn(text) });
       else reject(new Refused(request.status, answer.detail ?? `The service answered ${request.status}.`));
     };
     request.send(form);

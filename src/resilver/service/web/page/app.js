@@ -3,6 +3,8 @@
 import * as api from "./api.js";
 import { element, panel } from "./panel.js";
 import * as photos from "./photos.js";
+import * as recall from "./recall.js";
+import * as sending from "./sending.js";
 import * as viewer from "./viewer.js";
 import { doing, plain } from "./words.js";
 import { zip } from "./zip.js";
@@ -12,7 +14,7 @@ let current = null;
 let said = "";
 let drawn = "";
 
-const stateOf = (photo) => (photos.restored(photo) && !photo.adjusting && !photos.busy(photo) ? "restored" : photo.diagnosis && !photos.active(photo.work) ? "found" : "waiting");
+const stateOf = (photo) => (photo.away ? "waiting" : photos.restored(photo) && !photo.adjusting && !photos.busy(photo) ? "restored" : photo.diagnosis && !photos.active(photo.work) ? "found" : "waiting");
 
 function render() {
   if (current && !photos.photos.includes(current)) current = null;
@@ -26,7 +28,7 @@ function render() {
   strip();
   viewer.show(current, stateOf(current));
   redrawPanel();
-  const id = current.work?.id ?? current.look?.id;
+  const id = photos.linkOf(current);
   const hash = id ? `#${id}` : "";
   if (location.hash !== hash) history.replaceState(null, "", hash || location.pathname);
   photos.fetchParts(current);
@@ -59,6 +61,7 @@ function strip() {
 
 function standing(photo) {
   if (photo.error) return "see here";
+  if (photo.away) return photo.away.locked ? "needs its key" : "is fetched";
   if (photo.sending !== null) return "sending";
   const job = photos.active(photo.work) ? photo.work : photos.active(photo.look) ? photo.look : null;
   if (job?.status === "queued") return `number ${job.place ?? "?"} in line`;
@@ -70,14 +73,14 @@ function standing(photo) {
 
 // For those who do not see the page: what has become of the photo, once.
 function tell() {
-  const words = current.error ?? (photos.busy(current) ? doing((current.work ?? current.look)?.stage) : standing(current));
+  const words = current.error ?? current.away?.words ?? (photos.busy(current) ? doing((current.work ?? current.look)?.stage) : standing(current));
   if (words !== said) at("status").textContent = `${current.name}: ${words}`;
   said = words;
 }
 
 function select(photo) {
   current = photo;
-  if (!photo.look && !photo.work && photo.file && photo.sending === null) photos.look(photo);
+  if (photo.jobs.length === 0 && photo.file && photo.sending === null) sending.look(photo);
   render();
 }
 
@@ -90,33 +93,39 @@ const acts = {
   changed: render,
   restore: () => {
     current.adjusting = false;
-    photos.restore(current);
+    sending.restore(current);
   },
-  look: () => photos.look(current),
+  look: () => sending.look(current),
   // One after the other: an old computer need not send ten photos at once.
   restoreAll: async () => {
-    for (const photo of photos.photos.filter((one) => !photos.busy(one) && !photos.restored(one) && one.file)) await photos.restore(photo);
+    for (const photo of photos.waiting()) if (photos.photos.includes(photo)) await sending.restore(photo);
   },
   hasOthers: () => photos.photos.some((photo) => photo !== current && !photos.restored(photo)),
   colourAll: () => {
     photos.colourAll(current);
     flash("These colours go with all photos that are not restored yet.");
   },
-  cancel: () => photos.cancel(current),
+  cancel: () => sending.cancel(current),
   adjust: () => {
     current.adjusting = true;
-    if (!current.diagnosis && !photos.active(current.look)) photos.look(current);
+    if (!current.diagnosis && !photos.active(current.look)) sending.look(current);
     render();
   },
   back: () => {
     current.adjusting = false;
     render();
   },
-  remove: () => photos.remove(current),
+  remove: () => sending.remove(current),
+  forget: () => sending.forget(current),
+  enterKey,
   copy: async () => {
-    await navigator.clipboard.writeText(location.href);
+    try {
+      await navigator.clipboard.writeText(location.href);
+    } catch {
+      return showLink(); // without TLS a browser lets no page write there
+    }
     at("status").textContent = "The link is copied.";
-    flash("The link is copied.");
+    return flash("The link is copied.");
   },
   download: () =>
     attempt(async () => {
@@ -131,13 +140,13 @@ const acts = {
     }),
   report: (event) => {
     event.preventDefault();
-    attempt(async () => save(await api.file(current.work.id, "report?format=html"), `${plain(current.name)}-report.html`));
+    attempt(async () => save(await api.file(current.work, "report?format=html"), `${plain(current.name)}-report.html`));
   },
 };
 
 const SUFFIXES = { jpeg: "jpg", tiff: "tif", heif: "heic", raw: "tif" };
 async function resultOf(photo) {
-  const blob = await api.file(photo.work.id, "result");
+  const blob = await api.file(photo.work, "result");
   const type = blob.type.split("/")[1];
   return { name: `${plain(photo.name)}-restored.${SUFFIXES[type] ?? type}`, blob };
 }
@@ -191,11 +200,20 @@ function themes() {
   });
 }
 
+// For the person to copy.
+function showLink() {
+  at("link").value = location.href;
+  at("link-dialog").showModal();
+  at("link").select();
+}
+
+function enterKey() {
+  at("key").value = "";
+  at("key-dialog").showModal();
+}
+
 function keys() {
-  at("key-open").addEventListener("click", () => {
-    at("key").value = "";
-    at("key-dialog").showModal();
-  });
+  at("key-open").addEventListener("click", enterKey);
   at("key-dialog").addEventListener("close", () => {
     const chosen = at("key-dialog").returnValue;
     if (chosen === "save" && at("key").value.trim()) api.key.set(at("key").value.trim());
@@ -216,8 +234,9 @@ async function start() {
       : `Only your link opens it. It is deleted after ${hours} hours, or at once when you say so.`;
     at("drop-facts").textContent = `JPEG, PNG, TIFF, WebP, HEIC, AVIF and camera files, up to ${Math.round(facts.max_megapixels)} megapixels`;
     at("key-open").textContent = api.key.get() ? "Key: in use" : facts.needs_key ? "A key is needed" : "Key";
-    current = (await photos.recallAll(location.hash.slice(1))) ?? current;
+    current = recall.remembered(location.hash.slice(1)) ?? current ?? photos.photos.at(-1);
     render();
+    await recall.recallAll(current);
   } catch (error) {
     at("where").textContent = error.message;
     setTimeout(start, 5000);

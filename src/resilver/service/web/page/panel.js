@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { colours } from "./colours.js";
 import * as photos from "./photos.js";
+import { decide, step } from "./wishes.js";
 import { doing, duration, share, title, waiting } from "./words.js";
 
 export function element(tag, properties = {}, ...children) {
@@ -20,6 +21,7 @@ export function panel(photo, acts) {
   const parts = [element("h2", { className: "photo-name" }, photo.name)];
   if (photo.error) parts.push(element("p", { className: "error", role: "alert" }, photo.error));
   if (photo.sending !== null) parts.push(progress("Sending the photo", photo.sending));
+  else if (photo.away) parts.push(...away(photo, acts));
   else if (photos.active(photo.work)) parts.push(...underWay(photo, photo.work, acts));
   else if (photos.active(photo.look)) parts.push(...underWay(photo, photo.look, acts), element("div", { className: "buttons" }, button("Restore without waiting for this", acts.restore)));
   else if (photos.restored(photo) && !photo.adjusting) parts.push(...outcome(photo, acts));
@@ -33,10 +35,16 @@ function progress(words, fraction) {
   return element("div", { className: "progress" }, element("p", {}, words), bar);
 }
 
+function away({ away: { words, more, locked } }, acts) {
+  const parts = [element("div", { className: "ticket" }, element("p", { className: "place" }, words), element("p", { className: "soft" }, more))];
+  if (locked) parts.push(element("div", { className: "buttons" }, button("Enter a key", acts.enterKey, "primary"), button("Forget it here", acts.forget, "quiet")));
+  return parts;
+}
+
 function underWay(photo, job, acts) {
   const parts = [];
   if (job.status === "queued") {
-    parts.push(element("div", { className: "ticket" }, element("p", { className: "place" }, waiting(job)), element("p", { className: "soft" }, job.looks ? "It will be looked at first." : "You can close this page meanwhile: this link brings you back.")));
+    parts.push(element("div", { className: "ticket" }, element("p", { className: "place" }, waiting(job)), element("p", { className: "soft" }, job.looks ? "It will be looked at first." : `You can close this page meanwhile: this link${job.key ? " and your key bring" : " brings"} you back.`)));
   } else {
     parts.push(progress(doing(job.stage), job.fraction));
     if (job.eta_s) parts.push(element("p", { className: "soft" }, `Done in ${duration(job.eta_s)}.`));
@@ -63,7 +71,7 @@ function decisions(photo, acts) {
   }
   parts.push(result(photo, acts));
   const can = photo.file !== null || [photo.look, photo.work].some((job) => job && job.status !== "expired");
-  const others = photos.photos.filter((one) => !photos.busy(one) && !photos.restored(one) && one.file).length;
+  const others = photos.waiting().length;
   const row = element("div", { className: "buttons" });
   if (can) row.append(button("Restore this photo", acts.restore, "primary"));
   if (can && !photo.diagnosis) row.append(button("Look at it first", acts.look));
@@ -76,11 +84,11 @@ function decisions(photo, acts) {
 
 function stepOf(photo, finding, acts) {
   const { stage } = finding;
-  const now = photos.step(photo, stage);
+  const now = step(photo, stage);
   const id = `step-${stage}`;
   const box = element("input", { type: "checkbox", id, checked: now.on });
   box.addEventListener("change", () => {
-    photos.decide(photo, stage, { on: box.checked });
+    decide(photo, stage, { on: box.checked });
     acts.changed();
   });
   const words = element("p", { className: "soft", id: `${id}-words` }, finding.words);
@@ -98,7 +106,7 @@ function strength(photo, stage, value) {
   slider.setAttribute("aria-label", `How strongly: ${title(stage)}`);
   slider.addEventListener("input", () => {
     said.value = `${slider.value} %`;
-    photos.decide(photo, stage, { strength: Number(slider.value) / 100 });
+    decide(photo, stage, { strength: Number(slider.value) / 100 });
   });
   return element("label", { className: "strength" }, element("span", {}, "Strength"), slider, said);
 }
@@ -158,8 +166,8 @@ function outcome(photo, acts) {
   const row = element("div", { className: "buttons" }, button("Download", acts.download, "primary"));
   if (ready > 1) row.append(button(`All ${ready} as zip`, acts.downloadAll));
   row.append(button("Change and restore again", acts.adjust));
-  const link = element("a", { className: "button", href: api.reportLink(photo.work.id), target: "_blank", rel: "noopener" }, "Full report");
-  if (api.key.get()) link.addEventListener("click", acts.report); // a key does not travel with a link
+  const link = element("a", { className: "button", href: api.reportLink(photo.work), target: "_blank", rel: "noopener" }, "Full report");
+  if (photo.work.key) link.addEventListener("click", acts.report); // a key does not travel with a link
   row.append(link, button("Copy link", acts.copy), button("Delete", acts.remove, "quiet danger"));
   parts.push(row);
   return parts;
