@@ -54,5 +54,5 @@ def opened_page(browser: Any, own: str, **context: Any) -> Iterator[Any]:
     page.on("request", lambda request: asked.append(request.url))
     yield page
     made.close()
-    assert complaints == []
+    assert complaints == [], complaints
     assert [url for url in asked if not re.match(own, url)] == [], "asked for from elsewhere"
