@@ -556,7 +556,6 @@ def test_what_was_sent_with_a_key_comes_back_with_the_key(
         with opened_page(browser, OWN, **afar) as elsewhere:
             elsewhere.goto(link)
             asks_for_the_key(elsewhere)
-        page.goto("about:blank")  # the server ends before the browser does
 
 
 def test_a_key_may_be_entered_when_a_photo_was_sent_already(page: Any, tmp_path: Path) -> None:
