@@ -81,7 +81,10 @@ def identity_network(folder: Path) -> StoredModel:
 
 
 def tone_network(folder: Path, *, licence: Licence = "clean") -> StoredModel:
-    """A network for tones: stretches each channel of the thumbnail to its whole range."""
+    """A network for tones: stretches each channel of the thumbnail to its whole range.
+
+    It takes a photo for faded that lacks a quarter of the range or more.
+    """
     nodes_px = 17
     steps = np.linspace(0, 1, nodes_px, dtype=np.float32)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
@@ -97,6 +100,11 @@ def tone_network(folder: Path, *, licence: Licence = "clean") -> StoredModel:
         helper.make_node("Mul", ["span", "nothing"], ["still"]),
         helper.make_node("ReduceMean", ["still", "channel"], ["stiller"], keepdims=1),
         helper.make_node("Add", ["stiller", "even"], ["field"]),
+        helper.make_node("Flatten", ["span"], ["spans"]),
+        helper.make_node("ReduceMean", ["spans", "channel"], ["mean"], keepdims=1),
+        helper.make_node("Sub", ["one", "mean"], ["lacking"]),
+        helper.make_node("Mul", ["lacking", "four"], ["unbounded"]),
+        helper.make_node("Clip", ["unbounded", "nothing", "one"], ["faded"]),
     ]
     values = {
         "axes": np.array([2, 3], np.int64),
@@ -104,11 +112,14 @@ def tone_network(folder: Path, *, licence: Licence = "clean") -> StoredModel:
         "identity": np.stack((red, green, blue)).reshape(1, 3, -1, 1),
         "shape": np.array([-1, 3, nodes_px, nodes_px, nodes_px], np.int64),
         "nothing": np.float32(0),
+        "one": np.float32(1),
+        "four": np.float32(4),
         "even": field,
     }
     outputs: dict[str, list[int | str]] = {
         "table": ["batch", 3, nodes_px, nodes_px, nodes_px],
         "field": ["batch", 6, 8, 8],
+        "faded": ["batch", 1],
     }
     given: list[int | str] = ["batch", 3, TONE_PX, TONE_PX]
     return _written(folder / "tone.onnx", "tone", nodes, values, given, outputs, licence)

@@ -15,6 +15,7 @@ from resilver.nets.tone import ToneNet, apply_field, apply_table
 from resilver.train.loop import collate
 from resilver.train.optimise import Optimiser
 from resilver.train.recipes.tone import ToneRecipe, falling, roughness, unevenness
+from resilver.train.squeezenet import SqueezeNet
 
 
 def identity(nodes: int = 5) -> torch.Tensor:
@@ -26,11 +27,13 @@ def identity(nodes: int = 5) -> torch.Tensor:
 def test_a_fresh_network_changes_next_to_nothing() -> None:
     torch.manual_seed(0)
     network = ToneNet().eval()
-    image = torch.rand(2, 3, 64, 64)
-    table, field = network(image)
+    image = torch.rand(2, 3, 96, 96)
+    table, field, faded = network(image)
     assert table.shape == (2, 3, 17, 17, 17)
-    assert field.shape == (2, 6, 8, 8)
-    weights = torch.from_numpy(spline_weights(64, 8))
+    assert field.shape == (2, 6, 6, 6)
+    assert faded.shape == (2, 1)
+    assert ((faded > 0.3) & (faded < 0.7)).all()  # it does not know
+    weights = torch.from_numpy(spline_weights(96, 6))
     result = apply_table(table, apply_field(field, image, (weights, weights)))
     assert (result - image).abs().mean() < 0.05
 
@@ -43,7 +46,7 @@ def test_curves_rise_whatever_the_weights() -> None:
     torch.nn.init.zeros_(network.tables)
     for layer in (network.matrix.weight, network.matrix.bias):
         torch.nn.init.zeros_(layer)
-    table, _field = network(torch.rand(2, 3, 64, 64))
+    table, _field, _faded = network(torch.rand(2, 3, 96, 96))
     assert falling(table) == 0.0
 
 
@@ -78,6 +81,7 @@ def test_what_is_linear_is_smooth_and_what_rises_does_not_fall() -> None:
 
 def test_some_photos_are_good_and_all_others_have_faded(photos: Path) -> None:
     samples = list(itertools.islice(ToneRecipe().samples([photos], 0), 60))
+    assert all(s["faded"] == float(not np.array_equal(s["seen"], s["target"])) for s in samples)
     moved = np.array([np.abs(s["seen"] - s["target"]).mean() for s in samples])
     same = [np.array_equal(s["seen"], s["target"]) for s in samples]
     assert 0.1 < np.mean(same) < 0.45
@@ -100,3 +104,30 @@ def test_it_learns_to_undo_fading(photos: Path) -> None:
         optimiser.step(1.0)
         errors.append(figures["dE"])
     assert errors[-1] < 0.6 * figures["dE before"]
+    assert figures["judged rightly"] >= 7 / 8
+
+
+def test_the_encoder_starts_from_what_squeezenet_learned(shared: Path) -> None:
+    torch.manual_seed(0)
+    file = shared / "weights" / "squeezenet1_0.safetensors"
+    network, teacher = ToneRecipe().started_from(file), SqueezeNet.read(file)
+    assert isinstance(network, ToneNet)
+    image = torch.rand(1, 3, 96, 96)
+    # What is given to both differs by a factor, and so does all that follows.
+    mean = torch.tensor((123.0, 117.0, 104.0))[:, None, None]
+    given = ((255.0 * image - mean) / 32.0).flip(1)
+    with torch.no_grad():
+        for ours, theirs in zip(network.encoder(given), teacher(image), strict=True):
+            assert torch.allclose(32.0 * ours, theirs, rtol=1e-3, atol=1e-2 * float(theirs.std()))
+
+
+def test_what_has_faded_evenly_looks_the_same_to_the_encoder() -> None:
+    torch.manual_seed(0)
+    network = ToneNet()
+    seen: list[torch.Tensor] = []
+    network.encoder.register_forward_pre_hook(lambda _module, given: seen.append(given[0]))
+    image = torch.rand(1, 3, 96, 96)
+    low, high = (torch.tensor(ends)[:, None, None] for ends in ((0.2, 0.3, 0.1), (0.7, 0.8, 0.9)))
+    network(image)
+    network(low + image * (high - low))
+    assert torch.allclose(seen[0], seen[1], atol=0.02)

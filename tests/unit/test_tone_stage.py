@@ -20,7 +20,7 @@ from resilver.photofile.source_types import ENHANCED
 from resilver.pipeline import decide
 from resilver.reporting.source_type import digital_source_type
 from resilver.stages.draft import Draft, Finding
-from resilver.stages.tone import THRESHOLD_DE, ToneStage
+from resilver.stages.tone import SURE, THRESHOLD_DE, ToneStage
 
 Picture = NDArray[np.uint8]
 
@@ -70,8 +70,9 @@ def test_a_faded_photo_is_found_and_comes_back(model: StoredModel) -> None:
     stage = ToneStage(model, threads=1)
     finding = finding_of(stage, faded(good()))
     assert finding.act
-    fading, dark, light = finding.measurements
+    fading, likelihood, dark, light = finding.measurements
     assert fading.value > fading.threshold == THRESHOLD_DE  # type: ignore[operator]
+    assert likelihood.value > likelihood.threshold == 100 * SURE  # type: ignore[operator]
     assert 15 < dark.value < 30
     assert 70 < light.value < 85
     assert finding.words.startswith("Faded: its tones reach from 2")

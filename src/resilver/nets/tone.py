@@ -4,7 +4,9 @@ Reference: Zeng et al., "Learning Image-Adaptive 3D Lookup Tables for High Perfo
 Enhancement in Real-Time" (2020): a small network mixes learned tables. Here the mixture is laid
 over a curve for each channel (monotone by construction) and a matrix: fading is for the most part
 these two, and what they describe exactly the learned tables need not learn. A coarse field of gains
-and lifts, applied before the table, undoes fading that is uneven.
+and lifts, applied before the table, undoes fading that is uneven. The encoder has the layers of
+SqueezeNet v1.0 (Iandola et al., 2016), so that it may start from what those learned of photos: what
+colour a thing was, and whether it has faded, hangs on what it is.
 """
 
 from __future__ import annotations
@@ -15,61 +17,78 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resilver.nets.squeezenet import SqueezeNetFeatures, aligned_input
+
 QUANTILES = 33  # of red, green, blue, brightness and colour; the ends among them
 _LUMA = (0.299, 0.587, 0.114)
+_STRIDE = 16  # of the encoder's last features
+_UNIT = 2.0  # spread of what the encoder is given
+_SIZES = (6.0, 1.2, 1.1)  # usual size of the encoder's features, finest first
 
 
 @dataclass(frozen=True)
 class ToneConfig:
     """Shape of the network and of what it gives."""
 
-    side_px: int = 64  # of the thumbnail
     nodes: int = 17  # of the table, along each axis
     tables: int = 8  # learned ones, mixed anew for each photo
-    cells: int = 8  # of the field, along each axis
-    widths: tuple[int, ...] = (24, 32, 48)  # channels at strides 2, 4, 8
+    cells: int = 6  # of the field, along each axis
+    width: int = 48  # channels of what is kept of the encoder's features
     hidden: int = 160
+
+    @property
+    def side_px(self) -> int:
+        """Of the thumbnail: the encoder's last features lie on the cells of the field."""
+        return self.cells * _STRIDE
 
 
 class ToneNet(nn.Module):
-    """RGB (N, 3, S, S) in [0, 1] -> table (N, 3, B, G, R) and field (N, 6, cells, cells).
+    """Thumbnail (N, 3, S, S) -> table (N, 3, B, G, R), field (N, 6, cells, cells), faded (N, 1).
 
-    The table gives the colour for red, green and blue at `nodes` even steps from 0 to 1; its last
-    axis is red. The field is three gains (1 = as it is) and three lifts (0), control points of a
-    cubic B-spline over the photo. A colour x becomes table(gain * x + lift).
+    The thumbnail is RGB in [0, 1]. The table gives the colour for red, green and blue at `nodes`
+    even steps from 0 to 1; its last axis is red. The field is three gains (1 = as it is) and three
+    lifts (0), control points of a cubic B-spline over the photo. A colour x becomes
+    table(gain * x + lift). Faded is the probability that the photo has faded at all; in training
+    mode its logit.
     """
 
     def __init__(self, config: ToneConfig | None = None) -> None:
         super().__init__()
         self.config = config or ToneConfig()
         nodes, hidden = self.config.nodes, self.config.hidden
-        layers: list[nn.Module] = []
-        inputs = 3
-        for width in self.config.widths:
-            layers += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), nn.ReLU()]
-            inputs = width
-        self.stem = nn.Sequential(*layers[:2])
-        self.trunk = nn.Sequential(*layers[2:])
+        width = self.config.width
+        self.encoder = SqueezeNetFeatures(in_channels=3)
+        self.entries = nn.ModuleList(
+            nn.Conv2d(channels, width, 1) for channels in SqueezeNetFeatures.CHANNELS
+        )
         self.summary = nn.Sequential(
-            nn.Linear(2 * inputs + 5 * QUANTILES, hidden),
+            nn.Linear(2 * width + 5 * QUANTILES, hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
             nn.ReLU(),
         )
+        self.faded = nn.Linear(hidden, 1)
         self.curves = nn.Linear(hidden, 3 * nodes)  # of each channel: its start, then its steps
         self.matrix = nn.Linear(hidden, 9)
         self.weights = nn.Linear(hidden, self.config.tables)
         self.tables = nn.Parameter(0.01 * torch.randn(self.config.tables, 3 * nodes**3))
-        self.light = nn.Sequential(nn.Conv2d(inputs + hidden, inputs, 1), nn.ReLU())
-        self.head = nn.Conv2d(inputs, 6, 3, padding=1)
+        self.light = nn.Sequential(nn.Conv2d(width + hidden, width, 1), nn.ReLU())
+        self.head = nn.Conv2d(width, 6, 3, padding=1)
+        for layer in self.encoder.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         with torch.no_grad():  # a fresh network changes next to nothing
             for last in (self.curves, self.matrix, self.weights, self.head):
                 last.weight.mul_(0.05)
                 assert last.bias is not None
                 last.bias.zero_()
 
-    def forward(self, thumbnail: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.trunk(self.stem(4.0 * (thumbnail - 0.5)))
+    def forward(self, thumbnail: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features = self.encoder(aligned_input(_UNIT * _evened(thumbnail)))
+        fine, middle, coarse = (
+            entry(x / size) for entry, x, size in zip(self.entries, features, _SIZES, strict=True)
+        )
+        x = F.relu(coarse + F.avg_pool2d(middle, 2) + F.avg_pool2d(fine, 4))
         mean = x.mean(dim=(2, 3))
         spread = (x - mean[..., None, None]).square().mean(dim=(2, 3)).add(1e-6).sqrt()
         seen = torch.cat((mean, spread, 4.0 * (quantiles(thumbnail) - 0.5)), dim=1)
@@ -78,7 +97,9 @@ class ToneNet(nn.Module):
         side = self.config.cells
         everywhere = known[..., None, None].expand(-1, -1, side, side)
         field = self.head(self.light(torch.cat((x, everywhere), dim=1))).float()
-        return self._table(known), torch.cat((torch.exp(field[:, :3]), 0.5 * field[:, 3:]), dim=1)
+        light = torch.cat((torch.exp(field[:, :3]), 0.5 * field[:, 3:]), dim=1)
+        faded = self.faded(known).float()
+        return self._table(known), light, faded if self.training else torch.sigmoid(faded)
 
     def _table(self, known: Tensor) -> Tensor:
         nodes = self.config.nodes
@@ -102,6 +123,13 @@ class ToneNet(nn.Module):
         # Around mid-grey, so that more colour is not more light as well.
         table = curved + torch.matmul(matrix, curved - 0.5) + mixed
         return table.reshape(shape)  # (N, 3, n^3) -> (N, 3, B, G, R)
+
+
+def _evened(thumbnail: Tensor) -> Tensor:
+    """Channels of mean 0 and spread 1: what there is to see does not hang on how it has faded."""
+    centred = thumbnail - thumbnail.mean(dim=(2, 3), keepdim=True)
+    spread = centred.square().mean(dim=(2, 3), keepdim=True).add(1e-4).sqrt()
+    return (centred / spread).flip(1)  # the encoder's order is blue, green, red
 
 
 def quantiles(thumbnail: Tensor) -> Tensor:

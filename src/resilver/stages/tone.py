@@ -2,13 +2,13 @@
 
 After Zeng et al., "Learning Image-Adaptive 3D Lookup Tables for High Performance Photo Enhancement
 in Real-Time" (2020). A network looks at a thumbnail and gives a table of colours and a coarse field
-of light; both are then applied at full resolution and depth. How far they would move the colours
-*is* the measure of fading: of a good photo the network leaves the colours where they are.
+of light; both are then applied at full resolution and depth. It also judges whether the photo has
+faded at all, and how far the table and the light would move the colours says how much.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -25,8 +25,8 @@ from resilver.models.store import StoredModel
 from resilver.photo import Photo
 from resilver.stages.draft import Draft, Finding, Measurement, Progress
 
-# Not measured on good photos yet: that needs a network good enough to be bundled.
-THRESHOLD_DE = 6.0
+THRESHOLD_DE = 4.0
+SURE = 0.9  # that it has faded at all
 
 Values = NDArray[np.float32]
 
@@ -35,6 +35,7 @@ Values = NDArray[np.float32]
 class Correction:
     """What undoes the fading of one photo."""
 
+    sure: float  # the network's probability that it has faded
     table: ColourTable
     field: Values  # (6, cells, cells): gains and lifts over the photo
     toned: bool  # without colours of its own: its brightness alone is corrected ...
@@ -73,13 +74,13 @@ class ToneStage:
         moved = distance(small, _on_thumbnail(correction, small))
         dark, light = (100.0 * np.quantile(small @ LUMA, (0.01, 0.99))).tolist()
         progress(1.0)
-        faded = moved >= THRESHOLD_DE
+        faded = moved >= THRESHOLD_DE and correction.sure >= SURE
         tinted = correction.toned and not photo.grey
         words = (
             f"Faded: its tones reach from {dark:.0f} to {light:.0f} % of the range, and colours "
             f"have moved by about dE {moved:.1f}."
             if faded
-            else f"Tones and colours are hardly faded (dE {moved:.1f})."
+            else f"Tones and colours are hardly faded (dE {moved:.1f}), or were meant to be so."
         )
         if tinted:
             words += " A toned print: " + (
@@ -87,6 +88,7 @@ class ToneStage:
             )
         measured = (
             Measurement("fading", moved, "dE", THRESHOLD_DE),
+            Measurement("likelihood of fading", 100.0 * correction.sure, "%", 100.0 * SURE),
             Measurement("darkest tone", dark, "% of the range"),
             Measurement("lightest tone", light, "% of the range"),
         )
@@ -118,8 +120,15 @@ class ToneStage:
         toned = photo.grey or colour_left(photo.pixels) < TONED_255
         # A tone must not be taken for a cast.
         shown = np.repeat((small @ LUMA)[..., None], 3, axis=2) if toned else small
-        table, field = self._network.run(np.ascontiguousarray(np.moveaxis(shown, -1, 0))[None])
-        return Correction(ColourTable.of(table[0]), field[0], toned, self.neutral or photo.grey)
+        given = np.ascontiguousarray(np.moveaxis(shown, -1, 0))[None]
+        table, field, faded = self._network.run(given)
+        return Correction(
+            sure=float(faded[0, 0]),
+            table=ColourTable.of(table[0]),
+            field=field[0],
+            toned=toned,
+            neutral=self.neutral or photo.grey,
+        )
 
     @cached_property
     def _network(self) -> Network:
@@ -138,5 +147,4 @@ def _on_thumbnail(correction: Correction, small: Values) -> Values:
     if not (correction.toned and correction.neutral):
         return revived
     # Taking a tone away is no sign of fading.
-    kept = Correction(correction.table, correction.field, toned=True, neutral=False)
-    return kept.apply(small, weights, weights)
+    return replace(correction, neutral=False).apply(small, weights, weights)

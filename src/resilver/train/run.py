@@ -36,6 +36,7 @@ from resilver.train.recipes.prior import (
     config_for,
     started_from,
 )
+from resilver.train.recipes.tone import ToneRecipe
 from resilver.train.recipes.vivid import VividLosses, VividRecipe, VividTraining
 from resilver.train.squeezenet import SqueezeNet
 from resilver.train.state import load_average
@@ -190,7 +191,7 @@ def _initial(recipe: Recipe, path: Path) -> nn.Module:
     """The network that a run begins with, from what another run has left."""
     if isinstance(recipe, PriorRecipe):
         return started_from(path, recipe.net)
-    if isinstance(recipe, FacesRecipe | ColouriseRecipe | VividRecipe):
+    if isinstance(recipe, FacesRecipe | ColouriseRecipe | ToneRecipe | VividRecipe):
         return recipe.started_from(path)
     return load_onnx_weights(recipe.network(), path)
 

@@ -24,13 +24,18 @@ from torch import Tensor, nn
 from resilver.ageing.dyes import fade_tones
 from resilver.imaging.lut import spline_weights
 from resilver.nets.colour import rgb_to_lab
+from resilver.nets.colourise import GREY_UNIT
 from resilver.nets.tone import ToneConfig, ToneNet, apply_field, apply_table
 from resilver.train.photos import Shard, find_shards
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
+from resilver.train.squeezenet import SqueezeNet
+from resilver.train.weights import load_onnx_weights
 
 GOOD_SHARE = 0.4  # of the photos are given as they are
 MONOCHROME_SHARE = 0.15
 _KEPT_PX = 160  # longest side of the photos that are kept in memory
+_GOOD = 0.1  # weight of a good photo's colours beside a faded one's
+_JUDGED = 0.2  # weight of the judgement
 _SMOOTH, _MONOTONE, _EVEN, _TABLES = 4.0, 10.0, 0.02, 1e-3  # weights of the regularisers
 
 INFO = RecipeInfo(
@@ -39,6 +44,7 @@ INFO = RecipeInfo(
     reference="Zeng et al. 2020 (image-adaptive 3D lookup tables)",
     batch=24,
     learning_rate=6e-3,
+    trained=("encoder",),
     limits=(
         "How bright and how colourful the print once was is a guess; what was clipped stays lost. "
         "Light that was uneven when the photo was taken may be taken for fading."
@@ -53,7 +59,7 @@ class ToneRecipe:
     net: ToneConfig = field(default_factory=ToneConfig)
     info: RecipeInfo = INFO
     input_names: tuple[str, ...] = ("thumbnail",)
-    output_names: tuple[str, ...] = ("table", "field")
+    output_names: tuple[str, ...] = ("table", "field", "faded")
 
     @property
     def size_px(self) -> int:
@@ -61,6 +67,23 @@ class ToneRecipe:
 
     def network(self) -> nn.Module:
         return ToneNet(self.net)
+
+    def started_from(self, path: Path) -> nn.Module:
+        """A fresh network on SqueezeNet's features (.safetensors), or an exported one (.onnx).
+
+        Raises:
+            RecipeError: the file is neither, or does not fit.
+        """
+        network = ToneNet(self.net)
+        if path.suffix != ".safetensors":
+            return load_onnx_weights(network, path)
+        # What it is given is smaller than what SqueezeNet was given, and so is all that follows.
+        features = {
+            name: weight / GREY_UNIT if name.endswith(".bias") else weight
+            for name, weight in SqueezeNet.read(path).state_dict().items()
+        }
+        network.encoder.load_state_dict(features)
+        return network
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed)
@@ -72,11 +95,16 @@ class ToneRecipe:
                 target = np.repeat(grey[..., None], 3, axis=2).astype(np.float32)
             kept = rng.random() < GOOD_SHARE
             seen = target if kept else fade_tones(target, rng, monochrome=monochrome)
-            yield {"seen": channels_first(seen), "target": channels_first(target)}
+            yield {
+                "seen": channels_first(seen),
+                "target": channels_first(target),
+                "faded": np.array([not kept], np.float32),
+            }
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         seen, target = batch["seen"], batch["target"]
-        table, light = network(seen)
+        faded = batch["faded"]
+        table, light, judged = network(seen)
         weights = torch.from_numpy(spline_weights(self.net.side_px, self.net.cells)).to(seen)
         # Every second pixel each way: the table and the field are far smoother than that.
         rows = weights[::2]
@@ -84,17 +112,24 @@ class ToneRecipe:
         result = apply_table(table, apply_field(light, seen, (rows, rows)))
         distance = lab_distance(result.clamp(1e-4, 1.0), target)
         # Beyond [0, 1] a clipped colour has no gradient; the plain difference still has one.
-        loss = 4.0 * distance.mean() + (result - target).abs().mean()
+        wrong = (4.0 * distance + (result - target).abs().mean(dim=1)).mean(dim=(1, 2))
+        # Whether a photo is good is judged apart; here good photos would teach half measures.
+        weight = faded[:, 0] + _GOOD * (1.0 - faded[:, 0])
+        loss = (weight * wrong).sum() / weight.sum()
+        loss = loss + _JUDGED * F.binary_cross_entropy_with_logits(judged, faded)
         # A few photos tell as much of the tables that all share, in a quarter of the time.
         some = table[::4]
         loss = loss + _SMOOTH * roughness(some) + _MONOTONE * falling(some)
         loss = loss + _EVEN * unevenness(light) + _TABLES * _size(network)
-        before = lab_distance(seen, target).mean()
+        before = lab_distance(seen, target)
+        share = faded[:, 0] / faded.sum().clamp(min=1.0)
+        right = ((judged > 0).float() == faded).float().mean()
         figures = {
-            "dE": 100.0 * float(distance.mean().detach()),
-            "dE before": 100.0 * float(before),
+            "dE": 100.0 * (share * distance.mean(dim=(1, 2))).sum(),
+            "dE before": 100.0 * (share * before.mean(dim=(1, 2))).sum(),
+            "judged rightly": right,
         }
-        return loss, figures
+        return loss, {name: float(value.detach()) for name, value in figures.items()}
 
     def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
         return (example_image(self.net.side_px, self.net.side_px, seed),)
