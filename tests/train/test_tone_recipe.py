@@ -14,7 +14,13 @@ from resilver.imaging.lut import apply_field as field_on_array
 from resilver.nets.tone import ToneNet, apply_field, apply_table
 from resilver.train.loop import collate
 from resilver.train.optimise import Optimiser
-from resilver.train.recipes.tone import ToneRecipe, falling, roughness, unevenness
+from resilver.train.recipes.tone import (
+    ToneRecipe,
+    as_another_camera,
+    falling,
+    roughness,
+    unevenness,
+)
 from resilver.train.squeezenet import SqueezeNet
 
 
@@ -90,6 +96,18 @@ def test_some_photos_are_good_and_all_others_have_faded(photos: Path) -> None:
     assert 0 < np.mean(grey) < 0.4
 
 
+def test_another_camera_would_have_taken_as_good_a_photo() -> None:
+    rng = np.random.default_rng(0)
+    good = rng.random((40, 40, 3), np.float32)
+    seen = [as_another_camera(good, rng) for _ in range(40)]
+    moved = [float(np.abs(one - good).mean()) for one in seen]
+    assert 0.01 < np.median(moved) < 0.1
+    assert max(moved) < 0.2
+    assert all(one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1 for one in seen)
+    grey = np.repeat(good[..., :1], 3, axis=2)
+    assert np.ptp(as_another_camera(grey, rng), axis=2).mean() < 0.1, "hardly a cast"
+
+
 def test_it_learns_to_undo_fading(photos: Path) -> None:
     torch.manual_seed(0)
     recipe = ToneRecipe()
@@ -97,7 +115,7 @@ def test_it_learns_to_undo_fading(photos: Path) -> None:
     network = recipe.network().to(memory_format=torch.channels_last)  # as the loop has it
     optimiser = Optimiser(network, recipe.info.learning_rate)
     errors: list[float] = []
-    for _ in range(40):
+    for _ in range(80):
         loss, figures = recipe.loss(network, batch)
         network.zero_grad(set_to_none=True)
         loss.backward()

@@ -196,8 +196,8 @@ def test_sixteen_bits_stay_sixteen() -> None:
     [
         (Options(), ()),
         (Options(skip=("denoise",)), ("denoise",)),
-        (Options(only=("denoise",)), ("repair", "faces")),
-        (Options(licence="clean"), ("repair", "faces")),
+        (Options(only=("denoise",)), ("repair", "tone", "faces")),
+        (Options(licence="clean"), ("repair", "tone", "faces")),
     ],
 )
 def test_the_report_knows_what_was_left_out(options: Options, left_out: tuple[str, ...]) -> None:
