@@ -16,7 +16,6 @@ from resilver.train.loop import collate
 from resilver.train.optimise import Optimiser
 from resilver.train.recipes.tone import (
     ToneRecipe,
-    as_another_camera,
     falling,
     roughness,
     unevenness,
@@ -94,18 +93,6 @@ def test_some_photos_are_good_and_all_others_have_faded(photos: Path) -> None:
     assert np.median(moved[~np.array(same)]) > 0.03
     grey = [np.ptp(s["target"], axis=0).max() == 0 for s in samples]
     assert 0 < np.mean(grey) < 0.4
-
-
-def test_another_camera_would_have_taken_as_good_a_photo() -> None:
-    rng = np.random.default_rng(0)
-    good = rng.random((40, 40, 3), np.float32)
-    seen = [as_another_camera(good, rng) for _ in range(40)]
-    moved = [float(np.abs(one - good).mean()) for one in seen]
-    assert 0.01 < np.median(moved) < 0.1
-    assert max(moved) < 0.2
-    assert all(one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1 for one in seen)
-    grey = np.repeat(good[..., :1], 3, axis=2)
-    assert np.ptp(as_another_camera(grey, rng), axis=2).mean() < 0.1, "hardly a cast"
 
 
 def test_it_learns_to_undo_fading(photos: Path) -> None:

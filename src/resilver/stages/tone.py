@@ -26,7 +26,8 @@ from resilver.photo import Photo
 from resilver.stages.draft import Draft, Finding, Measurement, Progress
 
 THRESHOLD_DE = 4.0
-SURE = 0.9  # that it has faded at all
+# That it has faded at all: of 54 good photos none is taken for faded, of 54 faded ones 34 are.
+SURE = 0.95
 
 Values = NDArray[np.float32]
 

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from resilver.ageing.dyes import fade_tones
 from resilver.imaging.lut import spline_weights
-from resilver.imaging.measures import LUMA
 from resilver.nets.colour import rgb_to_lab
 from resilver.nets.colourise import GREY_UNIT
 from resilver.nets.tone import ToneConfig, ToneNet, apply_field, apply_table
@@ -90,7 +89,7 @@ class ToneRecipe:
         rng = np.random.default_rng(seed)
         for good in _thumbnails(find_shards(sources), self.net.side_px, seed):
             monochrome = rng.random() < MONOCHROME_SHARE
-            target = as_another_camera(good, rng)
+            target = good
             if monochrome:
                 grey = cv2.cvtColor(good, cv2.COLOR_RGB2GRAY)
                 target = np.repeat(grey[..., None], 3, axis=2).astype(np.float32)
@@ -167,19 +166,6 @@ def _size(network: nn.Module) -> Tensor:
     if tables is None:  # behind DistributedDataParallel
         tables = dict(network.named_parameters())["module.tables"]
     return tables.square().mean()
-
-
-def as_another_camera(good: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A good photo (H, W, 3) in [0, 1] a little lighter or darker, warmer or more colourful.
-
-    It is as good as before, and learning by heart what each photo looks like is of no use.
-    """
-    gamma = np.exp(rng.normal(0.0, 0.12) + rng.normal(0.0, 0.03, 3))
-    saturation = np.exp(rng.normal(0.0, 0.15))
-    grey = good @ LUMA
-    lively = grey[..., None] + np.float32(saturation) * (good - grey[..., None])
-    changed = np.power(np.clip(lively, 0.0, 1.0), gamma.astype(np.float32))
-    return np.asarray(np.rint(255.0 * changed) / 255.0, np.float32)
 
 
 def _thumbnails(shards: list[Shard], side_px: int, seed: int) -> Iterator[NDArray[np.float32]]:
