@@ -269,6 +269,7 @@ def test_what_is_too_large_is_refused_by_its_claim_and_by_its_size(
         ("/v1/restorations", "Application/JSON", 1.5),
         ("/sdapi/v1/extra-single-image", "application/x+json", 1.5),
         ("/sdapi/v1/extra-single-image", "application/json", 1.5),
+        ("/sdapi/v1/extra-single-image", "multipart/form-data; boundary=x", 1.5),
         ("/v1/credits", "multipart/form-data; boundary=x", 0.1),
     ],
 )
@@ -286,6 +287,20 @@ def test_what_would_be_held_in_memory_may_be_less(
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(head.encode("ascii"))
         assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("path", ["/v1/restorations", "/sdapi/v1/extra-batch-images"])
+def test_nobody_who_is_refused_is_read(watched: tuple[Settings, str], path: str) -> None:
+    """He has sent nothing but a header yet; the answer does not wait for the rest."""
+    _, address = watched
+    host, port = address.removeprefix("http://").split(":")
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 900000\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode("ascii"))
+        assert b" 401 " in connection.recv(4096).split(b"\r\n")[0]
 
 
 def test_half_a_request_after_a_whole_one_is_not_waited_for(
