@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import socket
 import struct
 import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,10 +18,13 @@ import httpx
 import pytest
 from PIL import Image
 from running_services import databases, served, settings_in
+from starlette.requests import Request
+from starlette.types import Message, Scope
 
 from resilver.models.store import can_enlarge
 from resilver.service.settings import Settings
 from resilver.service.web import serving
+from resilver.service.web.intake import request_of
 from resilver.stages import STAGES
 
 
@@ -237,6 +242,36 @@ def test_a_mask_of_another_size_is_refused(watched: tuple[Settings, str], photo:
     answer = httpx.post(f"{address}/v1/restorations", files=files)
     assert answer.status_code == 422
     assert answer.json()["detail"] == "the mask is 10 x 10 pixels, the photo 80 x 64"
+
+
+def test_the_pictures_of_a_form_are_not_held_in_memory() -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n'
+    pieces = [head % b"photo", *[bytes(500_000)] * 20, b"\r\n"]
+    pieces += [head % b"mask", *[bytes(500_000)] * 20, b"\r\n--x--\r\n"]
+    arriving = iter(pieces)
+
+    async def receive() -> Message:
+        piece = next(arriving, None)
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+    kind = (b"content-type", b"multipart/form-data; boundary=x")
+    scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": [kind]}
+
+    async def sizes() -> list[int]:
+        request = Request(scope, receive)
+        sent = await request_of(request)
+        assert sent.photo is not None
+        assert sent.mask is not None
+        found = [file.seek(0, io.SEEK_END) for file in (sent.photo, sent.mask)]
+        await request.close()
+        return found
+
+    tracemalloc.start()
+    try:
+        assert asyncio.run(sizes()) == [10_000_000, 10_000_000]
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_too_large_is_refused_by_its_claim_and_by_its_size(

@@ -23,7 +23,7 @@ from resilver.service.jobs import SUCCEEDED, Job, find_job
 from resilver.service.keys import Visitor
 from resilver.service.refusal import Refusal
 from resilver.service.running import Service
-from resilver.service.web.intake import take_in
+from resilver.service.web.intake import Sent, take_in
 from resilver.service.web.models import RestorationRequest, problems
 from resilver.service.web.visitors import Who, service_of, visitor_of
 from resilver.stages.upscale import FACTORS
@@ -166,7 +166,7 @@ async def _restored(
             asked = RestorationRequest.model_validate({"photo": photo, **extras.options()})
             jobs.append(
                 await run_in_threadpool(
-                    take_in, service, request.app.state.scratch, visitor, asked, None, None
+                    take_in, service, request.app.state.scratch, visitor, Sent(asked)
                 )
             )
         return [await _waited_for(request, service, job) for job in jobs]
