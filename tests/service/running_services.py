@@ -132,12 +132,14 @@ def served(settings: Settings, *, works: bool = True) -> Iterator[str]:
 
 
 @contextmanager
-def served_idle(folder: Path) -> Iterator[str]:
+def served_idle(folder: Path, *, public: bool = False, proxy: str | None = None) -> Iterator[str]:
     """A real server without a worker, on SQLite: whatever is sent stays in line."""
     with (
         databases("sqlite", folder) as source,
         source.fresh(folder) as url,
-        served(settings_in(folder, url), works=False) as address,
+        served(
+            replace(settings_in(folder, url), public=public, proxy=proxy), works=False
+        ) as address,
     ):
         yield address
 
