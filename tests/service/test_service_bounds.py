@@ -178,20 +178,27 @@ def test_words_that_are_no_method_make_no_rows_of_the_metrics(
     assert 'method="other"' in text
 
 
-@pytest.mark.parametrize("pause_s", [10.0, 0.3])
+@pytest.mark.parametrize(
+    ("path", "kind", "pause_s"),
+    [
+        ("/v1/restorations", "multipart/form-data; boundary=x", 10.0),
+        ("/v1/restorations", "multipart/form-data; boundary=x", 0.3),
+        ("/sdapi/v1/extra-single-image", "application/json", 0.3),
+    ],
+)
 def test_whoever_sends_slowly_is_not_waited_for(
-    watched: tuple[Settings, str], pause_s: float
+    watched: tuple[Settings, str], path: str, kind: str, pause_s: float
 ) -> None:
     """Neither with one long pause, nor drop by drop."""
     _, address = watched
     host, port = address.removeprefix("http://").split(":")
     head = (
-        b"POST /v1/restorations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n"
-        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n"
+        f"Content-Type: {kind}\r\n\r\n--x\r\n"
     )
     started = time.monotonic()
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(head)
+        connection.sendall(head.encode("ascii"))
         connection.settimeout(pause_s)
         answer = b""
         while not answer and time.monotonic() - started < 10.0:
