@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from running_services import databases, hasty_settings_in, served
 from starlette.requests import Request
 from starlette.types import Message, Scope
 
+from resilver.service.forecast import Forecast, Traffic
 from resilver.service.settings import Settings
 from resilver.service.web import serving
 from resilver.service.web.intake import request_of
@@ -166,6 +169,26 @@ def hung_up_within(connection: socket.socket, seconds: float) -> bool:
         except ConnectionError:
             return True
     return False
+
+
+def test_the_queue_is_looked_at_for_one_at_a_time(
+    watched: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may ask; many at once do not make many look through the whole line."""
+    look, alone = Forecast.traffic, threading.Lock()
+
+    def looks_alone(forecast: Forecast) -> Traffic:
+        assert alone.acquire(blocking=False), "another one looks"
+        try:
+            time.sleep(0.01)
+            return look(forecast)
+        finally:
+            alone.release()
+
+    monkeypatch.setattr(Forecast, "traffic", looks_alone)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(httpx.get, [f"{watched[1]}/v1/queue"] * 16))
+    assert [answer.status_code for answer in answers] == [200] * 16
 
 
 def test_words_that_are_no_method_make_no_rows_of_the_metrics(
