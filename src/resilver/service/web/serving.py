@@ -37,7 +37,7 @@ class ImpatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        in_hand = self.cycle is not None and not self.cycle.response_complete
+        in_hand = self.cycle and not self.cycle.response_complete  # None before the first one
         if not in_hand and not self.transport.is_closing():
             self.transport.close()
 
