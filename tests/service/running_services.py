@@ -106,6 +106,13 @@ def settings_in(folder: Path, database: str) -> Settings:
     )
 
 
+def hasty_settings_in(folder: Path, database: str) -> Settings:
+    """The same, with little patience and little room for what strangers send."""
+    settings = settings_in(folder, database)
+    limits = replace(settings.limits, idle_s=0.5, upload_s=2.0, max_json_bytes=1_000_000)
+    return replace(settings, limits=limits)
+
+
 @contextmanager
 def served(settings: Settings, *, works: bool = True) -> Iterator[str]:
     """A real server at a free port; gives its address."""
@@ -125,12 +132,14 @@ def served(settings: Settings, *, works: bool = True) -> Iterator[str]:
 
 
 @contextmanager
-def served_idle(folder: Path) -> Iterator[str]:
+def served_idle(folder: Path, *, public: bool = False, proxy: str | None = None) -> Iterator[str]:
     """A real server without a worker, on SQLite: whatever is sent stays in line."""
     with (
         databases("sqlite", folder) as source,
         source.fresh(folder) as url,
-        served(settings_in(folder, url), works=False) as address,
+        served(
+            replace(settings_in(folder, url), public=public, proxy=proxy), works=False
+        ) as address,
     ):
         yield address
 

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 from running_services import (
     TOP_UP_SECRET,
@@ -24,6 +25,7 @@ from running_services import (
     databases,
     photo_bytes,
     served,
+    served_idle,
     settings_in,
     wait_until,
 )
@@ -46,12 +48,11 @@ def client(server: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def quiet(tmp_path: Path) -> Iterator[tuple[Settings, str]]:
-    """A public server without a worker, and its settings."""
-    with databases("sqlite", tmp_path) as source, source.fresh(tmp_path) as url:
-        settings = replace(settings_in(tmp_path, url), public=True, proxy="127.0.0.1")
-        with served(settings, works=False) as address:
-            yield settings, address
+def quiet(settings: Settings) -> Iterator[tuple[Settings, str]]:
+    """A public server without a worker, on each kind of database, and its settings."""
+    settings = replace(settings, public=True, proxy="127.0.0.1")
+    with served(settings, works=False) as address:
+        yield settings, address
 
 
 def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
@@ -76,6 +77,21 @@ def a_key(settings: Settings, **wanted: Any) -> tuple[str, dict[str, str]]:
     key, text = Keys(database).create("anna", **{**quota, **wanted})
     database.close()
     return key.id, {"Authorization": f"Bearer {text}"}
+
+
+def everything_in(settings: Settings) -> bytes:
+    """All that a database holds: SQLite's whole file, else what stands in its tables."""
+    file = settings.scratch.parent / "queue.sqlite"
+    if file.exists():
+        return file.read_bytes() + file.with_name("queue.sqlite-wal").read_bytes()
+    database, tables = Database(settings.database), sa.MetaData()
+    for schema in sa.inspect(database.engine).get_schema_names():
+        if schema != "information_schema":
+            tables.reflect(database.engine, schema=schema)
+    with database.reading() as connection:
+        rows = [row for table in tables.sorted_tables for row in connection.execute(table.select())]
+    database.close()
+    return repr(rows).encode()
 
 
 def test_a_photo_is_restored_and_deleted(client: httpx.Client, photo: bytes) -> None:
@@ -232,37 +248,6 @@ def test_a_failure_says_why_and_nothing_of_the_file(client: httpx.Client, photo:
     )
 
 
-def test_the_programs_of_the_field_get_their_pictures(client: httpx.Client, photo: bytes) -> None:
-    text = base64.b64encode(photo).decode("ascii")
-    single = client.post(
-        "/sdapi/v1/extra-single-image",
-        json={
-            "image": f"data:image/png;base64,{text}",
-            "resize_mode": 0,
-            "show_extras_results": True,
-            "gfpgan_visibility": 1,
-            "upscaling_resize": 2,
-            "upscaler_1": "R-ESRGAN 4x+",
-        },
-    )
-    assert single.status_code == 200, single.text
-    assert "Not done" not in single.json()["html_info"]
-    assert Image.open(io.BytesIO(base64.b64decode(single.json()["image"]))).size == (160, 128)
-    odd = client.post(
-        "/sdapi/v1/extra-single-image",
-        json={"image": text, "upscaling_resize": 3, "upscaler_1": "R-ESRGAN 4x+"},
-    )
-    assert "Not done: upscaling 3 times." in odd.json()["html_info"]
-    assert Image.open(io.BytesIO(base64.b64decode(odd.json()["image"]))).size == (80, 64)
-    batch = client.post(
-        "/sdapi/v1/extra-batch-images",
-        json={"imageList": [{"data": text, "name": "../a.png"}, {"data": text, "name": "b"}]},
-    )
-    assert len(batch.json()["images"]) == 2
-    broken = client.post("/sdapi/v1/extra-single-image", json={"image": text[: len(text) // 2]})
-    assert broken.status_code in (422, 500)
-
-
 def test_the_service_tells_how_it_fares(client: httpx.Client, photo: bytes) -> None:
     ended(client, send(client, photo).json()["id"])
     assert client.get("/healthz").json() == {"status": "ok"}
@@ -291,17 +276,22 @@ def test_what_browsers_are_told(client: httpx.Client) -> None:
     assert "Server" not in headers
 
 
+@pytest.mark.parametrize(
+    ("public", "proxy", "taken"), [(True, None, 202), (False, "127.0.0.1", 401)]
+)
 def test_where_anybody_may_come_nobody_is_taken_to_be_from_here(
-    quiet: tuple[Settings, str], photo: bytes
+    tmp_path: Path, photo: bytes, public: bool, proxy: str | None, taken: int
 ) -> None:
     """A plain `proxy_pass` hides who comes through it: he would see what all have sent."""
-    _, address = quiet
-    with httpx.Client(base_url=address) as client:
+    with (
+        served_idle(tmp_path, public=public, proxy=proxy) as address,
+        httpx.Client(base_url=address) as client,
+    ):
         sent = client.post("/v1/restorations", files={"photo": photo})
-        assert sent.status_code == 202
-        listed = client.get("/v1/restorations")
-        assert listed.status_code == 401
-        assert "keep the link" in listed.json()["detail"]
+        assert sent.status_code == taken
+        assert client.get("/v1/restorations").status_code == 401
+        about = client.get("/v1/about").json()
+        assert (about["here"], about["needs_key"]) == (False, not public)
 
 
 def test_one_sees_ones_own_photos_only(quiet: tuple[Settings, str], photo: bytes) -> None:
@@ -333,7 +323,8 @@ def test_a_guest_holds_his_photo_by_its_link(quiet: tuple[Settings, str], photo:
         own = f"/v1/restorations/{sent['id']}"
         assert client.get(own, headers={"X-Forwarded-For": "198.51.100.9"}).status_code == 200
         assert client.get("/v1/restorations", headers=guest).status_code == 401
-        content = (settings.scratch.parent / "queue.sqlite").read_bytes()
+        content = everything_in(settings)
+        assert sent["id"].encode() in content
         assert b"203.0.113.5" not in content, "his address is kept as what it hashes to"
         assert client.delete(own, headers=guest).status_code == 204
         assert not (Path(settings.storage) / sent["id"]).exists()
@@ -418,6 +409,8 @@ def test_credits_are_topped_up_by_signed_messages(
         good = sign(TOP_UP_SECRET, body)
         assert top_up(good).json() == {"key": key_id, "credits": 2}
         assert top_up(good).json()["credits"] == 2, "once for each event"
+        more = json.dumps({"event": "pay-1", "key": key_id, "photos": 9}).encode()
+        assert top_up(sign(TOP_UP_SECRET, more), more).status_code == 409
         for bad in (
             sign("another secret", body),
             sign(TOP_UP_SECRET, body, time.time() - 400),

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
-from running_services import served_idle
+from running_services import Databases, served, settings_in
 
 schemathesis = pytest.importorskip("schemathesis", reason="part of the extra 'dev'")
 
@@ -41,9 +41,10 @@ ROUTES = (
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server without a worker, so that nothing is waited for."""
-    with served_idle(tmp_path_factory.mktemp("documented")) as address:
+def address(source: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server without a worker, so that nothing is waited for, on each kind of database."""
+    folder = tmp_path_factory.mktemp("documented")
+    with source.fresh(folder) as url, served(settings_in(folder, url), works=False) as address:
         yield address
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 
 import making_photos as made
@@ -28,6 +34,41 @@ def test_camera_raw_tells_its_size_whatever_it_is_called(tmp_path: Path) -> None
     path = tmp_path / "upload"
     path.write_bytes(made.dng_bytes())
     assert read_header(path) == Header("raw", (48, 64))
+
+
+def test_of_camera_raw_the_header_alone_is_held_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.dng"
+    path.write_bytes(made.dng_bytes())
+    with path.open("r+b") as file:
+        file.truncate(30_000_000)
+    read_header(path)  # whatever is imported for it
+    tracemalloc.start()
+    try:
+        assert read_header(path) == Header("raw", (48, 64))
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_heic_one_file_at_a_time_is_held_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "photo.heic"
+    Photo.from_array(made.picture(48, 64)).save(path)
+    read, alone = pillow_heif.open_heif, threading.Lock()
+
+    def reads_alone(file: Any) -> Any:
+        assert alone.acquire(blocking=False), "another one is in memory"
+        try:
+            time.sleep(0.02)
+            return read(file)
+        finally:
+            alone.release()
+
+    monkeypatch.setattr(pillow_heif, "open_heif", reads_alone)
+    with ThreadPoolExecutor(4) as threads:
+        headers = list(threads.map(read_header, [path] * 8))
+    assert headers == [Header("heic", (48, 64))] * 8
 
 
 def test_a_size_that_cannot_be_held_is_told_from_the_header_alone(tmp_path: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from resilver.errors import PhotoError, PhotoUnreadable
 from resilver.photofile.formats import recognise_format
 from resilver.photofile.reading import HEAD_BYTES, opened
+
+# pillow-heif takes the whole file into memory for its header alone; so one at a time.
+_WHOLE_FILE = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ def read_header(path: Path) -> Header:
     """Reads the header of a photo file.
 
     The size is what decoding would make room for, so a file can be refused before it is opened.
+    Of the file no more than its header is held in memory; of HEIC all, but of one file at a time.
 
     Raises:
         PhotoError: no file, no image, or a header that cannot be read.
@@ -41,7 +45,7 @@ def read_header(path: Path) -> Header:
 
             name = "raw" if is_dng(descriptor) else name
         try:
-            size = _size_as(name, descriptor)
+            size = _size_as(name, path, descriptor)
         except PhotoError:
             raise
         except Exception as error:  # every library has errors of its own for a damaged header
@@ -51,20 +55,17 @@ def read_header(path: Path) -> Header:
     return Header(name, size)
 
 
-def _size_as(name: str, descriptor: int) -> tuple[int, int]:
+def _size_as(name: str, path: Path, descriptor: int) -> tuple[int, int]:
     if name == "raw":
         import rawpy  # noqa: PLC0415
 
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            file.seek(0)
-            content = io.BytesIO(file.read())
         with rawpy.RawPy() as raw:
-            raw.open_buffer(content)
+            raw.open_file(str(path))  # not a buffer: from a file LibRaw reads what it needs
             return raw.sizes.height, raw.sizes.width
     if name == "heic":
         import pillow_heif  # noqa: PLC0415
 
-        with os.fdopen(os.dup(descriptor), "rb") as file:
+        with _WHOLE_FILE, os.fdopen(os.dup(descriptor), "rb") as file:
             file.seek(0)
             width, height = pillow_heif.open_heif(file).size
             return height, width

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -20,15 +23,30 @@ from resilver.service.jobs import SUCCEEDED, Job, find_job
 from resilver.service.keys import Visitor
 from resilver.service.refusal import Refusal
 from resilver.service.running import Service
-from resilver.service.web.intake import take_in
+from resilver.service.web.intake import Sent, take_in
 from resilver.service.web.models import RestorationRequest, problems
-from resilver.service.web.visitors import Who, service_of
+from resilver.service.web.visitors import Who, service_of, visitor_of
 from resilver.stages.upscale import FACTORS
 
-router = APIRouter(prefix="/sdapi/v1", tags=["compatible"])
 _LOOK_EVERY_S = 0.2
 _MOST_IN_A_BATCH = 50
 _NO_UPSCALER = ("", "none")
+
+
+class KnownFirst(APIRoute):
+    """A route that knows who asks before it reads what he sends, the photos."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def known(request: Request) -> Response:
+            await run_in_threadpool(visitor_of, request)
+            return await answer(request)
+
+        return known
+
+
+router = APIRouter(prefix="/sdapi/v1", tags=["compatible"], route_class=KnownFirst)
 
 
 class Extras(BaseModel):
@@ -148,7 +166,7 @@ async def _restored(
             asked = RestorationRequest.model_validate({"photo": photo, **extras.options()})
             jobs.append(
                 await run_in_threadpool(
-                    take_in, service, request.app.state.scratch, visitor, asked, None, None
+                    take_in, service, request.app.state.scratch, visitor, Sent(asked)
                 )
             )
         return [await _waited_for(request, service, job) for job in jobs]

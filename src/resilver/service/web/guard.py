@@ -23,7 +23,7 @@ _STRICT = {
 # What the API answers is data; nothing in it may load or run anything.
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-
+_PHOTOS = "/v1/restorations"
 _NOTICE, _MOST_OF_A_NOTICE = "/v1/credits", 64_000  # signed, but read before that is known
 
 
@@ -70,13 +70,18 @@ class Guard:
             answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
             await answer(scope, receive, strictly)
 
+    def _most(self, path: str, content_type: str) -> int:
+        """Bytes that a request may have."""
+        kind = content_type.partition(";")[0].strip().lower()
+        # Only there is a form laid down in files as it arrives; all else is held in memory.
+        if path == _PHOTOS and kind == "multipart/form-data":
+            return self._limits.max_bytes
+        most = self._limits.max_json_bytes
+        return min(most, _MOST_OF_A_NOTICE) if path == _NOTICE else most
+
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         limits, headers = self._limits, Headers(scope=scope)
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        # Only a form is laid down in files as it arrives; all else is held in memory.
-        most = limits.max_bytes if kind == "multipart/form-data" else limits.max_json_bytes
-        if scope["path"] == _NOTICE:
-            most = min(most, _MOST_OF_A_NOTICE)
+        most = self._most(scope["path"], headers.get("content-type", ""))
         claimed = headers.get("content-length", "0")
         too_large = _Refused(413, f"a request has at most {most / 1e6:g} MB")
         ends = time.monotonic() + limits.upload_s

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import shutil
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,14 +35,28 @@ from resilver.service.webhooks import check_webhook
 
 _MOST_FIELDS = 40
 _FIELD_BYTES = 64_000
-_MASK_BYTES = 30_000_000  # held in memory
 _LONGEST_IDEMPOTENCY = 200
+_FILES = ("photo", "mask")
 _LISTS = ("only", "skip", "force", "faces")
 _RAW_FALLBACK = ".dng"  # rawpy goes by content; any name of a RAW file will do
 
 
-async def request_of(request: Request) -> tuple[RestorationRequest, BinaryIO | None]:
-    """What a request asks, and its photo where that came as a file.
+@dataclass(frozen=True)
+class Sent:
+    """What a request asks, and its pictures where they came as files."""
+
+    asked: RestorationRequest
+    photo: BinaryIO | None = None
+    mask: BinaryIO | None = None
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether damage was painted by hand."""
+        return self.mask is not None or self.asked.mask is not None
+
+
+async def request_of(request: Request) -> Sent:
+    """What a request asks.
 
     Raises:
         Refusal: 415 neither a form nor JSON, 422 not what the documentation says.
@@ -49,12 +64,12 @@ async def request_of(request: Request) -> tuple[RestorationRequest, BinaryIO | N
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "application/json":
-            return RestorationRequest.model_validate_json(await request.body()), None
+            return Sent(RestorationRequest.model_validate_json(await request.body()))
         if kind == "multipart/form-data":
             form = await request.form(
                 max_files=2, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES
             )
-            return await _from_form(form)
+            return _from_form(form)
     except ValidationError as error:
         raise Refusal(422, first_fault(error.errors())) from error
     except (MultiPartException, HTTPException) as error:
@@ -64,38 +79,32 @@ async def request_of(request: Request) -> tuple[RestorationRequest, BinaryIO | N
     raise Refusal(415, "send multipart/form-data with the file as photo, or application/json")
 
 
-async def _from_form(form: FormData) -> tuple[RestorationRequest, BinaryIO | None]:
+def _from_form(form: FormData) -> Sent:
     values: dict[str, Any] = {}
-    photo: BinaryIO | None = None
+    files: dict[str, BinaryIO] = {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
-            if name == "photo" and photo is None:
-                photo = value.file
-            elif name == "mask" and "mask" not in values:
-                if (value.size or 0) > _MASK_BYTES:
-                    raise Refusal(413, f"a mask has at most {_MASK_BYTES / 1e6:g} MB")
-                values["mask"] = base64.b64encode(await value.read()).decode("ascii")
-            else:
+            if name not in _FILES or name in (*files, *values):
                 raise Refusal(422, "the files of a form are photo and mask, one of each")
+            files[name] = value.file
         elif name in _LISTS:
             parts = [part.strip() for part in value.split(",")]
             values[name] = [*values.get(name, ()), *(part for part in parts if part)]
         elif name == "hints":  # each has commas of its own
             values[name] = [*values.get(name, ()), *value.split()]
-        elif name in values or name == "photo":
+        elif name in (*values, *files) or name == "photo":
             raise Refusal(422, f"{name[:40]} is given twice, or is no file")
         elif value != "":
             values[name] = value
-    return RestorationRequest.model_validate(values), photo
+    return Sent(RestorationRequest.model_validate(values), files.get("photo"), files.get("mask"))
 
 
 def take_in(
     service: Service,
     scratch: Scratch,
     visitor: Visitor,
-    asked: RestorationRequest,
-    file: BinaryIO | None,
-    idempotency: str | None,
+    sent: Sent,
+    idempotency: str | None = None,
 ) -> Job:
     """Checks a photo, stores it, and puts it in line.
 
@@ -106,17 +115,18 @@ def take_in(
         1 <= len(idempotency) <= _LONGEST_IDEMPOTENCY and idempotency.isprintable()
     ):
         raise Refusal(422, f"an idempotency key has 1 to {_LONGEST_IDEMPOTENCY} characters")
+    asked = sent.asked
     options = RestorationOptions.model_validate(
         asked.model_dump(include=set(RestorationOptions.model_fields))
     )
     with scratch.folder() as folder:
         upload = folder / "upload"
-        _fetch(service, visitor, asked, file, upload)
+        _fetch(service, visitor, sent, upload)
         mask = folder / "mask"
-        if asked.mask is not None:
-            _write(mask, asked.mask)
+        if sent.has_mask:
+            _write(mask, sent.mask or asked.mask or "")
         try:
-            options.check(has_mask=asked.mask is not None)
+            options.check(has_mask=sent.has_mask)
         except OptionError as error:
             raise Refusal(422, str(error)) from error
         if asked.webhook is not None:
@@ -124,7 +134,7 @@ def take_in(
                 raise Refusal(422, "webhooks need a key, with whose secret they are signed")
             check_webhook(asked.webhook, service.settings.webhook_networks)
         header = _checked(service, upload)
-        if asked.mask is not None:
+        if sent.has_mask:
             _check_mask(_checked(service, mask), header)
         text = options.model_dump_json()
         fingerprint = _fingerprint(upload, mask, text)
@@ -137,7 +147,7 @@ def take_in(
         arrival = Arrival(
             id=new_job_id(),
             photo=f"photo{_suffix_of(header)}",
-            mask="mask" if asked.mask is not None else None,
+            mask="mask" if sent.has_mask else None,
             format=header.format,
             size=header.size,
             options=text,
@@ -164,19 +174,14 @@ def _submit(service: Service, visitor: Visitor, arrival: Arrival, upload: Path, 
     return job
 
 
-def _fetch(
-    service: Service,
-    visitor: Visitor,
-    asked: RestorationRequest,
-    file: BinaryIO | None,
-    upload: Path,
-) -> None:
+def _fetch(service: Service, visitor: Visitor, sent: Sent, upload: Path) -> None:
     """Lays the photo of a request down: it came as a file, as base64, or once before."""
-    given = [content for content in (file, asked.photo, asked.of) if content is not None]
+    asked = sent.asked
+    given = [content for content in (sent.photo, asked.photo, asked.of) if content is not None]
     if len(given) != 1:
         raise Refusal(422, "send the photo, or the id of a restoration whose photo is meant: of")
     if asked.of is None:
-        _write(upload, file or asked.photo or "")
+        _write(upload, sent.photo or asked.photo or "")
         return
     earlier = visible_job(service, visitor, asked.of)
     if earlier.state == EXPIRED:
@@ -266,7 +271,7 @@ async def receive_photo(
     if idempotency is None:
         await run_in_threadpool(service.queue.check_room, visitor)
     try:
-        asked, file = await request_of(request)
-        return await run_in_threadpool(take_in, service, scratch, visitor, asked, file, idempotency)
+        sent = await request_of(request)
+        return await run_in_threadpool(take_in, service, scratch, visitor, sent, idempotency)
     finally:
         await request.close()  # the files of the form

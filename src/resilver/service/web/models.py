@@ -12,6 +12,7 @@ from resilver.service.forecast import Outlook, Traffic
 from resilver.service.jobs import RUNNING, SUCCEEDED, Job
 from resilver.service.options import RestorationOptions
 
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"  # without control characters, of which databases refuse some
 LOOKED_AT = ("before", "diagnosis", "damage")
 RESTORED = ("before", "after", "result", "report", "comparison")
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
@@ -168,7 +169,10 @@ class TopUp(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     event: str = Field(
-        min_length=1, max_length=200, description="Of the payment; the same one counts once."
+        min_length=1,
+        max_length=200,
+        pattern=_ONE_LINE,
+        description="Of the payment; the same one counts once.",
     )
     key: str = Field(pattern=r"^[0-9a-f]{12}$", description="Id of the API key.")
     photos: int = Field(ge=1, le=1_000_000)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import uvicorn
-from h11 import IDLE
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -19,8 +18,9 @@ _CONNECTIONS = 2_000
 class ImpatientProtocol(H11Protocol):
     """HTTP/1.1 that hangs up on whoever connects and does not say what he wants.
 
-    uvicorn waits for the first header for ever, and for the rest of a later one; a few thousand
-    silent connections would be all it takes to keep everybody else out ("Slowloris").
+    uvicorn waits for the first header for ever, for the rest of a later one, and for a body that
+    nobody reads since the answer is out; a few thousand such connections would be all it takes to
+    keep everybody else out ("Slowloris").
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -37,7 +37,8 @@ class ImpatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        if self.conn.their_state is IDLE and not self.transport.is_closing():
+        in_hand = self.cycle and not self.cycle.response_complete  # None before the first one
+        if not in_hand and not self.transport.is_closing():
             self.transport.close()
 
 

@@ -1,0 +1,255 @@
+"""How much a request may have and how long it may take, whoever sends it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from running_services import databases, hasty_settings_in, served
+from starlette.requests import Request
+from starlette.types import Message, Scope
+
+from resilver.service.forecast import Forecast, Traffic
+from resilver.service.settings import Settings
+from resilver.service.web import serving
+from resilver.service.web.intake import request_of
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, str]]:
+    """A server without a worker and with little patience, and its settings."""
+    folder = tmp_path_factory.mktemp("bounds")
+    with databases("sqlite", folder) as source, source.fresh(folder) as url:
+        settings = hasty_settings_in(folder, url)
+        with served(settings, works=False) as address:
+            yield settings, address
+
+
+def test_the_pictures_of_a_form_are_not_held_in_memory() -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n'
+    pieces = [head % b"photo", *[bytes(500_000)] * 20, b"\r\n"]
+    pieces += [head % b"mask", *[bytes(500_000)] * 20, b"\r\n--x--\r\n"]
+    arriving = iter(pieces)
+
+    async def receive() -> Message:
+        piece = next(arriving, None)
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+    kind = (b"content-type", b"multipart/form-data; boundary=x")
+    scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": [kind]}
+
+    async def sizes() -> list[int]:
+        request = Request(scope, receive)
+        sent = await request_of(request)
+        assert sent.photo is not None
+        assert sent.mask is not None
+        found = [file.seek(0, io.SEEK_END) for file in (sent.photo, sent.mask)]
+        await request.close()
+        return found
+
+    tracemalloc.start()
+    try:
+        assert asyncio.run(sizes()) == [10_000_000, 10_000_000]
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_too_large_is_refused_by_its_claim_and_by_its_size(
+    watched: tuple[Settings, str],
+) -> None:
+    _, address = watched
+    host, port = address.removeprefix("http://").split(":")
+    claim = b"POST /v1/restorations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n"
+    kind = b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(claim + kind)
+        assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+    def endless() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+        for _ in range(100):
+            yield bytes(100_000)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    try:
+        answer = httpx.post(f"{address}/v1/restorations", content=endless(), headers=headers)
+    except httpx.TransportError:
+        return  # the connection was closed while we still sent, which is an answer too
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "megabytes"),
+    [
+        ("/v1/restorations", "Application/JSON", 1.5),
+        ("/sdapi/v1/extra-single-image", "application/x+json", 1.5),
+        ("/sdapi/v1/extra-single-image", "application/json", 1.5),
+        ("/sdapi/v1/extra-single-image", "multipart/form-data; boundary=x", 1.5),
+        ("/v1/credits", "multipart/form-data; boundary=x", 0.1),
+    ],
+)
+def test_what_would_be_held_in_memory_may_be_less(
+    watched: tuple[Settings, str], path: str, kind: str, megabytes: float
+) -> None:
+    """Only a form may have as much as a photo has."""
+    settings, address = watched
+    assert settings.limits.max_json_bytes < 1_500_000 < settings.limits.max_bytes
+    host, port = address.removeprefix("http://").split(":")
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {int(1e6 * megabytes)}\r\nResilver-Signature: t=1,v1=0\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode("ascii"))
+        assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("path", ["/v1/restorations", "/sdapi/v1/extra-batch-images"])
+def test_nobody_who_is_refused_is_read(watched: tuple[Settings, str], path: str) -> None:
+    """He has sent nothing but a header yet; the answer does not wait for the rest."""
+    _, address = watched
+    host, port = address.removeprefix("http://").split(":")
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 900000\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode("ascii"))
+        assert b" 401 " in connection.recv(4096).split(b"\r\n")[0]
+
+
+def test_half_a_request_after_a_whole_one_is_not_waited_for(
+    watched: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_HEADER_S", 1.5)
+    host, port = watched[1].removeprefix("http://").split(":")
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        for _ in range(2):
+            connection.sendall(whole)
+            assert b" 200 " in connection.recv(4096)
+            time.sleep(0.8)  # slowly, but in time
+        connection.sendall(whole[:20])
+        assert hung_up_within(connection, 4.0)
+
+
+def test_a_body_that_nobody_reads_is_not_waited_for(
+    watched: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is out long before the request is in."""
+    monkeypatch.setattr(serving, "_HEADER_S", 0.5)
+    host, port = watched[1].removeprefix("http://").split(":")
+    head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head)
+        assert b" 200 " in connection.recv(4096)
+        assert hung_up_within(connection, 4.0)
+
+
+def hung_up_within(connection: socket.socket, seconds: float) -> bool:
+    """Whether a server ends a connection on which a byte comes now and then."""
+    ends = time.monotonic() + seconds
+    connection.settimeout(0.2)
+    while time.monotonic() < ends:
+        try:
+            if connection.recv(4096) == b"":
+                return True
+            connection.sendall(b"x")
+        except TimeoutError:
+            connection.sendall(b"x")
+        except ConnectionError:
+            return True
+    return False
+
+
+def test_the_queue_is_looked_at_for_one_at_a_time(
+    watched: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may ask; many at once do not make many look through the whole line."""
+    look, alone = Forecast.traffic, threading.Lock()
+
+    def looks_alone(forecast: Forecast) -> Traffic:
+        assert alone.acquire(blocking=False), "another one looks"
+        try:
+            time.sleep(0.01)
+            return look(forecast)
+        finally:
+            alone.release()
+
+    monkeypatch.setattr(Forecast, "traffic", looks_alone)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(httpx.get, [f"{watched[1]}/v1/queue"] * 16))
+    assert [answer.status_code for answer in answers] == [200] * 16
+
+
+def test_words_that_are_no_method_make_no_rows_of_the_metrics(
+    watched: tuple[Settings, str],
+) -> None:
+    for number in range(5):
+        httpx.request(f"MADEUP{number}", f"{watched[1]}/healthz")
+    text = httpx.get(f"{watched[1]}/metrics").text
+    assert "MADEUP" not in text
+    assert 'method="other"' in text
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "pause_s"),
+    [
+        ("/v1/restorations", "multipart/form-data; boundary=x", 10.0),
+        ("/v1/restorations", "multipart/form-data; boundary=x", 0.3),
+        ("/sdapi/v1/extra-single-image", "application/json", 0.3),
+    ],
+)
+def test_whoever_sends_slowly_is_not_waited_for(
+    watched: tuple[Settings, str], path: str, kind: str, pause_s: float
+) -> None:
+    """Neither with one long pause, nor drop by drop."""
+    _, address = watched
+    host, port = address.removeprefix("http://").split(":")
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n"
+        f"Content-Type: {kind}\r\n\r\n--x\r\n"
+    )
+    started = time.monotonic()
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode("ascii"))
+        connection.settimeout(pause_s)
+        answer = b""
+        while not answer and time.monotonic() - started < 10.0:
+            try:
+                answer = connection.recv(4096)
+            except TimeoutError:
+                connection.sendall(b"x")
+    assert b" 408 " in answer.split(b"\r\n")[0], answer
+    assert time.monotonic() - started < 6.0
+
+
+def test_giant_headers_are_refused(watched: tuple[Settings, str]) -> None:
+    _, address = watched
+    try:
+        answer = httpx.get(f"{address}/v1/queue", headers={"X-Large": "x" * 200_000})
+    except httpx.TransportError:
+        pass  # it hung up while we still sent, which is an answer too
+    else:
+        assert answer.status_code in (400, 431)
+    assert httpx.get(f"{address}/healthz").status_code == 200, "and the next one is served"
+
+
+@pytest.mark.parametrize("line", [b"GET", b"\x16\x03\x01\x02\0", b"\0" * 99])
+def test_what_is_no_http_is_refused(watched: tuple[Settings, str], line: bytes) -> None:
+    _, address = watched
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=15) as connection:
+        connection.sendall(line)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(4096)[:12] in (b"", b"HTTP/1.1 400")
+    assert httpx.get(f"{address}/healthz").status_code == 200
