@@ -66,6 +66,12 @@ def error_255(photo: Photo, truth: Picture) -> float:
     return float(np.abs(photo.pixels.astype(np.float64) / 257 - truth).mean())
 
 
+def test_where_there_is_nothing_to_see_nothing_has_faded(model: StoredModel) -> None:
+    blank = np.full((64, 96, 3), 150, np.uint8)
+    blank[::7] += 2
+    assert not finding_of(ToneStage(model, threads=1), blank).act
+
+
 def test_a_faded_photo_is_found_and_comes_back(model: StoredModel) -> None:
     stage = ToneStage(model, threads=1)
     finding = finding_of(stage, faded(good()))

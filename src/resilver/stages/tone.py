@@ -28,6 +28,7 @@ from resilver.stages.draft import Draft, Finding, Measurement, Progress
 THRESHOLD_DE = 4.0
 # That it has faded at all: of 54 good photos none is taken for faded, of 54 faded ones 34 are.
 SURE = 0.95
+_BLANK_255 = 2.0  # standard deviation of brightness: with less there is nothing to tell fading from
 
 Values = NDArray[np.float32]
 
@@ -75,7 +76,8 @@ class ToneStage:
         moved = distance(small, _on_thumbnail(correction, small))
         dark, light = (100.0 * np.quantile(small @ LUMA, (0.01, 0.99))).tolist()
         progress(1.0)
-        faded = moved >= THRESHOLD_DE and correction.sure >= SURE
+        blank = 255.0 * float((small @ LUMA).std()) < _BLANK_255
+        faded = moved >= THRESHOLD_DE and correction.sure >= SURE and not blank
         tinted = correction.toned and not photo.grey
         words = (
             f"Faded: its tones reach from {dark:.0f} to {light:.0f} % of the range, and colours "
