@@ -129,7 +129,8 @@ def _evened(thumbnail: Tensor) -> Tensor:
     """Channels of mean 0 and spread 1: what there is to see does not hang on how it has faded."""
     centred = thumbnail - thumbnail.mean(dim=(2, 3), keepdim=True)
     spread = centred.square().mean(dim=(2, 3), keepdim=True).add(1e-4).sqrt()
-    return (centred / spread).flip(1)  # the encoder's order is blue, green, red
+    red, green, blue = (centred / spread).split(1, dim=1)
+    return torch.cat((blue, green, red), dim=1)  # the encoder's order
 
 
 def quantiles(thumbnail: Tensor) -> Tensor:
