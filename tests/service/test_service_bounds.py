@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
-import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -17,7 +16,9 @@ from running_services import databases, hasty_settings_in, served
 from starlette.requests import Request
 from starlette.types import Message, Scope
 
-from resilver.service.forecast import Forecast, Traffic
+from one_at_a_time import one_at_a_time
+from resilver.service import forecast
+from resilver.service.forecast import Forecast
 from resilver.service.settings import Settings
 from resilver.service.web import serving
 from resilver.service.web.intake import request_of
@@ -31,6 +32,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings
         settings = hasty_settings_in(folder, url)
         with served(settings, works=False) as address:
             yield settings, address
+
+
+def connected(address: str, timeout_s: float = 10.0) -> socket.socket:
+    """A connection on which anything may be said."""
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=timeout_s)
 
 
 def test_the_pictures_of_a_form_are_not_held_in_memory() -> None:
@@ -67,10 +74,9 @@ def test_what_is_too_large_is_refused_by_its_claim_and_by_its_size(
     watched: tuple[Settings, str],
 ) -> None:
     _, address = watched
-    host, port = address.removeprefix("http://").split(":")
     claim = b"POST /v1/restorations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n"
     kind = b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with connected(address) as connection:
         connection.sendall(claim + kind)
         assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
 
@@ -103,12 +109,11 @@ def test_what_would_be_held_in_memory_may_be_less(
     """Only a form may have as much as a photo has."""
     settings, address = watched
     assert settings.limits.max_json_bytes < 1_500_000 < settings.limits.max_bytes
-    host, port = address.removeprefix("http://").split(":")
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {int(1e6 * megabytes)}\r\nResilver-Signature: t=1,v1=0\r\n\r\n"
     )
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with connected(address) as connection:
         connection.sendall(head.encode("ascii"))
         assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
 
@@ -117,12 +122,11 @@ def test_what_would_be_held_in_memory_may_be_less(
 def test_nobody_who_is_refused_is_read(watched: tuple[Settings, str], path: str) -> None:
     """He has sent nothing but a header yet; the answer does not wait for the rest."""
     _, address = watched
-    host, port = address.removeprefix("http://").split(":")
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         "Content-Length: 900000\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n"
     )
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with connected(address) as connection:
         connection.sendall(head.encode("ascii"))
         assert b" 401 " in connection.recv(4096).split(b"\r\n")[0]
 
@@ -131,9 +135,8 @@ def test_half_a_request_after_a_whole_one_is_not_waited_for(
     watched: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "_HEADER_S", 1.5)
-    host, port = watched[1].removeprefix("http://").split(":")
     whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with connected(watched[1]) as connection:
         for _ in range(2):
             connection.sendall(whole)
             assert b" 200 " in connection.recv(4096)
@@ -147,9 +150,8 @@ def test_a_body_that_nobody_reads_is_not_waited_for(
 ) -> None:
     """The answer is out long before the request is in."""
     monkeypatch.setattr(serving, "_HEADER_S", 0.5)
-    host, port = watched[1].removeprefix("http://").split(":")
     head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with connected(watched[1]) as connection:
         connection.sendall(head)
         assert b" 200 " in connection.recv(4096)
         assert hung_up_within(connection, 4.0)
@@ -175,17 +177,8 @@ def test_the_queue_is_looked_at_for_one_at_a_time(
     watched: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anybody may ask; many at once do not make many look through the whole line."""
-    look, alone = Forecast.traffic, threading.Lock()
-
-    def looks_alone(forecast: Forecast) -> Traffic:
-        assert alone.acquire(blocking=False), "another one looks"
-        try:
-            time.sleep(0.01)
-            return look(forecast)
-        finally:
-            alone.release()
-
-    monkeypatch.setattr(Forecast, "traffic", looks_alone)
+    monkeypatch.setattr(Forecast, "_traffic", one_at_a_time(Forecast._traffic, 0.05))
+    monkeypatch.setattr(forecast, "_TOLD_AGAIN_S", 0.0)  # nothing is remembered
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(httpx.get, [f"{watched[1]}/v1/queue"] * 16))
     assert [answer.status_code for answer in answers] == [200] * 16
@@ -214,13 +207,12 @@ def test_whoever_sends_slowly_is_not_waited_for(
 ) -> None:
     """Neither with one long pause, nor drop by drop."""
     _, address = watched
-    host, port = address.removeprefix("http://").split(":")
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n"
         f"Content-Type: {kind}\r\n\r\n--x\r\n"
     )
     started = time.monotonic()
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with connected(address) as connection:
         connection.sendall(head.encode("ascii"))
         connection.settimeout(pause_s)
         answer = b""
@@ -247,8 +239,7 @@ def test_giant_headers_are_refused(watched: tuple[Settings, str]) -> None:
 @pytest.mark.parametrize("line", [b"GET", b"\x16\x03\x01\x02\0", b"\0" * 99])
 def test_what_is_no_http_is_refused(watched: tuple[Settings, str], line: bytes) -> None:
     _, address = watched
-    host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=15) as connection:
+    with connected(address, 15.0) as connection:
         connection.sendall(line)
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(4096)[:12] in (b"", b"HTTP/1.1 400")

@@ -46,6 +46,12 @@ def add_worker(
         )
 
 
+def clocked(service: Service) -> tuple[Clock, Queue]:
+    """A clock to be set, and the queue that goes by it."""
+    clock = Clock()
+    return clock, Queue(service.database, service.dispatch, service.settings, clock)
+
+
 def teach(service: Service) -> None:
     """Every stage costs 1 s a photo and 2 s a megapixel, the file nothing."""
     for megapixels in (1.0, 2.0, 4.0):
@@ -103,8 +109,7 @@ def test_a_place_told_from_sums_of_a_long_line_is_the_counted_one(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ahead, "_STRETCH", 4)
-    clock = Clock()
-    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    clock, queue = clocked(service)
     chance = random.Random(0)
     jobs: list[Job] = []
     for number in range(60):
@@ -128,8 +133,7 @@ def test_of_a_line_that_moved_on_the_near_end_is_counted_anew(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ahead, "_STRETCH", 4)
-    clock = Clock()
-    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    clock, queue = clocked(service)
     forecast = Forecast(service.database, service.settings, keep_s=3600.0)
     jobs: list[Job] = []
     for _ in range(10):
@@ -221,8 +225,7 @@ def test_photos_of_a_faster_lane_are_expected_to_come_as_they_do_now(
 ) -> None:
     teach(service)
     add_worker(service, "one")
-    clock = Clock()
-    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    clock, queue = clocked(service)
     for _ in range(10):
         fast = queue.submit(a_visitor(lane="fast"), a_photo())
         clock.now_s += 29.0
@@ -239,8 +242,7 @@ def test_photos_of_a_faster_lane_are_expected_to_come_as_they_do_now(
 def test_a_burst_is_not_expected_to_come_again(service: Service) -> None:
     teach(service)
     add_worker(service, "one")
-    clock = Clock()
-    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    clock, queue = clocked(service)
     for _ in range(4):
         queue.submit(a_visitor(lane="fast"), a_photo())
     free = queue.submit(a_visitor(), a_photo())
@@ -254,8 +256,7 @@ def test_forecasts_come_true_on_a_worker_that_shares_its_time_out(service: Servi
     """Photos of many sizes, four at once; the clock of each goes on as the others let it."""
     teach(service)
     add_worker(service, "one", slots=4)
-    clock = Clock()
-    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    clock, queue = clocked(service)
     rng = random.Random(5)
     waiting: list[Job] = []
     for _ in range(40):
@@ -392,8 +393,7 @@ def test_the_traffic_tells_of_lanes_without_anybody_and_of_what_was_finished(
 ) -> None:
     teach(service)
     add_worker(service, "one")
-    clock = Clock()
-    queue = Queue(service.database, service.dispatch, service.settings, clock)
+    clock, queue = clocked(service)
     for hours_ago in (2.0, 0.5, 0.2):
         clock.now_s = time.time() - 3600.0 * hours_ago
         job = queue.submit(a_visitor(lane="fast"), a_photo())

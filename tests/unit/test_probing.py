@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pillow_heif
 import pytest
 
 import making_photos as made
+from one_at_a_time import one_at_a_time
 from resilver.errors import PhotoMissing, PhotoUnreadable, PhotoUnsupported
 from resilver.photo import Photo
 from resilver.photofile.probing import Header, read_header
@@ -55,17 +53,7 @@ def test_of_heic_one_file_at_a_time_is_held_in_memory(
 ) -> None:
     path = tmp_path / "photo.heic"
     Photo.from_array(made.picture(48, 64)).save(path)
-    read, alone = pillow_heif.open_heif, threading.Lock()
-
-    def reads_alone(file: Any) -> Any:
-        assert alone.acquire(blocking=False), "another one is in memory"
-        try:
-            time.sleep(0.02)
-            return read(file)
-        finally:
-            alone.release()
-
-    monkeypatch.setattr(pillow_heif, "open_heif", reads_alone)
+    monkeypatch.setattr(pillow_heif, "open_heif", one_at_a_time(pillow_heif.open_heif, 0.02))
     with ThreadPoolExecutor(4) as threads:
         headers = list(threads.map(read_header, [path] * 8))
     assert headers == [Header("heic", (48, 64))] * 8

@@ -60,6 +60,10 @@ class ColourHint:
         colour = np.asarray(self.rgb, np.float32).reshape(1, 1, 3) / np.float32(255)
         return to_lab(colour)[0, 0, 1:]
 
+    def place(self, size: tuple[int, int], at: tuple[int, int]) -> tuple[int, int]:
+        """(row, column) in a photo of `size` (height, width) that was resized to `at`."""
+        return self.y * at[0] // size[0], self.x * at[1] // size[1]
+
     def is_in(self, size: tuple[int, int]) -> bool:
         """Whether it lies in a photo of this (height, width)."""
         return 0 <= self.x < size[1] and 0 <= self.y < size[0]
@@ -83,10 +87,7 @@ def hint_map(hints: tuple[ColourHint, ...], size: tuple[int, int], at: tuple[int
     shown = np.zeros((3, *at), np.float32)
     half = _HINT_PX // 2
     for hint in hints:
-        y, x = (
-            (place * side) // whole
-            for place, side, whole in zip((hint.y, hint.x), at, size, strict=True)
-        )
+        y, x = hint.place(size, at)
         area = (slice(max(y - half, 0), y + half + 1), slice(max(x - half, 0), x + half + 1))
         shown[:2, *area] = hint.ab[:, None, None] / np.float32(100)
         shown[2, *area] = 1.0

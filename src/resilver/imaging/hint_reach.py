@@ -43,7 +43,7 @@ def hint_reach(hints: tuple[ColourHint, ...], light: Values, size: tuple[int, in
     steps = np.hypot(across, down) / _STEP_L
     levels: dict[int, set[tuple[int, int]]] = defaultdict(set)
     for hint in hints:
-        point = (hint.y * height // size[0], hint.x * width // size[1])
+        point = hint.place(size, (height, width))
         levels[int(calm[point] / _LEVELS_L)].add(point)
     ways = np.full(light.shape, np.inf)
     for points in levels.values():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from resilver.imaging.chroma import lightness, luminance
 from resilver.imaging.colouring import ColourHint
+from resilver.imaging.resizing import shrunk
 from resilver.imaging.tiles import Pixels
 
 MIDDLE_PX = 640  # longest side of the picture that colours are fitted to
@@ -65,7 +66,7 @@ def join(coarse: Values, pixels: Pixels, hints: tuple[ColourHint, ...] = ()) -> 
     Every hint has its colour at its point, and around it as far as no edge stands between.
     """
     size = (pixels.shape[0], pixels.shape[1])
-    middle = _shrunk(pixels)
+    middle = shrunk(pixels, MIDDLE_PX)
     light = lightness(luminance(middle))
     height, width = light.shape
     ab = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -93,7 +94,7 @@ def _with_hints(
     """The same colours moved until each hint's point has the hint's colour."""
     height, width = light.shape
     size = joined.size
-    points = [(hint.y * height // size[0], hint.x * width // size[1]) for hint in hints]
+    points = [hint.place(size, (height, width)) for hint in hints]
     own = [
         float(lightness(luminance(pixels[hint.y : hint.y + 1, hint.x : hint.x + 1]))[0, 0])
         for hint in hints
@@ -179,9 +180,3 @@ def _between(
     spots = np.clip((places + 0.5) * (cells / length) - 0.5, 0.0, cells - 1.0)
     low = spots.astype(np.intp)
     return low, np.minimum(low + 1, cells - 1), (spots - low).astype(np.float32)
-
-
-def _shrunk(pixels: Pixels) -> Pixels:
-    scale = min(1.0, MIDDLE_PX / max(pixels.shape[:2]))
-    size = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), pixels.dtype)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Level = TypeVar("Level", np.uint8, np.float32)
+Level = TypeVar("Level", bound=np.uint8 | np.uint16 | np.float32)
 
 
 def resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

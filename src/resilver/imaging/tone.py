@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from resilver.imaging.resizing import shrunk
 from resilver.imaging.tiles import Pixels, to_float
 
 TONED_255 = 2.5  # with less colour than this left a photo is monochrome, toned or not
@@ -25,10 +25,8 @@ def colour_left(pixels: Pixels) -> float:
     Args:
         pixels: (H, W, 3), 8 or 16 bit.
     """
-    scale = min(1.0, _LOOK_PX / max(pixels.shape[:2]))
-    size = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    red, green, blue = np.moveaxis(to_float(np.asarray(small, pixels.dtype)).reshape(-1, 3), 1, 0)
+    small = to_float(shrunk(pixels, _LOOK_PX))
+    red, green, blue = np.moveaxis(small.reshape(-1, 3), 1, 0)
     bright = (red + green + blue) / 3.0
     parabola = np.stack((np.ones_like(bright), bright, bright * bright), axis=1)
     against = np.stack((red - green, blue - (red + green) / 2.0), axis=1)

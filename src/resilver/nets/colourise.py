@@ -16,13 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resilver.nets.squeezenet import SqueezeNetFeatures
+from resilver.nets.squeezenet import SIZES, UNIT, SqueezeNetFeatures
 from resilver.nets.unet import ResidualBlock
 
 STRIDE = 4  # of the odds
-GREY_MEAN, GREY_UNIT = 117.0, 32.0  # in grey levels: what SqueezeNet's features expect, less wild
+GREY_MEAN, GREY_UNIT = 117.0, UNIT  # in grey levels
 _MULTIPLE = 16
-_SIZES = (6.0, 1.2, 1.1)  # usual size of the encoder's features, finest first, on photos
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,7 @@ class ColouriseNet(nn.Module):
             nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairwise(widths)
         )
         self.head = nn.Conv2d(widths[0], self.config.bins, 1)
-        for layer in self.encoder.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.encoder.start_from_nothing()
         for layer in (*self.entries, *self.grow):
             assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
             nn.init.normal_(layer.weight, std=layer.weight.shape[1] ** -0.5)
@@ -76,7 +73,7 @@ class ColouriseNet(nn.Module):
         )
         features = self.encoder(padded)
         hints = F.pad(hints, (0, right, 0, below))
-        features = [x / size for x, size in zip(features, _SIZES, strict=True)]
+        features = [x / size for x, size in zip(features, SIZES, strict=True)]
         # The mean colour of the hints in a cell, and whether there is one.
         cells = [F.avg_pool2d(hints, STRIDE)]
         for _ in self.grow:

@@ -15,6 +15,9 @@ _FIRES = {
     6: (256, 48, 192), 7: (384, 48, 192), 8: (384, 64, 256), 9: (512, 64, 256),
 }  # fmt: skip
 _POOL_BEFORE = (5, 9)  # and between conv1 and fire2
+# Networks of ours that begin with these layers give them less than SqueezeNet was given, by this
+# factor; its features are then usually about so large, finest first.
+UNIT, SIZES = 32.0, (6.0, 1.2, 1.1)
 
 
 class _Fire(nn.Module):
@@ -44,6 +47,12 @@ class SqueezeNetFeatures(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, 96, 7, stride=2)
         for number, widths in _FIRES.items():
             self.add_module(f"fire{number}", _Fire(*widths))
+
+    def start_from_nothing(self) -> None:
+        """Draws weights for training without SqueezeNet's."""
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         x = F.relu(self.conv1(image))

@@ -17,13 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resilver.nets.squeezenet import SqueezeNetFeatures, aligned_input
+from resilver.nets.squeezenet import SIZES, SqueezeNetFeatures, aligned_input
 
 QUANTILES = 33  # of red, green, blue, brightness and colour; the ends among them
 _LUMA = (0.299, 0.587, 0.114)
 _STRIDE = 16  # of the encoder's last features
 _UNIT = 2.0  # spread of what the encoder is given
-_SIZES = (6.0, 1.2, 1.1)  # usual size of the encoder's features, finest first
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,7 @@ class ToneNet(nn.Module):
         self.tables = nn.Parameter(0.01 * torch.randn(self.config.tables, 3 * nodes**3))
         self.light = nn.Sequential(nn.Conv2d(width + hidden, width, 1), nn.ReLU())
         self.head = nn.Conv2d(width, 6, 3, padding=1)
-        for layer in self.encoder.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.encoder.start_from_nothing()
         with torch.no_grad():  # a fresh network changes next to nothing
             for last in (self.curves, self.matrix, self.weights, self.head):
                 last.weight.mul_(0.05)
@@ -86,7 +83,7 @@ class ToneNet(nn.Module):
     def forward(self, thumbnail: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = self.encoder(aligned_input(_UNIT * _evened(thumbnail)))
         fine, middle, coarse = (
-            entry(x / size) for entry, x, size in zip(self.entries, features, _SIZES, strict=True)
+            entry(x / size) for entry, x, size in zip(self.entries, features, SIZES, strict=True)
         )
         x = F.relu(coarse + F.avg_pool2d(middle, 2) + F.avg_pool2d(fine, 4))
         mean = x.mean(dim=(2, 3))
@@ -129,8 +126,7 @@ def _evened(thumbnail: Tensor) -> Tensor:
     """Channels of mean 0 and spread 1: what there is to see does not hang on how it has faded."""
     centred = thumbnail - thumbnail.mean(dim=(2, 3), keepdim=True)
     spread = centred.square().mean(dim=(2, 3), keepdim=True).add(1e-4).sqrt()
-    red, green, blue = (centred / spread).split(1, dim=1)
-    return torch.cat((blue, green, red), dim=1)  # the encoder's order
+    return (centred / spread).flip(1)  # the encoder's order is blue, green, red
 
 
 def quantiles(thumbnail: Tensor) -> Tensor:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from resilver.service.ahead import (
-    Part,
-    ahead_of,
-    photos_of,
-    stretches,
-)
+from resilver.service.ahead import Part, ahead_of, photos_of, stretches
 from resilver.service.costs import Cost, measured_costs, seconds_of
 from resilver.service.database import JOBS, WORKERS, Database
 from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, SUCCEEDED, Job, job_of
@@ -88,6 +84,7 @@ class Forecast:
         self._keep_s = keep_s
         self._remembered: tuple[float, Moment] | None = None
         self._told: tuple[float, Traffic] | None = None
+        self._telling = threading.Lock()
 
     def of(self, job: Job) -> Outlook:
         """Place and wait of one job."""
@@ -132,10 +129,11 @@ class Forecast:
 
     def traffic(self) -> Traffic:
         """Lengths, waits and throughput, for everybody to see; a moment old."""
-        told = self._told
-        if told is None or not 0 <= self._now() - told[0] < min(self._keep_s, _TOLD_AGAIN_S):
-            self._told = told = (self._now(), self._traffic())
-        return told[1]
+        with self._telling:  # others who ask meanwhile get what the first one works out
+            told = self._told
+            if told is None or not 0 <= self._now() - told[0] < min(self._keep_s, _TOLD_AGAIN_S):
+                self._told = told = (self._now(), self._traffic())
+            return told[1]
 
     def _traffic(self) -> Traffic:
         moment, c, now = self._moment(), JOBS.c, self._now()

@@ -156,10 +156,8 @@ class Queue:
 
     def give_back(self, job: Job) -> None:
         """Returns the credit of a photo whose result nobody gets; once."""
-        if job.paid:
-            key_id = job.owner.removeprefix("key:")
-            with self._database.writing() as connection:
-                give_back_credit(self._database, connection, key_id, job.id)
+        with self._database.writing() as connection:
+            self._give_back(connection, job)
 
     def put_back(self, job: Job) -> bool:
         """Ends a try that went wrong; the worker goes on with the next one."""
@@ -290,12 +288,15 @@ class Queue:
             )
             if changed.rowcount == 0:
                 return False
-            if state != SUCCEEDED and job.paid:
-                key_id = job.owner.removeprefix("key:")
-                give_back_credit(self._database, connection, key_id, job.id)
+            if state != SUCCEEDED:
+                self._give_back(connection, job)
             if job.webhook is not None:
                 self._dispatch.announce(connection, job)
         return True
+
+    def _give_back(self, connection: sa.Connection, job: Job) -> None:
+        if job.paid:
+            give_back_credit(self._database, connection, job.owner.removeprefix("key:"), job.id)
 
     def _check_room(self, connection: sa.Connection, visitor: Visitor, megapixels: float) -> None:
         waiting = JOBS.c.state.in_(ACTIVE)

@@ -7,7 +7,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,6 @@ from resilver.service.jobs import (
     COMPARISON,
     DAMAGE,
     DIAGNOSIS,
-    LOOK,
     REPORT_HTML,
     REPORT_JSON,
     Job,
@@ -52,6 +52,17 @@ _GAP_PX = 8
 
 _Tell = Callable[[str, float], None]  # (stage, share 0..1)
 _Made = tuple[tuple[str, ...], dict[str, float]]  # files, the result first; seconds of each stage
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What one try has at hand."""
+
+    job: Job
+    options: RestorationOptions
+    pipeline: Pipeline
+    folder: Path  # scratch; the photo lies in it
+    tell: _Tell
 
 
 class _Stopped(Exception):
@@ -125,28 +136,21 @@ class Restoring:
             self._storage.get(f"{job.folder}/{job.photo}", folder / job.photo)
             pipeline = self._pipeline(options, self._mask(job, folder))
             work = self._look if options.look else self._restore
-            made, seconds = work(job, pipeline, folder, tell, options)
+            made, seconds = work(_Task(job, options, pipeline, folder, tell))
             for name in made:
                 self._storage.put(folder / name, job.file(name))
         if not self._queue.succeed(job, made[0]):
             raise _Stopped
         return seconds
 
-    def _restore(
-        self,
-        job: Job,
-        pipeline: Pipeline,
-        folder: Path,
-        tell: _Tell,
-        options: RestorationOptions,
-    ) -> _Made:
-        done = self._paced(job, [options.piece(stage.name) for stage in pipeline.stages])
+    def _restore(self, task: _Task) -> _Made:
+        options, folder, done = task.options, task.folder, self._paced(task)
         # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
-        result, report = pipeline.restore(
-            self._opened(folder / job.photo),
-            lambda stage, share: tell(stage, 0.02 + 0.9 * done(share)),
+        result, report = task.pipeline.restore(
+            self._opened(folder / task.job.photo),
+            lambda stage, share: task.tell(stage, 0.02 + 0.9 * done(share)),
         )
-        tell("save", 0.92)
+        task.tell("save", 0.92)
         name = f"result.{options.ext}" if options.ext else f"result{result.suffix}"
         result.save(folder / name)
         (folder / REPORT_JSON).write_text(to_json(report), "utf-8")
@@ -158,29 +162,22 @@ class Restoring:
             options.piece(record.finding.stage): record.seconds for record in report.stages
         }
 
-    def _look(
-        self,
-        job: Job,
-        pipeline: Pipeline,
-        folder: Path,
-        tell: _Tell,
-        options: RestorationOptions,
-    ) -> _Made:
-        photo = self._opened(folder / job.photo)
+    def _look(self, task: _Task) -> _Made:
+        folder, done = task.folder, self._paced(task)
+        photo = self._opened(folder / task.job.photo)
         took: dict[str, float] = {}
-        done = self._paced(job, [options.piece(stage.name) for stage in pipeline.stages])
         last = time.monotonic()
 
         def note(stage: str, share: float) -> None:
             nonlocal last
             now = time.monotonic()
-            piece = options.piece(stage)
+            piece = task.options.piece(stage)
             took[piece] = took.get(piece, 0.0) + now - last
             last = now
-            tell(f"{LOOK}{stage}", 0.02 + 0.9 * done(share))
+            task.tell(piece, 0.02 + 0.9 * done(share))
 
-        plan = pipeline.plan(photo, note)
-        tell("save", 0.92)
+        plan = task.pipeline.plan(photo, note)
+        task.tell("save", 0.92)
         values = diagnosis_values(
             photo.size,
             photo.bit_depth,
@@ -196,8 +193,9 @@ class Restoring:
         cv2.imwrite(str(folder / DAMAGE), found, [cv2.IMWRITE_PNG_BILEVEL, 1])
         return (DIAGNOSIS, DAMAGE, BEFORE), took
 
-    def _paced(self, job: Job, stages: Sequence[str]) -> Callable[[float], float]:
-        return paced(measured_costs(self._database), stages, job.megapixels)
+    def _paced(self, task: _Task) -> Callable[[float], float]:
+        pieces = [task.options.piece(stage.name) for stage in task.pipeline.stages]
+        return paced(measured_costs(self._database), pieces, task.job.megapixels)
 
     def _opened(self, path: Path) -> Photo:
         """The photo; as it came is laid beside it for people to look at."""

@@ -74,9 +74,10 @@ class ToneStage:
         small = self._thumbnail(photo.pixels)
         correction = self._correction(photo, small)
         moved = distance(small, _on_thumbnail(correction, small))
-        dark, light = (100.0 * np.quantile(small @ LUMA, (0.01, 0.99))).tolist()
+        bright = small @ LUMA
+        dark, light = (100.0 * np.quantile(bright, (0.01, 0.99))).tolist()
         progress(1.0)
-        blank = 255.0 * float((small @ LUMA).std()) < _BLANK_255
+        blank = 255.0 * float(bright.std()) < _BLANK_255
         faded = moved >= THRESHOLD_DE and correction.sure >= SURE and not blank
         tinted = correction.toned and not photo.grey
         words = (

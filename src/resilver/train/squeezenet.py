@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from resilver.errors import RecipeError
-from resilver.nets.squeezenet import SqueezeNetFeatures, aligned_input
+from resilver.nets.squeezenet import UNIT, SqueezeNetFeatures, aligned_input
 
 __all__ = ["SqueezeNet", "aligned_input"]
 
@@ -41,6 +41,13 @@ class SqueezeNet(SqueezeNetFeatures):
         except (OSError, SafetensorError, RuntimeError) as error:
             raise RecipeError(f"{path}: not the weights of SqueezeNet v1.0") from error
         return network.eval().requires_grad_(requires_grad=False)
+
+    def in_units(self) -> dict[str, Tensor]:
+        """The weights for layers that are given less, by the factor `UNIT`."""
+        return {
+            name: weight / UNIT if name.endswith(".bias") else weight
+            for name, weight in self.state_dict().items()
+        }
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         mean = torch.tensor(_MEAN, device=image.device)[:, None, None]

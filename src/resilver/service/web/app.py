@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -64,7 +63,6 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.state.service = service
     app.state.registry = registry
     app.state.listeners = 0
-    app.state.telling = threading.Lock()
     for part in (restorations, files, traffic, topping_up, compatible, studio):
         app.include_router(part.router)
     app.mount("/page", studio.page_files)

@@ -91,11 +91,7 @@ class ColouriseRecipe:
         if path.suffix != ".safetensors":
             return load_onnx_weights(network, path)
         assert isinstance(network, ColouriseNet)
-        teacher = SqueezeNet.read(path)
-        features = {
-            name: weight / GREY_UNIT if name.endswith(".bias") else weight
-            for name, weight in teacher.state_dict().items()
-        }
+        features = SqueezeNet.read(path).in_units()
         # Grey in all three channels is one channel with the sum of their weights; each has its own
         # mean taken off where ours takes one.
         kernel = features["conv1.weight"]

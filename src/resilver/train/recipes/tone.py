@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from resilver.ageing.dyes import fade_tones
 from resilver.imaging.lut import spline_weights
+from resilver.imaging.resizing import shrunk
 from resilver.nets.colour import rgb_to_lab
-from resilver.nets.colourise import GREY_UNIT
 from resilver.nets.tone import ToneConfig, ToneNet, apply_field, apply_table
 from resilver.train.photos import Shard, find_shards
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
@@ -77,12 +77,7 @@ class ToneRecipe:
         network = ToneNet(self.net)
         if path.suffix != ".safetensors":
             return load_onnx_weights(network, path)
-        # What it is given is smaller than what SqueezeNet was given, and so is all that follows.
-        features = {
-            name: weight / GREY_UNIT if name.endswith(".bias") else weight
-            for name, weight in SqueezeNet.read(path).state_dict().items()
-        }
-        network.encoder.load_state_dict(features)
+        network.encoder.load_state_dict(SqueezeNet.read(path).in_units())
         return network
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
@@ -175,7 +170,7 @@ def _thumbnails(shards: list[Shard], side_px: int, seed: int) -> Iterator[NDArra
     while True:
         for index in choose.sample(range(len(shards)), len(shards)):
             if index not in kept:
-                kept[index] = _small(shards[index].read())
+                kept[index] = shrunk(shards[index].read(), _KEPT_PX)
             photo = kept[index]
             height, width = photo.shape[:2]
             rows = max(round(height * choose.uniform(0.5, 1.0)), 1)
@@ -188,9 +183,3 @@ def _thumbnails(shards: list[Shard], side_px: int, seed: int) -> Iterator[NDArra
                 np.ascontiguousarray(part), (side_px, side_px), interpolation=cv2.INTER_AREA
             )
             yield np.asarray(square, np.float32) / np.float32(255)
-
-
-def _small(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    factor = min(1.0, _KEPT_PX / max(photo.shape[:2]))
-    size = (max(round(photo.shape[1] * factor), 1), max(round(photo.shape[0] * factor), 1))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
