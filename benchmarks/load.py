@@ -203,7 +203,7 @@ def asked(client: httpx.Client, fast: dict[str, str], some: Sequence[Sent]) -> l
 
 def is_idle(client: httpx.Client) -> bool:
     facts = client.get("/v1/queue").json()
-    return not facts["waiting"] and facts["running"] == 0
+    return facts["running"] == 0 and not any(part["photos"] for part in facts["waiting"])
 
 
 def off(told: Told, ends: dict[str, float]) -> float:

@@ -9,18 +9,20 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import pytest
 from running_services import databases, hasty_settings_in, served
 from starlette.requests import Request
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope, Send
 
 from one_at_a_time import one_at_a_time
 from resilver.service import forecast
 from resilver.service.forecast import Forecast
-from resilver.service.settings import Settings
+from resilver.service.settings import Limits, Settings
 from resilver.service.web import serving
+from resilver.service.web.guard import Guard
 from resilver.service.web.intake import request_of
 
 
@@ -116,6 +118,53 @@ def test_what_would_be_held_in_memory_may_be_less(
     with connected(address) as connection:
         connection.sendall(head.encode("ascii"))
         assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+
+def test_what_all_hold_in_memory_is_bounded() -> None:
+    """As long as one is answered, what he sent is held; the next one is told to come later."""
+
+    async def statuses() -> list[int]:
+        answering, read = asyncio.Event(), asyncio.Event()
+
+        async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+            while (await receive()).get("more_body", False):
+                pass
+            read.set()
+            await answering.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        guard = Guard(app, replace(Limits(), held_bytes=1_000_000))
+
+        async def asked(kind: str, size: int = 600_000) -> int:
+            told: list[Message] = []
+
+            async def receive() -> Message:
+                return {"type": "http.request", "body": bytes(size), "more_body": False}
+
+            async def send(message: Message) -> None:
+                told.append(message)
+
+            headers = [(b"content-type", kind.encode()), (b"content-length", str(size).encode())]
+            scope: Scope = {
+                "type": "http",
+                "method": "POST",
+                "path": "/v1/restorations",
+                "headers": headers,
+            }
+            await guard(scope, receive, send)
+            if told[0]["status"] == 503:
+                assert (b"retry-after", b"10") in told[0]["headers"]
+            return int(told[0]["status"])
+
+        first = asyncio.create_task(asked("application/json"))
+        await read.wait()
+        form = asyncio.create_task(asked("multipart/form-data; boundary=x"))
+        small = asyncio.create_task(asked("application/json", 100_000))
+        refused = await asked("application/json")
+        answering.set()
+        return [await first, await form, await small, refused, await asked("application/json")]
+
+    assert asyncio.run(statuses()) == [200, 200, 200, 503, 200]
 
 
 @pytest.mark.parametrize("path", ["/v1/restorations", "/sdapi/v1/extra-batch-images"])

@@ -400,6 +400,11 @@ def test_the_traffic_tells_of_lanes_without_anybody_and_of_what_was_finished(
         begun = queue.begin(job.id, job.workflow, "one")
         assert begun is not None
         assert queue.succeed(begun, "result.png")
+        queue.remove(job)  # what was restored was restored
+    look = queue.submit(a_visitor(lane="fast"), a_photo(stages=("look at repair",)))
+    begun = queue.begin(look.id, look.workflow, "one")
+    assert begun is not None
+    assert queue.succeed(begun, "diagnosis.json")
     traffic = service.forecast.traffic()
     assert [(part.lane, part.queue, part.photos) for part in traffic.waiting] == [
         ("fast", "small", 0),

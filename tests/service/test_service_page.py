@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from running_services import databases, photo_bytes, served, served_idle, settings_in
+from running_services import databases, photo_bytes, served, served_idle, settings_in, wait_until
 from skimage.data import astronaut
 
 from browsing import chromium, opened_page
@@ -474,6 +474,29 @@ def test_a_photo_outlives_a_service_that_is_too_busy(
     page.unroute(jobs)
     page.wait_for_selector(".step")
     assert page.get_by_role("heading", name="grandmother.png").is_visible()
+
+
+def test_a_photo_whose_answer_was_lost_is_sent_once_all_the_same(page: Any, tmp_path: Path) -> None:
+    """The connection breaks after the service has taken it: the page learns of it, and deletes."""
+    lost: list[int] = []
+
+    def lose(route: Any) -> None:
+        if route.request.method != "POST" or lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().status)
+        route.abort("connectionreset")
+
+    with served_idle(tmp_path) as address:
+        listed = f"{address}/v1/restorations"
+        page.route("**/v1/restorations", lose)
+        drop(page, address, a_file(tmp_path))
+        page.wait_for_selector(".ticket")
+        assert lost == [202]
+        assert len(httpx.get(listed).json()["restorations"]) == 1
+        button(page, "Cancel").click()
+        button(page, "Remove").click()
+        wait_until(lambda: httpx.get(listed).json()["restorations"] == [], 30.0)
 
 
 def test_a_photo_that_the_service_has_no_more_is_sent_again(

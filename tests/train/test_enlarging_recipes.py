@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,14 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from resilver.errors import OptionError
+from resilver.errors import OptionError, RecipeError
 from resilver.models.card import ModelCard
 from resilver.nets.judge import PlaceJudge
 from resilver.nets.upscale import Enlarger, EnlargerConfig
 from resilver.train.losses import without
 from resilver.train.photos import find_shards
 from resilver.train.recipes.upscale import UpscaleRecipe
-from resilver.train.recipes.vivid import VividLosses, VividRecipe
+from resilver.train.recipes.vivid import TEACHER, WEIGHTS, VividLosses, VividRecipe
 from resilver.train.run import TrainRequest, train
 from resilver.train.squeezenet import SqueezeNet
 
@@ -111,7 +113,7 @@ def test_losses_that_do_not_exist_and_none_at_all(photos: Path, tmp_path: Path) 
         recipe.loss(
             recipe.network(), {"small": torch.rand(1, 3, 8, 8), "large": torch.rand(1, 3, 32, 32)}
         )
-    with pytest.raises(OptionError, match="need a teacher"):
+    with pytest.raises(OptionError, match="vivid need a teacher, upscale may have one"):
         train(TrainRequest("vivid", (photos,), tmp_path, 1.0))
 
 
@@ -134,3 +136,40 @@ def test_vivid_begins_where_upscale_ended(photos: Path, teacher: Path, tmp_path:
     image = torch.rand(1, 3, 20, 20)
     again = VividRecipe(teacher).started_from(tmp_path / "b" / "vivid.onnx")
     assert (begun.eval()(image) - again.eval()(image)).abs().max() < 0.3
+
+
+def test_a_published_enlarger_may_teach(photos: Path, teacher: Path, tmp_path: Path) -> None:
+    """What it makes of the small photo is to be copied, by either recipe; the card says so."""
+    request = TrainRequest("upscale", (photos,), tmp_path / "a", 0.05, workers=0)
+    assert train(request) is not None
+    enlarger = tmp_path / "a" / "upscale.onnx"  # next to the bicubic as yet
+    published = tmp_path / "published"
+    published.mkdir()
+    shutil.copy(enlarger, published / TEACHER)
+    shutil.copy(teacher, published / WEIGHTS)
+    for recipe in (
+        UpscaleRecipe(enlarger, crop_px=96, net=TINY),
+        VividRecipe(published, crop_px=96, net=TINY),
+    ):
+        samples = list(itertools.islice(recipe.samples([photos], 3), 6))
+        for sample in samples:
+            assert {name: crop.shape for name, crop in sample.items()} == {
+                "small": (3, 24, 24),
+                "large": (3, 96, 96),
+                "taught": (3, 96, 96),
+            }
+            plain = Enlarger(TINY)(torch.from_numpy(sample["small"][None]))[0].detach().numpy()
+            off = np.abs(plain - sample["taught"])[:, 12:-12, 12:-12]
+            assert off.mean() < 0.01 < np.abs(sample["large"] - plain).max()
+        batch = {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
+        loss, _ = recipe.loss(recipe.network(), batch)
+        taught_otherwise = {**batch, "taught": 1.0 - batch["taught"]}
+        assert recipe.loss(recipe.network(), taught_otherwise)[0] > loss
+    card = train(replace(request, out=tmp_path / "b", teacher=enlarger))
+    assert card is not None
+    assert "recipe upscale with upscale.onnx to copy" in card.training
+    assert VividRecipe(published).how == f"{TEACHER} to copy, losses switched off: none"
+    (tmp_path / "none.onnx").write_bytes(b"no network")
+    for nothing in ("none.onnx", "missing.onnx"):
+        with pytest.raises(RecipeError, match=f"{nothing}: no network that enlarges"):
+            next(UpscaleRecipe(tmp_path / nothing).samples([photos], 0))

@@ -96,6 +96,15 @@ COSTS = sa.Table(
     *(sa.Column(name, sa.Float, nullable=False) for name in ("n", "x", "y", "xx", "xy")),
 )
 
+FINISHED = sa.Table(
+    "resilver_finished",
+    METADATA,
+    sa.Column("lane", sa.Text, primary_key=True),
+    sa.Column("minute", sa.Integer, primary_key=True),  # since 1970
+    sa.Column("photos", sa.Integer, nullable=False),
+    sa.Column("megapixels", sa.Float, nullable=False),
+)
+
 WORKERS = sa.Table(
     "resilver_workers",
     METADATA,

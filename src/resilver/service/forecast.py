@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from resilver.service.ahead import Part, ahead_of, photos_of, stretches
 from resilver.service.costs import Cost, measured_costs, seconds_of
 from resilver.service.database import JOBS, WORKERS, Database
-from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, SUCCEEDED, Job, job_of
+from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, Job, job_of
 from resilver.service.lanes import QUEUES, SMALL, priority_of
 from resilver.service.moment import PLAYED, LiveWorker, Moment
 from resilver.service.settings import Settings
+from resilver.service.throughput import Finished, finished_lately
 from resilver.service.turns import Load
 
 _LATELY_S = 300.0
-_LAST_HOUR_S = 3600.0
 _TOLD_AGAIN_S = 1.0
 
 
@@ -41,15 +41,6 @@ class Waiting:
     megapixels: float
     oldest_s: float  # how long the one that came first has waited
     eta_s: float | None  # until one that arrives now is begun; None = no worker is alive
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What was restored for a lane in the last hour."""
-
-    lane: str
-    photos: int
-    megapixels: float
 
 
 @dataclass(frozen=True)
@@ -146,14 +137,9 @@ class Forecast:
             .where(c.state == QUEUED)
             .group_by(c.lane, c.queue)
         )
-        lately = (
-            sa.select(c.lane, sa.func.count(), sa.func.sum(c.megapixels))
-            .where(c.state == SUCCEEDED, c.finished_s > now - _LAST_HOUR_S)
-            .group_by(c.lane)
-        )
         with self._database.reading() as connection:
             found = {tuple(row[:2]): row[2:] for row in connection.execute(by_lane)}
-            finished = {row[0]: Finished(*row) for row in connection.execute(lately)}
+            finished = finished_lately(connection, now)
         lanes = {*self._settings.head_start_s, *(lane for lane, _ in found)}
         # A lane in which nobody waits is told as well: whoever comes now wants to know.
         places = sorted({*found, *((lane, SMALL) for lane in lanes)})

@@ -16,6 +16,7 @@ from resilver.service.jobs import RUNNING, Job, job_of
 from resilver.service.queue import Queue
 from resilver.service.settings import Settings
 from resilver.service.storage import Storage
+from resilver.service.throughput import forget_finished
 
 LOG = logging.getLogger("resilver.service")
 _BEATS_PER_LEASE = 4
@@ -152,6 +153,8 @@ class Housekeeper:
             if folder not in known and self._storage.is_older(folder, _KEEP_RECORDS_S):
                 self._storage.delete(folder)
         self._dispatch.forget_before(time.time() - _KEEP_RECORDS_S)
+        with self._database.writing() as connection:
+            forget_finished(connection, time.time())
 
     def _job_of(self, workflow: str) -> Job | None:
         query = sa.select(JOBS).where(JOBS.c.workflow == workflow)

@@ -30,6 +30,7 @@ from resilver.service.jobs import (
 from resilver.service.keys import Visitor, give_back_credit, hold_credit
 from resilver.service.refusal import Refusal
 from resilver.service.settings import Settings
+from resilver.service.throughput import note_finished
 
 _COUNT_EVERY_S = 1.0
 TOO_LONG = "it took longer than photos may take here"
@@ -290,6 +291,8 @@ class Queue:
                 return False
             if state != SUCCEEDED:
                 self._give_back(connection, job)
+            elif not job.looks:
+                note_finished(self._database, connection, job, now)
             if job.webhook is not None:
                 self._dispatch.announce(connection, job)
         return True

@@ -80,12 +80,18 @@ class ToneStage:
         blank = 255.0 * float(bright.std()) < _BLANK_255
         faded = moved >= THRESHOLD_DE and correction.sure >= SURE and not blank
         tinted = correction.toned and not photo.grey
-        words = (
-            f"Faded: its tones reach from {dark:.0f} to {light:.0f} % of the range, and colours "
-            f"have moved by about dE {moved:.1f}."
-            if faded
-            else f"Tones and colours are hardly faded (dE {moved:.1f}), or were meant to be so."
-        )
+        if faded:
+            words = (
+                f"Faded: its tones reach from {dark:.0f} to {light:.0f} % of the range, and "
+                f"colours have moved by about dE {moved:.1f}."
+            )
+        elif moved < THRESHOLD_DE or blank:
+            words = f"Tones and colours are hardly faded (dE {moved:.1f})."
+        else:
+            words = (
+                f"Tones and colours may have faded (dE {moved:.1f}), or were meant to be so: "
+                "not certain enough to change them."
+            )
         if tinted:
             words += " A toned print: " + (
                 "its tone is taken away." if self.neutral else "it keeps its tone."

@@ -37,6 +37,7 @@ from resilver.train.recipes.prior import (
     started_from,
 )
 from resilver.train.recipes.tone import ToneRecipe
+from resilver.train.recipes.upscale import UpscaleRecipe
 from resilver.train.recipes.vivid import VividLosses, VividRecipe, VividTraining
 from resilver.train.squeezenet import SqueezeNet
 from resilver.train.state import load_average
@@ -50,6 +51,7 @@ TAUGHT: dict[str, Callable[[Path], Recipe]] = {
     "faces": FacesRecipe,
     "vivid": VividRecipe,
 }
+MAY_BE_TAUGHT: dict[str, Callable[[Path], Recipe]] = {"upscale": UpscaleRecipe}
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class TrainRequest:
     out: Path  # folder: `<recipe>.onnx`, its card, `state.pt`, TensorBoard events
     minutes: float
     clean_targets: bool = False  # recipe `denoise` only: for comparison with Noise2Noise
-    # Recipes of `TAUGHT`: published networks to learn from; `prior`: SqueezeNet's weights, if its
-    # distance from real faces is to be followed.
+    # Recipes of `TAUGHT` and `MAY_BE_TAUGHT`: published networks to learn from; `prior`:
+    # SqueezeNet's weights, if its distance from real faces is to be followed.
     teacher: Path | None = None
     licence: Licence = "research"  # say "clean" only where the data's terms allow any use
     data_note: str = ""  # what the data is and its terms, for the card
@@ -129,7 +131,7 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     prior = isinstance(recipe, PriorRecipe)
     start = f", from {request.start_from.name}" if request.start_from is not None else ""
     how = "clean targets" if request.clean_targets else "the recipe's own targets"
-    if isinstance(recipe, FacesRecipe | VividRecipe):
+    if isinstance(recipe, FacesRecipe | UpscaleRecipe | VividRecipe):
         how = recipe.how
     text = CardText(
         licence=request.licence,
@@ -204,9 +206,10 @@ def _recipe(request: TrainRequest) -> Recipe:
         if request.teacher is not None:
             SqueezeNet.read(request.teacher)  # wrong weights should not show after ten minutes
         return PriorRecipe(net=net, teacher=request.teacher)
-    if (request.teacher is not None) != (request.recipe in TAUGHT):
-        taught = ", ".join(TAUGHT)
-        raise OptionError(f"the recipes {taught}, and no others, need a teacher's weights")
+    by_choice = request.recipe in MAY_BE_TAUGHT
+    if (request.teacher is not None) != (request.recipe in TAUGHT) and not by_choice:
+        taught, others = ", ".join(TAUGHT), ", ".join(MAY_BE_TAUGHT)
+        raise OptionError(f"the recipes {taught} need a teacher, {others} may have one, no others")
     if request.side_px is not None:
         raise OptionError("the faces' side is a choice of the recipe prior only")
     if request.without and request.recipe not in ("faces", "vivid"):
@@ -219,5 +222,5 @@ def _recipe(request: TrainRequest) -> Recipe:
     if request.clean_targets:
         return DenoiseRecipe(clean_targets=True)
     if request.teacher is not None:
-        return TAUGHT[request.recipe](request.teacher)
+        return {**TAUGHT, **MAY_BE_TAUGHT}[request.recipe](request.teacher)
     return recipe_named(request.recipe)

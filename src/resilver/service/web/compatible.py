@@ -127,7 +127,7 @@ class SeveralAnswers(BaseModel):
 @router.post(
     "/extra-single-image",
     response_model=SingleAnswer,
-    responses=problems(401, 402, 408, 413, 415, 422, 429, 500),
+    responses=problems(401, 402, 408, 413, 415, 422, 429, 500, 503),
 )
 async def single(request: Request, visitor: Who, asked: SinglePhoto) -> SingleAnswer:
     """Restore one photo and wait for it."""
@@ -138,7 +138,7 @@ async def single(request: Request, visitor: Who, asked: SinglePhoto) -> SingleAn
 @router.post(
     "/extra-batch-images",
     response_model=SeveralAnswers,
-    responses=problems(401, 402, 408, 413, 415, 422, 429, 500),
+    responses=problems(401, 402, 408, 413, 415, 422, 429, 500, 503),
 )
 async def batch(request: Request, visitor: Who, asked: SeveralPhotos) -> SeveralAnswers:
     """Restore several photos and wait for all of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -24,15 +25,23 @@ _STRICT = {
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 _PHOTOS = "/v1/restorations"
+_LATER_S = "10"
 _NOTICE, _MOST_OF_A_NOTICE = "/v1/credits", 64_000  # signed, but read before that is known
 
 
 class _Refused(HTTPException):
     """While a request is read: Starlette's kind, which FastAPI does not take for a fault in it."""
 
-    def __init__(self, status: int, words: str) -> None:
+    def __init__(self, status: int, words: str, **headers: str) -> None:
         # The rest of the request is not waited for.
-        super().__init__(status, words, {"Connection": "close"})
+        super().__init__(status, words, {"Connection": "close", **headers})
+
+
+@dataclass
+class _Counted:
+    """What one request holds in memory, bytes."""
+
+    held: int = 0
 
 
 class Guard:
@@ -44,12 +53,14 @@ class Guard:
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
         self._limits = limits
+        self._held = 0  # bytes of all requests that are held in memory now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         answered = False
+        counted = _Counted()
 
         async def strictly(message: Message) -> None:
             nonlocal answered
@@ -63,25 +74,23 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, self._bounded(scope, receive), strictly)
+            await self._app(scope, self._bounded(scope, receive, counted), strictly)
         except _Refused as refusal:
             if answered:
                 raise
             answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
             await answer(scope, receive, strictly)
+        finally:
+            self._held -= counted.held
 
-    def _most(self, path: str, content_type: str) -> int:
-        """Bytes that a request may have."""
-        kind = content_type.partition(";")[0].strip().lower()
-        # Only there is a form laid down in files as it arrives; all else is held in memory.
-        if path == _PHOTOS and kind == "multipart/form-data":
-            return self._limits.max_bytes
-        most = self._limits.max_json_bytes
-        return min(most, _MOST_OF_A_NOTICE) if path == _NOTICE else most
-
-    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+    def _bounded(self, scope: Scope, receive: Receive, counted: _Counted) -> Receive:
         limits, headers = self._limits, Headers(scope=scope)
-        most = self._most(scope["path"], headers.get("content-type", ""))
+        # Only a form of photos is laid down in files as it arrives; all else is held in memory.
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        in_files = scope["path"] == _PHOTOS and kind == "multipart/form-data"
+        most = limits.max_bytes if in_files else limits.max_json_bytes
+        if scope["path"] == _NOTICE:
+            most = min(most, _MOST_OF_A_NOTICE)
         claimed = headers.get("content-length", "0")
         too_large = _Refused(413, f"a request has at most {most / 1e6:g} MB")
         ends = time.monotonic() + limits.upload_s
@@ -99,10 +108,20 @@ class Guard:
             except TimeoutError as error:
                 raise _Refused(408, "the request did not arrive in time") from error
             if message["type"] == "http.request":
-                seen += len(message.get("body", b""))
+                size = len(message.get("body", b""))
+                seen += size
                 complete = not message.get("more_body", False)
                 if seen > most:
                     raise too_large
+                if not in_files:
+                    if self._held + size > limits.held_bytes:
+                        raise _Refused(
+                            503,
+                            "too much is being sent at once: try again, or send forms",
+                            **{"Retry-After": _LATER_S},
+                        )
+                    self._held += size
+                    counted.held += size
             return message
 
         return bounded

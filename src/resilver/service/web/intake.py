@@ -268,7 +268,9 @@ async def receive_photo(
     """
     # Before the photo is read: who has no room left need not send it.
     idempotency = request.headers.get("idempotency-key")
-    if idempotency is None:
+    if idempotency is None or not await run_in_threadpool(
+        service.queue.known, visitor, idempotency
+    ):
         await run_in_threadpool(service.queue.check_room, visitor)
     try:
         sent = await request_of(request)

@@ -129,7 +129,7 @@ class WaitingPart(BaseModel):
 
 
 class LaneFinished(BaseModel):
-    """What was restored for a lane in the last hour."""
+    """What was restored for a lane in the last hour; a photo that was looked at does not count."""
 
     lane: str
     photos: int

@@ -52,7 +52,7 @@ router = APIRouter(prefix="/v1/restorations", tags=["restorations"])
     status_code=202,
     response_model=Restoration,
     openapi_extra=_BODY,
-    responses=problems(400, 401, 402, 404, 408, 409, 410, 413, 415, 422, 429),
+    responses=problems(400, 401, 402, 404, 408, 409, 410, 413, 415, 422, 429, 503),
 )
 async def submit(
     request: Request,

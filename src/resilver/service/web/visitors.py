@@ -36,6 +36,9 @@ def visitor_of(request: Request) -> Visitor:
     Raises:
         Refusal: 401, a key is needed, or this one opens nothing.
     """
+    known = getattr(request.state, "visitor", None)
+    if isinstance(known, Visitor):
+        return known
     service = service_of(request)
     limits = service.settings.limits
     text = request.headers.get("authorization")

@@ -2,7 +2,8 @@
 
 Reference: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution" (2017):
 photos and their bicubic reductions, absolute error, crops turned and mirrored. What is not known is
-left soft, so that nothing is invented: the choice for archives.
+left soft, so that nothing is invented: the choice for archives. A published network may teach it,
+`resilver.train.enlargers`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resilver.imaging.resizing import resized
 from resilver.nets.upscale import Enlarger, EnlargerConfig
+from resilver.train.enlargers import taught_samples
 from resilver.train.photos import CropStream, find_shards
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
+TRUTH = 0.25  # how much the photos themselves count beside what a teacher makes of them
 SMALLEST_SCALE = 0.5  # photos are shrunk to this at most: that sharpens them, and varies the grain
 
 INFO = RecipeInfo(
@@ -45,8 +49,12 @@ def large_crops(sources: list[Path], crop_px: int, seed: int) -> CropStream:
 
 @dataclass
 class UpscaleRecipe:
-    """Crops of photos and their reductions by the antialiased bicubic, in 8 bits."""
+    """Crops of photos and their reductions by the antialiased bicubic, in 8 bits.
 
+    `teacher` is an ONNX network that enlarges as many times; None = the photos alone teach.
+    """
+
+    teacher: Path | None = None
     crop_px: int = 192  # of the large crop; a multiple of the scale
     net: EnlargerConfig = field(default_factory=EnlargerConfig)
     info: RecipeInfo = INFO
@@ -54,19 +62,35 @@ class UpscaleRecipe:
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("enlarged",)
 
+    @property
+    def how(self) -> str:
+        """What a card says of the way it was trained."""
+        own = "the recipe's own targets"
+        return own if self.teacher is None else f"{self.teacher.name} to copy"
+
     def network(self) -> nn.Module:
         return Enlarger(self.net)
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
-        small_px = self.crop_px // self.net.scale
+        """Raises RecipeError: the teacher is no network."""
+        scale = self.net.scale
+
+        def reduced(large: NDArray[np.float32]) -> NDArray[np.float32]:
+            small = resized(large, (large.shape[0] // scale, large.shape[1] // scale))
+            return np.asarray(np.rint(np.clip(small, 0, 1) * 255) / 255, np.float32)
+
+        if self.teacher is not None:
+            yield from taught_samples(
+                sources, self.teacher, reduced, scale, self.crop_px, seed, SMALLEST_SCALE
+            )
         for large in large_crops(sources, self.crop_px, seed):
-            small = resized(large, (small_px, small_px))
-            small = np.asarray(np.rint(np.clip(small, 0, 1) * 255) / 255, np.float32)
-            yield {"small": channels_first(small), "large": channels_first(large)}
+            yield {"small": channels_first(reduced(large)), "large": channels_first(large)}
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         enlarged = network(batch["small"]).float()
         loss = F.l1_loss(enlarged, batch["large"])
+        if "taught" in batch:
+            loss = TRUTH * loss + F.l1_loss(enlarged, batch["taught"])
         error = (enlarged.detach() - batch["large"]).square().mean(dim=(1, 2, 3))
         return loss, {"PSNR": float(-10.0 * error.clamp_min(1e-8).log10().mean())}
 

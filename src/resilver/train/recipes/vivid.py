@@ -3,7 +3,8 @@
 Reference: Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic
 Data" (2021): photos that became small by blur, resizing, grain and compression, twice over; besides
 the pixels, what the features of a network see counts, and what a judge takes for real. Detail is
-drawn as it may have been: it is not evidence. Begins with the network of the recipe `upscale`.
+drawn as it may have been: it is not evidence. Begins with the network of the recipe `upscale`. A
+published network may show what it would draw, `resilver.train.enlargers`.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resilver.errors import OptionError
 from resilver.imaging.reduction import poorly_reduced
 from resilver.nets.judge import PlaceJudge
 from resilver.nets.upscale import Enlarger, EnlargerConfig
+from resilver.train.enlargers import taught_samples
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
-from resilver.train.recipes.upscale import large_crops
+from resilver.train.recipes.upscale import SMALLEST_SCALE, large_crops
 from resilver.train.weights import load_onnx_weights
 
+TEACHER, WEIGHTS = "realesr-general-x4v3.onnx", "squeezenet1_0.safetensors"  # in a folder
 CLEAN_SHARE = 0.1  # of the photos are reduced and nothing else
 # How much SqueezeNet's modules 4, 8 and 9 count. Alike, the gradients of the last two are ten times
 # as long as that of the first, which alone sees texture.
@@ -86,7 +90,10 @@ class VividTraining(nn.Module):
 
 @dataclass
 class VividRecipe:
-    """Crops of photos and what became of them; `teacher` is the file of SqueezeNet's weights."""
+    """Crops of photos and what became of them.
+
+    `teacher` is the file of SqueezeNet's weights, or a folder of that and of an enlarger to copy.
+    """
 
     teacher: Path | None = None
     crop_px: int = 128  # of the large crop; a multiple of 8
@@ -101,30 +108,47 @@ class VividRecipe:
     @property
     def how(self) -> str:
         """What a card says of the way it was trained."""
-        return f"losses switched off: {switched_off(self.losses)}"
+        to_copy = f"{TEACHER} to copy, " if self._enlarger is not None else ""
+        return f"{to_copy}losses switched off: {switched_off(self.losses)}"
+
+    @property
+    def _enlarger(self) -> Path | None:
+        """The network whose pictures take the place of the photos in `pixels` and `perceptual`."""
+        folder = self.teacher
+        return folder / TEACHER if folder is not None and folder.is_dir() else None
 
     def network(self) -> VividTraining:
         return VividTraining(Enlarger(self.net), self.losses)
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
+        """Raises RecipeError: the enlarger to copy is not there."""
         rng = np.random.default_rng(seed)
+
+        def reduced(large: NDArray[np.float32]) -> NDArray[np.float32]:
+            return poorly_reduced(large, self.net.scale, rng, clean_share=CLEAN_SHARE)
+
+        if self._enlarger is not None:
+            scale, side = self.net.scale, self.crop_px
+            yield from taught_samples(
+                sources, self._enlarger, reduced, scale, side, seed, SMALLEST_SCALE
+            )
         for large in large_crops(sources, self.crop_px, seed):
-            small = poorly_reduced(large, self.net.scale, rng, clean_share=CLEAN_SHARE)
-            yield {"small": channels_first(small), "large": channels_first(large)}
+            yield {"small": channels_first(reduced(large)), "large": channels_first(large)}
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         small, large = batch["small"], batch["large"]
         enlarged, terms = network(small, large)
-        enlarged = enlarged.float()
+        enlarged, wanted = enlarged.float(), batch.get("taught", large)
         if self.losses.pixels:
-            terms["pixels"] = self.losses.pixels * F.l1_loss(enlarged, large)
+            terms["pixels"] = self.losses.pixels * F.l1_loss(enlarged, wanted)
         if self.losses.perceptual:
             if self._perceptual is None:
                 if self.teacher is None:
                     raise OptionError("the recipe vivid needs --teacher, SqueezeNet's weights")
-                self._perceptual = Perceptual(self.teacher, large.device, layers=_LAYERS)
+                weights = self.teacher if self._enlarger is None else self.teacher / WEIGHTS
+                self._perceptual = Perceptual(weights, large.device, layers=_LAYERS)
             # What is beyond [0, 1] is cut off when it is saved.
-            seen = self._perceptual(enlarged.clamp(0.0, 1.0), large)
+            seen = self._perceptual(enlarged.clamp(0.0, 1.0), wanted)
             terms["perceptual"] = self.losses.perceptual * seen
         if not terms:
             raise OptionError("every loss of the recipe vivid is switched off")

@@ -5,6 +5,8 @@
 
 const OWN = "/v1/restorations";
 const KEPT = "resilver-key";
+const LOST = new Set([0, 502, 504]); // no answer, or a proxy had none
+const AGAIN_AFTER_MS = [1000, 4000];
 
 export class Refused extends Error {
   constructor(status, words) {
@@ -82,18 +84,38 @@ export async function remove(job) {
   }
 }
 
-// Sends a form; told how much of it has left. XMLHttpRequest, since fetch does not tell.
-export function submit(fields, sent) {
+// Sends a form; told how much of it has left.
+//
+// Where no answer came, the service may have the photo all the same. It is sent again under the same
+// idempotency key: so the page learns of it, and can delete it.
+export async function submit(fields, sent) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
     if (value instanceof Blob) form.append(name, value, name);
     else form.append(name, String(value));
   }
   const text = key.get();
+  const once = { ...headers(text), "Idempotency-Key": random() };
+  for (const pause of AGAIN_AFTER_MS) {
+    try {
+      return await posted(form, text, once, sent);
+    } catch (error) {
+      if (!LOST.has(error.status)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  return posted(form, text, once, sent);
+}
+
+// Not crypto.randomUUID, which a page without TLS lacks.
+const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// XMLHttpRequest, since fetch does not tell how much has left.
+function posted(form, text, once, sent) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", OWN);
-    for (const [name, value] of Object.entries(headers(text))) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(once)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && sent(event.loaded / event.total);
     request.onerror = () => reject(new Refused(0, "The service cannot be reached."));
     request.onload = () => {

@@ -1,0 +1,101 @@
+"""Published networks that enlarge, as teachers: what they make of a photo that became small.
+
+Hinton et al., "Distilling the Knowledge in a Neural Network" (2015). What a photo was like nobody
+can tell from a small one, so its pixels pull a network to and fro; what the teacher answers follows
+from the small photo alone, and is learned in fewer steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from resilver.errors import RecipeError
+from resilver.train.photos import CropStream, find_shards, shuffled
+from resilver.train.recipe import Sample, channels_first
+
+Pixels = NDArray[np.float32]
+
+_WINDOW_PX = 480  # the teacher sees so much of a photo at once, and many crops are cut from that
+_WINDOWS, _CROPS = 2, 24  # of a photo, and of each: a teacher costs as much as some steps
+_HELD = 256  # samples held back, so that a batch shows many photos
+
+
+class TeachingEnlarger:
+    """An ONNX network that enlarges, ready to run.
+
+    Raises:
+        RecipeError: it is not there, or no network.
+    """
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(path.read_bytes(), options)
+        except Exception as error:  # OSError, or one of the runtime's own kinds
+            raise RecipeError(f"{path}: no network that enlarges") from error
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, small: Pixels) -> Pixels:
+        """(h, w, 3) in [0, 1] -> (scale h, scale w, 3) in [0, 1]."""
+        answer = self._session.run(None, {self._input: channels_first(small)[None]})[0]
+        enlarged = np.moveaxis(np.asarray(answer, np.float32)[0], 0, -1)
+        return np.clip(enlarged, 0.0, 1.0)
+
+
+def taught_samples(
+    sources: list[Path],
+    teacher: Path,
+    reduced: Callable[[Pixels], Pixels],
+    scale: int,
+    crop_px: int,
+    seed: int,
+    smallest_scale: float,
+) -> Iterator[Sample]:
+    """Crops of photos (`large`), of what became of them (`small`) and what the teacher makes of it.
+
+    Args:
+        reduced: from a photo (H, W, 3) in [0, 1] to the small one, (H / scale, W / scale, 3).
+        crop_px: side of the large crops, a multiple of `scale`.
+        smallest_scale: photos are shrunk to this at most beforehand.
+    """
+    windows = CropStream(
+        find_shards(sources),
+        _WINDOW_PX,
+        seed,
+        smallest_scale=smallest_scale,
+        crops_per_photo=_WINDOWS,
+    )
+    cut = _cuts(windows, TeachingEnlarger(teacher), reduced, scale, crop_px // scale, seed)
+    return shuffled(cut, _HELD, seed)
+
+
+def _cuts(
+    windows: CropStream,
+    teacher: TeachingEnlarger,
+    reduced: Callable[[Pixels], Pixels],
+    scale: int,
+    side_px: int,
+    seed: int,
+) -> Iterator[Sample]:
+    rng = np.random.default_rng(seed)
+    for large in windows:
+        small = reduced(large)
+        pictures = {"small": small, "large": large, "taught": teacher(small)}
+        for _ in range(_CROPS):
+            top, left = (int(rng.integers(length - side_px + 1)) for length in small.shape[:2])
+            yield {
+                name: _cut(picture, top, left, side_px, 1 if name == "small" else scale)
+                for name, picture in pictures.items()
+            }
+
+
+def _cut(picture: Pixels, top: int, left: int, side_px: int, scale: int) -> Pixels:
+    rows = slice(scale * top, scale * (top + side_px))
+    columns = slice(scale * left, scale * (left + side_px))
+    return channels_first(picture[rows, columns])
