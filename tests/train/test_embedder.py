@@ -22,7 +22,6 @@ from resilver.train.photos import find_shards
 from resilver.train.recipe import Sample
 from resilver.train.recipes.identity import (
     AGEINGS,
-    CUTS,
     TEACHER,
     Faces,
     IdentityRecipe,
@@ -84,8 +83,8 @@ def test_the_student_is_told_the_same_of_every_state_of_a_face(samples: list[Sam
         assert sample["face"].min() >= 0.0
         assert sample["face"].max() <= 1.0
         groups.setdefault(sample["embedding"].tobytes(), []).append(sample)
-    assert len(groups) > 48 // (AGEINGS * CUTS)  # the held-back samples mix views
-    several = [group for group in groups.values() if len(group) > 2]
+    assert len(groups) > 48 // AGEINGS  # the held-back samples mix views
+    several = [group for group in groups.values() if len(group) > 1]
     assert several
     for group in several:
         assert np.linalg.norm(group[0]["embedding"]) == pytest.approx(1.0, abs=1e-5)
