@@ -113,7 +113,7 @@ class VividRecipe:
 
     @property
     def _enlarger(self) -> Path | None:
-        """The network whose pictures take the place of the photos in `pixels` and `perceptual`."""
+        """The network whose pictures take the place of the photos in the loss `pixels`."""
         folder = self.teacher
         return folder / TEACHER if folder is not None and folder.is_dir() else None
 
@@ -138,8 +138,9 @@ class VividRecipe:
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         small, large = batch["small"], batch["large"]
         enlarged, terms = network(small, large)
-        enlarged, wanted = enlarged.float(), batch.get("taught", large)
+        enlarged = enlarged.float()
         if self.losses.pixels:
+            wanted = batch.get("taught", large)  # sharper than the mean of what it may have been
             terms["pixels"] = self.losses.pixels * F.l1_loss(enlarged, wanted)
         if self.losses.perceptual:
             if self._perceptual is None:
@@ -148,7 +149,7 @@ class VividRecipe:
                 weights = self.teacher if self._enlarger is None else self.teacher / WEIGHTS
                 self._perceptual = Perceptual(weights, large.device, layers=_LAYERS)
             # What is beyond [0, 1] is cut off when it is saved.
-            seen = self._perceptual(enlarged.clamp(0.0, 1.0), wanted)
+            seen = self._perceptual(enlarged.clamp(0.0, 1.0), large)
             terms["perceptual"] = self.losses.perceptual * seen
         if not terms:
             raise OptionError("every loss of the recipe vivid is switched off")
