@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         PhotoError,
         ResilverError,
     )
+    from resilver.imaging.colouring import ColourHint
     from resilver.options import Options
     from resilver.photo import Photo
     from resilver.pipeline import Pipeline, Plan, restore
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from resilver.stages.draft import Finding, Measurement
 
 __all__ = [
+    "ColourHint",
     "Finding",
     "Measurement",
     "ModelError",
@@ -46,6 +48,7 @@ __all__ = [
 
 # Loaded on first use: `import resilver` (and so every start of the command) stays fast.
 _HOMES = {
+    "ColourHint": "resilver.imaging.colouring",
     "Finding": "resilver.stages.draft",
     "Measurement": "resilver.stages.draft",
     "ModelError": "resilver.errors",

@@ -131,7 +131,7 @@ def restore(
             extension=asking.extension(ext),
             reports=asking.report_kinds(report or []),
             overwrite=overwrite,
-            seeds=tuple(range(colour_seed, colour_seed + variants)),
+            seeds=asking.seeds(colour_seed, variants),
         )
         options = asking.options(
             only=only,

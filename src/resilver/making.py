@@ -30,6 +30,7 @@ from resilver.stages.upscale import Enlarger, UpscaleStage
 
 # Of the network that draws, in the mixture that is made when nobody says anything.
 VIVID_SHARE = 0.5
+FAITHFUL = "upscale"
 
 
 def stage_names() -> tuple[str, ...]:
@@ -85,7 +86,9 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
         )
     toner = _toner(options)
     if toner is not None:
-        table["tone"] = lambda: ToneStage(toner, options.neutral, options.threads)
+        table["tone"] = lambda: ToneStage(
+            toner, options.neutral, options.threads, told="tone" in options.force
+        )
     if _enlarging(options):
         enlarger = _enlarger(options)
         table["upscale"] = lambda: UpscaleStage(
@@ -142,11 +145,14 @@ def _enlarger(options: Options) -> Enlarger:
         given = model_named(options.upscale_model, "upscale")
         if given.card.scale < 2:
             raise ModelError(f"{options.upscale_model!r} does not make photos larger")
+        if given.card.name == FAITHFUL:
+            return Enlarger(given, None, 0.0)
         return Enlarger(None, given, 1.0)
-    faithful, vivid = _bundled("upscale"), _bundled("vivid")
+    faithful, vivid = _bundled(FAITHFUL), _bundled("vivid")
     share = options.vivid
     if share is None:
-        share = 0.0 if vivid is None else VIVID_SHARE
+        refused = options.licence == "clean" and vivid is not None and vivid.card.licence != "clean"
+        share = 0.0 if vivid is None or refused else VIVID_SHARE
     for name, model, needed in (
         ("faithful", faithful, share < 1.0),
         ("vivid", vivid, share > 0.0),

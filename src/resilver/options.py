@@ -17,6 +17,7 @@ from resilver.stages.fills import FILLS
 from resilver.stages.upscale import FACTORS
 
 MASK_MODES = ("add", "replace", "subtract")
+SEEDS = 1 << 32  # so many choices of colours there are
 MOST_THREADS = 1024  # beyond that ONNX Runtime spends minutes on starting them
 
 
@@ -68,8 +69,10 @@ class Options:
         for name, strength in strengths:
             if strength is not None and not 0.0 <= strength <= 1.0:
                 raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
-        if not 0 <= self.colour_seed < 1 << 32:
-            raise OptionError(f"a seed is from 0 to 4294967295, not {self.colour_seed}")
+        if self.colour_seed not in range(SEEDS):
+            raise OptionError(f"a seed is from 0 to {SEEDS - 1}, not {self.colour_seed}")
+        if not all(isinstance(hint, ColourHint) for hint in self.hints):
+            raise OptionError("hints are of the class ColourHint; ColourHint.parse reads a text")
         if not 0.0 <= self.fidelity <= 1.0:
             raise OptionError(f"fidelity is from 0 to 1, not {self.fidelity:g}")
         if self.upscale not in (None, "auto", *FACTORS):

@@ -98,6 +98,12 @@ class Photo:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     @property
+    def colourless(self) -> bool:
+        """Whether no pixel has a colour; the file may have three channels all the same."""
+        red, green, blue = np.moveaxis(self.pixels, -1, 0)
+        return self.grey or (np.array_equal(red, green) and np.array_equal(green, blue))
+
+    @property
     def megapixels(self) -> float:
         return self.size[0] * self.size[1] / 1e6
 
@@ -115,7 +121,14 @@ class Photo:
         return FALLBACK_SUFFIX.get(self.format, ".png")
 
     def evolve(self, **changes: Unpack[PhotoChanges]) -> Photo:
-        """A photo with some fields changed; unknown names raise TypeError."""
+        """A photo with some fields changed; unknown names raise TypeError.
+
+        Where pixels of 8 bits become ones of 16, transparency follows.
+        """
+        deep = "pixels" in changes and changes["pixels"].dtype == np.uint16
+        kept = None if "alpha" in changes else self.alpha
+        if deep and kept is not None and kept.dtype == np.uint8:
+            changes["alpha"] = kept.astype(np.uint16) * np.uint16(257)
         return replace(self, **changes)
 
     @classmethod

@@ -79,7 +79,11 @@ def test_files_that_are_there_are_not_replaced_unasked(written: Path, data: Path
 
 
 def test_errors_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "aged").mkdir()
+    (tmp_path / "aged" / "index.csv").write_text("id,mono,faded\n", "utf-8")
     for words, code, said in (
+        (("clean", "--html", tmp_path / "no" / "x.html"), 1, "its folder does not exist"),
+        (("aged", "--data", tmp_path), 2, "finds nothing to look at"),
         (("clean", "--data", tmp_path), 1, f"{tmp_path / 'clean'}: no such folder"),
         (("cleen", "--data", tmp_path), 2, "unknown suite 'cleen'; there are: clean"),
         ((), 2, "name a suite: clean"),

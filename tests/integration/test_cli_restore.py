@@ -253,6 +253,12 @@ def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
         (["x.jpg", "--threads", "99999999999"], "1024"),
         (["x.jpg", "-o", "new.jpg"], "names a folder"),
         (["x.jpg", "--polish"], "--polish"),
+        (["x.jpg", "--skip", "colourise", "--hint", "1,2,#aabbcc"], "colourise is left out"),
+        (["x.jpg", "--only", "repair", "--colourise"], "colourise is left out"),
+        (["x.jpg", "--colour-model", "x.onnx"], "needs --colourise"),
+        (["x.jpg", "--vivid", "1"], "--vivid needs --upscale"),
+        (["x.jpg", "--upscale-model", "mine"], "--upscale-model needs --upscale"),
+        (["x.jpg", "--colourise", "--colour-seed", "4294967295", "--variants", "2"], "a seed is"),
     ],
 )
 def test_what_cannot_be_asked_for_is_a_usage_error(arguments: list[str], words: str) -> None:

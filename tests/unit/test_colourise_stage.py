@@ -235,3 +235,13 @@ def test_another_network_is_refused_and_a_missing_one_named() -> None:
     if "colourise" not in {bundled.card.name for bundled in bundled_models()}:
         with pytest.raises(ModelError, match="no network for colours is bundled yet"):
             Pipeline(Options(colourise=True))
+
+
+@pytest.mark.parametrize("colour", [(300, 0, 0), (0, -1, 0), (1, 2)])
+def test_a_hint_of_no_colour_fails_at_once(colour: tuple[int, int, int]) -> None:
+    with pytest.raises(OptionError, match="three numbers from 0 to 255"):
+        ColourHint(1, 2, colour)
+    with pytest.raises(OptionError, match="of the class ColourHint"):
+        Options(hints=("1,2,#aabbcc",))  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="a seed is from 0"):
+        Options(colour_seed=1.5)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -205,3 +206,39 @@ def test_the_report_knows_what_was_left_out(options: Options, left_out: tuple[st
     grey = np.full((64, 64, 3), 128, np.uint8)
     _photo, report = Pipeline(options).restore(Photo.from_array(grey))
     assert report.left_out == left_out
+
+
+ACTING: dict[str, dict[str, Any]] = {
+    "repair": {"mask": np.pad(np.ones((8, 60), np.uint8) * 255, ((60, 60), (50, 50)))},
+    "denoise": {"denoise": 1.0},
+    "tone": {"force": ("tone",)},
+    "colourise": {"colourise": True},
+    "upscale": {"upscale": 2},
+}
+
+
+@pytest.mark.parametrize("stage", ACTING)
+def test_transparency_is_kept_by_every_stage(stage: str, tmp_path: Path) -> None:
+    pixels = noisy()
+    alpha = np.tile(np.linspace(0, 255, 160).astype(np.uint8), (128, 1))
+    given = Photo.from_array(np.dstack((pixels, alpha)))
+    photo, report = Pipeline(Options(only=(stage,), threads=1, **ACTING[stage])).restore(given)
+    assert [record.acted for record in report.stages] == [True]
+    photo.save(tmp_path / "a.png")
+    again = Photo.open(tmp_path / "a.png")
+    assert again.alpha is not None
+    if stage != "upscale":
+        np.testing.assert_array_equal(again.alpha, alpha)
+    assert again.alpha.shape == again.size
+    assert again.bit_depth == 8
+
+
+@pytest.mark.parametrize("stage", ["repair", "denoise", "upscale"])
+def test_black_and_white_stays_so_in_a_file_with_three_channels(stage: str) -> None:
+    grey = np.repeat(noisy()[..., :1], 3, axis=2)
+    photo, report = Pipeline(Options(only=(stage,), threads=1, **ACTING[stage])).restore(
+        Photo.from_array(grey)
+    )
+    assert [record.acted for record in report.stages] == [True]
+    assert not photo.grey
+    assert photo.colourless

@@ -15,6 +15,7 @@ pytest.importorskip("onnx", reason="networks are made with onnx, which the train
 from making_networks import tone_network
 from resilver import Options, Photo, Pipeline, restore
 from resilver.errors import ModelError, OptionError
+from resilver.imaging.measures import LUMA
 from resilver.models.store import StoredModel, bundled_model, bundled_models
 from resilver.photofile.source_types import ENHANCED
 from resilver.pipeline import decide
@@ -114,6 +115,21 @@ def test_a_grey_photo_stays_grey_to_the_bit(model: StoredModel) -> None:
         assert photo.grey
         assert (np.ptp(photo.pixels, axis=2) == 0).all()
         assert np.ptp(photo.pixels) > 65_000
+
+
+def test_of_a_print_that_has_not_faded_only_the_tone_is_taken() -> None:
+    """By the bundled network; its brightness stays as it is, and forced it does not."""
+    print_ = sepia(good())
+    photo, report = restore(print_, Options(only=("tone",), neutral=True, threads=1))
+    (record,) = report.stages
+    assert record.acted
+    assert "its tone is taken away" in record.finding.words
+    assert not record.finding.words.startswith("Faded")
+    wanted = np.repeat((print_ / 255.0 @ LUMA)[..., None], 3, axis=2)
+    np.testing.assert_allclose(photo.pixels / 65535.0, wanted, atol=1e-4)
+    forced = Options(only=("tone",), force=("tone",), neutral=True, threads=1)
+    revived_too = restore(print_, forced)[0].pixels / 65535.0
+    assert np.abs(revived_too - wanted).mean() > 0.005
 
 
 def test_a_sepia_print_keeps_its_tone_and_gains_contrast(model: StoredModel) -> None:

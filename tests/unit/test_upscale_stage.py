@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,6 +67,14 @@ def off_255(picture: NDArray[np.float32]) -> float:
 
 def of_255(photo: Photo) -> NDArray[np.float64]:
     return photo.pixels.astype(np.float64) / 257
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_the_bundled_network_is_faithful(factor: int) -> None:
+    """Reduced again, its result is the photo to within two grey levels."""
+    photo, _ = restore(small(), Options(only=("upscale",), upscale=factor, vivid=0.0, threads=1))
+    back = resized((photo.pixels / 65535.0).astype(np.float32), (80, 96))
+    assert off_255(back) < 2.0
 
 
 @pytest.mark.parametrize("factor", [2, 4])
@@ -228,6 +237,17 @@ def test_nothing_is_enlarged_unasked(imported: Path) -> None:
     photo, report = run(Options(skip=("upscale",), only=("upscale",), upscale=4))
     assert photo.size == (80, 96)
     assert report.stages == ()
+
+
+def test_without_a_word_both_are_mixed_unless_one_has_limits_on_its_use() -> None:
+    def networks(**asked: Any) -> list[list[str]]:
+        stages = Pipeline(Options(only=("upscale",), upscale=4, **asked)).stages
+        return [[card.name for card in stage.cards] for stage in stages]
+
+    assert networks() == [["upscale", "vivid"]]
+    assert networks(vivid=0.0) == networks(licence="clean") == [["upscale"]]
+    assert networks(vivid=1.0) == [["vivid"]]
+    assert networks(vivid=1.0, licence="clean") == []
 
 
 def test_options_that_make_no_sense(imported: Path) -> None:

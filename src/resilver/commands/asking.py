@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from resilver.batch import ReportKind
 from resilver.errors import OptionError
 from resilver.imaging.colouring import ColourHint
-from resilver.options import Options
+from resilver.options import SEEDS, Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 
 _UPSCALES: dict[str | None, Literal["auto", 2, 4] | None] = {
@@ -57,7 +57,7 @@ def options(
     """
     if mask is None and mask_mode != "add":
         raise OptionError(f"--mask-mode {mask_mode} needs a mask; name one with --mask")
-    return Options(
+    asked = Options(
         only=names(only),
         skip=names(skip),
         force=names(force),
@@ -85,6 +85,40 @@ def options(
         tile_px=tile_px,
         threads=threads,
     )
+    _check_sense(asked)
+    return asked
+
+
+def _check_sense(asked: Options) -> None:
+    """Refuses options that would have no effect, so that nobody waits for one.
+
+    Raises:
+        OptionError: they belong to a stage that is left out, or that nobody asks for.
+    """
+
+    def left_out(stage: str) -> bool:
+        return stage in asked.skip or (bool(asked.only) and stage not in asked.only)
+
+    if asked.in_colour and left_out("colourise"):
+        raise OptionError("colours are asked for, and their stage colourise is left out")
+    if asked.colour_model is not None and not asked.in_colour:
+        raise OptionError("--colour-model needs --colourise or a hint")
+    named = "upscale" in (*asked.only, *asked.force)
+    enlarges = (asked.upscale is not None or named) and not left_out("upscale")
+    for flag, given in (("--vivid", asked.vivid), ("--upscale-model", asked.upscale_model)):
+        if given is not None and not enlarges:
+            raise OptionError(f"{flag} needs --upscale 2, 4 or auto")
+
+
+def seeds(first: int, variants: int) -> tuple[int, ...]:
+    """(7, 3) -> (7, 8, 9): those of several colourings.
+
+    Raises:
+        OptionError: there are not so many.
+    """
+    if not 0 <= first <= SEEDS - variants:
+        raise OptionError(f"a seed is from 0 to {SEEDS - 1}, of the last colouring too")
+    return tuple(range(first, first + variants))
 
 
 def names(given: list[str] | None) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rich import box
 from rich.table import Table
 
 from resilver.commands.screen import Screen
-from resilver.errors import OptionError
+from resilver.errors import OptionError, PhotoNotWritten
 from resilver.evaluate.declared import SUITES, suite_named
 from resilver.evaluate.results import Stamp, own_checkout
 from resilver.evaluate.running import evaluate
@@ -61,6 +62,8 @@ def evaluate_suite(
     for path in (json, html):
         if path is not None:
             check_place(path, source=None, overwrite=overwrite)
+            if not os.path.isdir(path.parent):  # noqa: PTH112 (raises on a name that is too long)
+                raise PhotoNotWritten(path, "its folder does not exist")
     checkout = own_checkout()
     setting = Setting(*folders(checkout, data, weights), photos, threads)
     stamp = Stamp.now(checkout)

@@ -54,7 +54,7 @@ def evaluate(
         progress: told after every case.
 
     Raises:
-        OptionError: no such contender, or a suite that takes no further networks.
+        OptionError: no such contender, a suite that takes no further networks, or no picture.
         PhotoError: a folder or a picture is missing or cannot be read.
         ModelError: a network that was named cannot be opened, or nothing is left to be run.
     """
@@ -65,6 +65,8 @@ def evaluate(
             f"suite {suite.name!r} has no contender {against!r}; there are: {', '.join(makers)}"
         )
     cases = suite.cases(setting)
+    if not cases:
+        raise OptionError(f"suite {suite.name!r} finds nothing to look at in {setting.data}")
     asked = {against, *(networks or {})}
     contenders, absent = _opened(makers, setting)
     for name in asked & set(absent):

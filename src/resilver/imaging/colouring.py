@@ -41,6 +41,10 @@ class ColourHint:
     y: int  # px from the top
     rgb: tuple[int, int, int]  # sRGB, 0..255
 
+    def __post_init__(self) -> None:
+        if len(self.rgb) != 3 or not all(0 <= value <= 255 for value in self.rgb):
+            raise OptionError(f"a colour is three numbers from 0 to 255, not {self.rgb}")
+
     @classmethod
     def parse(cls, text: str) -> ColourHint:
         """ "120,340,#7a4b2f": 120 px from the left, 340 px from the top, and a colour.

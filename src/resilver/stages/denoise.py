@@ -59,7 +59,7 @@ class DenoiseStage:
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
-        grey = photo.grey
+        grey = photo.colourless
 
         def restore(tile: Tile, _area: Area) -> Tile:
             clean = denoise_tile(self._network, tile)

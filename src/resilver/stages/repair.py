@@ -96,7 +96,7 @@ class RepairStage:
         photo, marks = draft.photo, draft.marks
         if marks is None:
             return draft
-        size = photo.size
+        size, grey = photo.size, photo.colourless
         depths = find_depths(photo.pixels, self._invented(marks), self.fill)
         pixels = widen(photo.pixels)
         grown = np.zeros(size, np.uint8)
@@ -113,7 +113,7 @@ class RepairStage:
                 if depths is not None:
                     shown, hole = show_depths(tile, hole, depths, area)
                 tile += soft * (self.fill.run(shown, hole, veil) - tile)
-                if photo.grey:
+                if grey:
                     tile[:] = tile.mean(axis=2, keepdims=True)
                 blend_tile(pixels, area, tile)
             progress((index + 1) / total)

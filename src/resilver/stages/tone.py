@@ -42,6 +42,7 @@ class Correction:
     field: Values  # (6, cells, cells): gains and lifts over the photo
     toned: bool  # without colours of its own: its brightness alone is corrected ...
     neutral: bool  # ... and its tone taken away
+    revives: bool = True  # False = its tones stay as they are
 
     def apply(self, pixels: Values, rows: Values, columns: Values) -> Values:
         """(h, w, 3) in [0, 1] -> the same; `rows` and `columns` as in `apply_field`."""
@@ -49,6 +50,8 @@ class Correction:
             lit = apply_field(self.field, pixels, rows, columns)
             return np.clip(self.table.apply(lit), 0.0, 1.0)
         grey = np.repeat((pixels @ LUMA)[..., None], 3, axis=2)
+        if not self.revives:
+            return grey if self.neutral else pixels
         lit = apply_field(self.field, grey, rows, columns)
         revived = np.clip(self.table.apply(lit), 0.0, 1.0).mean(axis=2, keepdims=True)
         if self.neutral:
@@ -63,6 +66,7 @@ class ToneStage:
     model: StoredModel
     neutral: bool = False  # a toned print comes back grey
     threads: int | None = None
+    told: bool = False  # the person says that it has faded, whatever is measured
     name: str = "tone"
 
     @property
@@ -77,15 +81,14 @@ class ToneStage:
         bright = small @ LUMA
         dark, light = (100.0 * np.quantile(bright, (0.01, 0.99))).tolist()
         progress(1.0)
-        blank = 255.0 * float(bright.std()) < _BLANK_255
-        faded = moved >= THRESHOLD_DE and correction.sure >= SURE and not blank
+        faded = _has_faded(correction, small, moved)
         tinted = correction.toned and not photo.grey
         if faded:
             words = (
                 f"Faded: its tones reach from {dark:.0f} to {light:.0f} % of the range, and "
                 f"colours have moved by about dE {moved:.1f}."
             )
-        elif moved < THRESHOLD_DE or blank:
+        elif moved < THRESHOLD_DE or _is_blank(small):
             words = f"Tones and colours are hardly faded (dE {moved:.1f})."
         else:
             words = (
@@ -107,7 +110,11 @@ class ToneStage:
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
         height, width = photo.size
-        correction = self._correction(photo, self._thumbnail(photo.pixels))
+        small = self._thumbnail(photo.pixels)
+        correction = self._correction(photo, small)
+        if correction.toned and self.neutral and not self.told:
+            moved = distance(small, _on_thumbnail(correction, small))
+            correction = replace(correction, revives=_has_faded(correction, small, moved))
         cells = correction.field.shape[-1]
         columns = spline_weights(width, cells)
 
@@ -149,6 +156,15 @@ def distance(first: Values, second: Values) -> float:
     """Mean CIE dE (1976) between two pictures (H, W, 3), sRGB in [0, 1]."""
     labs = [cv2.cvtColor(picture, cv2.COLOR_RGB2LAB) for picture in (first, second)]
     return float(np.sqrt(np.square(labs[0] - labs[1]).sum(axis=2)).mean())
+
+
+def _has_faded(correction: Correction, small: Values, moved: float) -> bool:
+    """Whether a photo has faded beyond doubt; `moved` is how far the correction moves it, dE."""
+    return moved >= THRESHOLD_DE and correction.sure >= SURE and not _is_blank(small)
+
+
+def _is_blank(small: Values) -> bool:
+    return 255.0 * float((small @ LUMA).std()) < _BLANK_255
 
 
 def _on_thumbnail(correction: Correction, small: Values) -> Values:

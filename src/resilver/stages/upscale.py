@@ -75,7 +75,7 @@ class UpscaleStage:
         words = f"{width} x {height} pixels"
         if not fits:
             words += (
-                f": {factor} times as large it would have {megapixels:.0f} megapixels, more than "
+                f": {factor} times as large it would have {megapixels:.3g} megapixels, more than "
                 f"the {self.max_megapixels:g} that are allowed."
             )
         elif act:
@@ -91,7 +91,7 @@ class UpscaleStage:
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
-        factor = self.factor(max(photo.size))
+        grey, factor = photo.colourless, self.factor(max(photo.size))
         if factor**2 * photo.megapixels > self.max_megapixels:  # forced, but it cannot be
             return draft
         shares = (
@@ -108,7 +108,7 @@ class UpscaleStage:
                 ),
                 start=np.zeros((), np.float32),
             )
-            return np.repeat(drawn.mean(axis=2, keepdims=True), 3, axis=2) if photo.grey else drawn
+            return np.repeat(drawn.mean(axis=2, keepdims=True), 3, axis=2) if grey else drawn
 
         pixels = enlarge_tiles(photo.pixels, enlarge, factor, self._tile_px, progress)
         marks = draft.marks

@@ -68,6 +68,10 @@ def _faithful(setting: Setting) -> Restore[Sample]:
     return _through(OrtNetwork(bundled_model("upscale").path, setting.threads))
 
 
+def _vivid(setting: Setting) -> Restore[Sample]:
+    return _through(OrtNetwork(bundled_model("vivid").path, setting.threads))
+
+
 def _published(name: str) -> Open[Sample]:
     return lambda setting: _through(setting.published(name))
 
@@ -118,6 +122,7 @@ UPSCALE: Suite[Sample] = Suite(
         "bicubic": _bicubic,
         "Lanczos": _lanczos,
         "resilver, faithful": _faithful,
+        "resilver, vivid": _vivid,
         "safmn-x4": _published("safmn-x4"),
         "realesr-general-x4v3": _published("realesr-general-x4v3"),
     },
