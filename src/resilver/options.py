@@ -69,7 +69,7 @@ class Options:
         for name, strength in strengths:
             if strength is not None and not 0.0 <= strength <= 1.0:
                 raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
-        if self.colour_seed not in range(SEEDS):
+        if not isinstance(self.colour_seed, int) or not 0 <= self.colour_seed < SEEDS:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise OptionError(f"a seed is from 0 to {SEEDS - 1}, not {self.colour_seed}")
         if not all(isinstance(hint, ColourHint) for hint in self.hints):
             raise OptionError("hints are of the class ColourHint; ColourHint.parse reads a text")

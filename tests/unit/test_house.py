@@ -111,6 +111,7 @@ def test_every_weight_file_has_its_card_and_verifies() -> None:
         "colourise": "research",
         "tone": "research",
         "vivid": "research",
+        "identity": "research",
     }
     assert classes == {**research, "denoise": "clean", "fill": "clean", "upscale": "clean"}
     assert weights == set(classes)
@@ -126,6 +127,7 @@ def test_the_bundled_weights_stay_small() -> None:
     assert sizes["colourise"] < 8_000_000
     assert sizes["upscale"] + sizes["vivid"] < 1_200_000
     assert sizes["tone"] < 3_000_000
+    assert sizes["identity"] < 2_000_000
     assert sizes["faces"] < 10_000_000  # all networks for faces together: under 45 MB
     assert sum(sizes.values()) < 90_000_000
 

@@ -212,7 +212,7 @@ ACTING: dict[str, dict[str, Any]] = {
     "repair": {"mask": np.pad(np.ones((8, 60), np.uint8) * 255, ((60, 60), (50, 50)))},
     "denoise": {"denoise": 1.0},
     "tone": {"force": ("tone",)},
-    "colourise": {"colourise": True},
+    "colourise": {"force": ("colourise",)},
     "upscale": {"upscale": 2},
 }
 
