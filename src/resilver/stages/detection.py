@@ -72,7 +72,7 @@ def placed_again(network: Network, pixels: Pixels, faces: Faces) -> Faces:
         for view in _views(pixels, face.points[0], _FINER_PX):
             found, scores = _near(network, view, _FINER_OFF)
             if scores.max(initial=0.0) >= _FINER_LEAST:
-                seen.append(found.chosen(scores.argmax(keepdims=True)).moved(view.to_photo))
+                seen.append(found.chosen(np.array([scores.argmax()])).moved(view.to_photo))
         if seen:
             boxes, points = (
                 np.mean([getattr(one, name) for one in seen], axis=0)
