@@ -92,15 +92,17 @@ def options(
 def _check_sense(asked: Options) -> None:
     """Refuses options that would have no effect, so that nobody waits for one.
 
+    Whoever skips a stage by name has said so.
+
     Raises:
-        OptionError: they belong to a stage that is left out, or that nobody asks for.
+        OptionError: they belong to a stage that is not among the only ones, or not asked for.
     """
 
     def left_out(stage: str) -> bool:
-        return stage in asked.skip or (bool(asked.only) and stage not in asked.only)
+        return bool(asked.only) and stage not in asked.only
 
     if asked.in_colour and left_out("colourise"):
-        raise OptionError("colours are asked for, and their stage colourise is left out")
+        raise OptionError("colours are asked for, and --only leaves their stage colourise out")
     if asked.colour_model is not None and not asked.in_colour:
         raise OptionError("--colour-model needs --colourise or a hint")
     named = "upscale" in (*asked.only, *asked.force)
