@@ -149,7 +149,7 @@ def test_a_network_is_imported_listed_and_removed(tmp_path: Path, models: Path) 
     assert (model.card.licence, model.card.scale) == ("clean", 2)
     with pytest.raises(ModelError, match="is a network for upscale, not for face"):
         model_named("mine", "face")
-    there = "no network is called 'yours'; for this there are: upscale, mine"
+    there = "no network is called 'yours'; for this there are: upscale, vivid, mine"
     with pytest.raises(ModelError, match=there):
         model_named("yours", "upscale")
     assert "mine *" in run("models", "list").stdout

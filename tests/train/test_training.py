@@ -164,7 +164,7 @@ def test_an_encoder_that_knows_content_is_a_start_for_the_recogniser(
 ) -> None:
     with pytest.raises(OptionError, match="need a teacher"):
         train(TrainRequest("content", (photos,), tmp_path, 1.0))
-    with pytest.raises(OptionError, match="and no others"):
+    with pytest.raises(OptionError, match="upscale may have one, no others"):
         train(TrainRequest("damage", (photos,), tmp_path, 1.0, teacher=teacher))
     with pytest.raises(RecipeError, match="not the weights of SqueezeNet"):
         SqueezeNet.read(photos / "0.png")
