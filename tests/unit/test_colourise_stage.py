@@ -245,3 +245,10 @@ def test_a_hint_of_no_colour_fails_at_once(colour: tuple[int, int, int]) -> None
         Options(hints=("1,2,#aabbcc",))  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="a seed is from 0"):
         Options(colour_seed=1.5)  # type: ignore[arg-type]
+
+
+def test_the_report_says_which_choice_of_colours_it_was() -> None:
+    grey = np.tile(np.linspace(30, 220, 96).astype(np.uint8), (64, 1))
+    for seed, said in ((0, ()), (7, ("one choice of colours of many: seed 7",))):
+        _, report = restore(grey, Options(only=("colourise",), colour_seed=seed, threads=1))
+        assert report.notices == said

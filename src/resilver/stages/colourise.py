@@ -74,6 +74,8 @@ class ColouriseStage:
         marks |= np.uint8(Mark.COLOURED)
         outside = len(self.hints) - len(hints)
         note = f"hints outside of this photo: {outside} of {len(self.hints)}" if outside else None
+        if self.seed:
+            draft = draft.evolve(note=f"one choice of colours of many: seed {self.seed}")
         return draft.evolve(photo=_in_colour(photo, pixels), marks=marks, note=note)
 
     def _colours(self, pixels: Pixels, hints: tuple[ColourHint, ...]) -> JoinedColours:
