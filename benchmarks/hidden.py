@@ -22,7 +22,7 @@ from resilver.imaging.faces import Faces, overlaps
 from resilver.imaging.hidden import measure_concealment
 from resilver.models.session import Network
 from resilver.models.store import bundled_model
-from resilver.stages.detection import find_faces, placed_again, second_look
+from resilver.stages.detection import placed_faces, second_look
 from resilver.stages.faces import EYES_PX, SURE
 
 SUITES = ("faces256", "faces512")
@@ -66,7 +66,7 @@ def measure(arguments: argparse.Namespace) -> str:
         photos = read_photos(arguments.data / suite)
         for index in spread(len(photos), arguments.photos):
             pixels = photos[index].read_u8()
-            faces = placed_again(network, pixels, find_faces(network, pixels))
+            faces = placed_faces(network, pixels)
             if not len(faces):
                 continue
             place = Place(faces.boxes[0], faces.points[0])
@@ -115,7 +115,7 @@ def judge(network: Network, picture: Pixels, place: Place, count: Count) -> str 
     how = measure_concealment(picture, place.box, place.points).how
     count.faces += 1
     count.judged += how is not None
-    faces = placed_again(network, picture, find_faces(network, picture))
+    faces = placed_faces(network, picture)
     here = faces.chosen(overlaps(place.box, faces.boxes) > SAME_IOU)
     count.found += len(here) > 0
     count.restored += any(

@@ -29,7 +29,7 @@ from resilver.evaluate.tables import figure, markdown_table, median_and_spread
 from resilver.imaging.alignment import IDENTITY_FRAME, cut, frame_of
 from resilver.models.session import Network, OrtNetwork
 from resilver.models.store import bundled_model
-from resilver.stages.detection import find_faces, placed_again
+from resilver.stages.detection import placed_faces
 from resilver.stages.identity import SIDE_PX, WARN_BELOW
 
 SUITES = ("groups", "faces256", "faces512")
@@ -137,7 +137,7 @@ def read_suite(folder: Path, detector: Network, count: int | None) -> Suite:
     missed = 0
     for number in spread(len(photos), count):
         photo = photos[number].read_u8()
-        faces = placed_again(detector, photo, find_faces(detector, photo))
+        faces = placed_faces(detector, photo)
         if not len(faces):
             missed += 1
             continue

@@ -26,11 +26,10 @@ from resilver.stages.faces import FacesStage
 from resilver.stages.fills import fill_named
 from resilver.stages.repair import GivenMask, RepairStage
 from resilver.stages.tone import ToneStage
-from resilver.stages.upscale import Enlarger, UpscaleStage
+from resilver.stages.upscale import FAITHFUL, VIVID, Enlarger, UpscaleStage
 
 # Of the network that draws, in the mixture that is made when nobody says anything.
 VIVID_SHARE = 0.5
-FAITHFUL = "upscale"
 
 
 def stage_names() -> tuple[str, ...]:
@@ -89,7 +88,7 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
         table["tone"] = lambda: ToneStage(
             toner, options.neutral, options.threads, told="tone" in options.force
         )
-    if _enlarging(options):
+    if options.enlarges:
         enlarger = _enlarger(options)
         table["upscale"] = lambda: UpscaleStage(
             enlarger, options.upscale or "auto", options.max_megapixels, options.tile_px,
@@ -133,12 +132,6 @@ def _toner(options: Options) -> StoredModel | None:
     return bundled
 
 
-def _enlarging(options: Options) -> bool:
-    """Whether anybody asks for a larger photo; otherwise the stage has no place in the run."""
-    named = "upscale" in (*options.only, *options.force)
-    return (options.upscale is not None or named) and "upscale" not in options.skip
-
-
 def _enlarger(options: Options) -> Enlarger:
     """The networks that enlarge: one by name, or ours."""
     if options.upscale_model is not None:
@@ -148,7 +141,7 @@ def _enlarger(options: Options) -> Enlarger:
         if given.card.name == FAITHFUL:
             return Enlarger(given, None, 0.0)
         return Enlarger(None, given, 1.0)
-    faithful, vivid = _bundled(FAITHFUL), _bundled("vivid")
+    faithful, vivid = _bundled(FAITHFUL), _bundled(VIVID)
     share = options.vivid
     if share is None:
         refused = options.licence == "clean" and vivid is not None and vivid.card.licence != "clean"

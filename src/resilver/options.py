@@ -104,6 +104,12 @@ class Options:
         named = "colourise" in (*self.only, *self.force)
         return self.colourise or bool(self.hints) or self.colour_seed > 0 or named
 
+    @property
+    def enlarges(self) -> bool:
+        """Whether a larger photo is asked for; otherwise the stage has no place in the run."""
+        named = "upscale" in (*self.only, *self.force)
+        return (self.upscale is not None or named) and "upscale" not in self.skip
+
 
 def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint8]:
     """A mask (H, W) as uint8, 255 = damaged.

@@ -188,7 +188,10 @@ def test_half_a_request_after_a_whole_one_is_not_waited_for(
     with connected(watched[1]) as connection:
         for _ in range(2):
             connection.sendall(whole)
-            assert b" 200 " in connection.recv(4096)
+            answer = b""
+            while not answer.endswith(b"}"):  # head and body may come apart
+                answer += connection.recv(4096)
+            assert b" 200 " in answer
             time.sleep(0.8)  # slowly, but in time
         connection.sendall(whole[:20])
         assert hung_up_within(connection, 4.0)

@@ -242,9 +242,9 @@ def test_a_hint_of_no_colour_fails_at_once(colour: tuple[int, int, int]) -> None
     with pytest.raises(OptionError, match="three numbers from 0 to 255"):
         ColourHint(1, 2, colour)
     with pytest.raises(OptionError, match="of the class ColourHint"):
-        Options(hints=("1,2,#aabbcc",))  # type: ignore[arg-type]
+        Options(hints=("1,2,#aabbcc",))  # type: ignore[arg-type] (nobody may have checked)
     with pytest.raises(OptionError, match="a seed is from 0"):
-        Options(colour_seed=1.5)  # type: ignore[arg-type]
+        Options(colour_seed=1.5)  # type: ignore[arg-type] (as above)
 
 
 def test_the_report_says_which_choice_of_colours_it_was() -> None:

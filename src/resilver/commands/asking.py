@@ -105,8 +105,7 @@ def _check_sense(asked: Options) -> None:
         raise OptionError("colours are asked for, and --only leaves their stage colourise out")
     if asked.colour_model is not None and not asked.in_colour:
         raise OptionError("--colour-model needs --colourise or a hint")
-    named = "upscale" in (*asked.only, *asked.force)
-    enlarges = (asked.upscale is not None or named) and not left_out("upscale")
+    enlarges = asked.enlarges and not left_out("upscale")
     for flag, given in (("--vivid", asked.vivid), ("--upscale-model", asked.upscale_model)):
         if given is not None and not enlarges:
             raise OptionError(f"{flag} needs --upscale 2, 4 or auto")

@@ -58,6 +58,11 @@ def find_faces(network: Network, pixels: Pixels, least_score: float = LEAST_SCOR
         scale /= 2.0
 
 
+def placed_faces(network: Network, pixels: Pixels) -> Faces:
+    """The faces of a photo (H, W, 3), found and placed again, the surest first."""
+    return placed_again(network, pixels, find_faces(network, pixels))
+
+
 def placed_again(network: Network, pixels: Pixels, faces: Faces) -> Faces:
     """The faces of a photo (H, W, 3), places and points measured once more: upright, at one size.
 
@@ -74,10 +79,8 @@ def placed_again(network: Network, pixels: Pixels, faces: Faces) -> Faces:
             if scores.max(initial=0.0) >= _FINER_LEAST:
                 seen.append(found.chosen(np.array([scores.argmax()])).moved(view.to_photo))
         if seen:
-            boxes, points = (
-                np.mean([getattr(one, name) for one in seen], axis=0)
-                for name in ("boxes", "points")
-            )
+            boxes = np.mean([one.boxes for one in seen], axis=0)
+            points = np.mean([one.points for one in seen], axis=0)
             face = replace(face, boxes=boxes, points=points)
         again.append(face)
     return without_doubles(joined(again))

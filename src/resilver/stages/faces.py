@@ -27,7 +27,7 @@ from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
-from resilver.stages.detection import find_faces, placed_again, second_look
+from resilver.stages.detection import placed_faces, second_look
 from resilver.stages.draft import Draft, Face, FaceVerdict, Finding, Mark, Measurement, Progress
 from resilver.stages.identity import WARN_BELOW, similarity_of
 
@@ -73,7 +73,7 @@ class FacesStage:
 
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         pixels = draft.photo.pixels
-        found = placed_again(self._detector, pixels, find_faces(self._detector, pixels))
+        found = placed_faces(self._detector, pixels)
         found = found.chosen(np.argsort(found.boxes[:, ::2].mean(axis=1), kind="stable"))
         faces: list[Face] = []
         for index in range(len(found)):

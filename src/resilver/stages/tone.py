@@ -42,7 +42,7 @@ class Correction:
     field: Values  # (6, cells, cells): gains and lifts over the photo
     toned: bool  # without colours of its own: its brightness alone is corrected ...
     neutral: bool  # ... and its tone taken away
-    revives: bool = True  # False = its tones stay as they are
+    revives: bool = True  # False = that alone is done to a toned print
 
     def apply(self, pixels: Values, rows: Values, columns: Values) -> Values:
         """(h, w, 3) in [0, 1] -> the same; `rows` and `columns` as in `apply_field`."""
@@ -51,7 +51,7 @@ class Correction:
             return np.clip(self.table.apply(lit), 0.0, 1.0)
         grey = np.repeat((pixels @ LUMA)[..., None], 3, axis=2)
         if not self.revives:
-            return grey if self.neutral else pixels
+            return grey
         lit = apply_field(self.field, grey, rows, columns)
         revived = np.clip(self.table.apply(lit), 0.0, 1.0).mean(axis=2, keepdims=True)
         if self.neutral:

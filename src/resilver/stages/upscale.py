@@ -149,7 +149,8 @@ class UpscaleStage:
         return None if model is None else model.open(self.threads)
 
 
-OWN = ("upscale", "vivid")
+FAITHFUL, VIVID = "upscale", "vivid"
+OWN = (FAITHFUL, VIVID)
 """Names of the bundled networks: the faithful one, and the one that draws."""
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from resilver.errors import RecipeError
+from resilver.errors import ModelError, RecipeError
+from resilver.models.session import Network, OrtNetwork
 from resilver.train.photos import CropStream, find_shards, shuffled
 from resilver.train.recipe import Sample, channels_first
 
@@ -23,29 +23,6 @@ Pixels = NDArray[np.float32]
 _WINDOW_PX = 480  # the teacher sees so much of a photo at once, and many crops are cut from that
 _WINDOWS, _CROPS = 2, 24  # of a photo, and of each: a teacher costs as much as some steps
 _HELD = 256  # samples held back, so that a batch shows many photos
-
-
-class TeachingEnlarger:
-    """An ONNX network that enlarges, ready to run.
-
-    Raises:
-        RecipeError: it is not there, or no network.
-    """
-
-    def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        try:
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options)
-        except Exception as error:  # OSError, or one of the runtime's own kinds
-            raise RecipeError(f"{path}: no network that enlarges") from error
-        self._input = self._session.get_inputs()[0].name
-
-    def __call__(self, small: Pixels) -> Pixels:
-        """(h, w, 3) in [0, 1] -> (scale h, scale w, 3) in [0, 1]."""
-        answer = self._session.run(None, {self._input: channels_first(small)[None]})[0]
-        enlarged = np.moveaxis(np.asarray(answer, np.float32)[0], 0, -1)
-        return np.clip(enlarged, 0.0, 1.0)
 
 
 def taught_samples(
@@ -63,7 +40,14 @@ def taught_samples(
         reduced: from a photo (H, W, 3) in [0, 1] to the small one, (H / scale, W / scale, 3).
         crop_px: side of the large crops, a multiple of `scale`.
         smallest_scale: photos are shrunk to this at most beforehand.
+
+    Raises:
+        RecipeError: the teacher is not there, or no network.
     """
+    try:
+        network = OrtNetwork(teacher, 1)
+    except ModelError as error:
+        raise RecipeError(f"{teacher}: no network that enlarges") from error
     windows = CropStream(
         find_shards(sources),
         _WINDOW_PX,
@@ -71,13 +55,13 @@ def taught_samples(
         smallest_scale=smallest_scale,
         crops_per_photo=_WINDOWS,
     )
-    cut = _cuts(windows, TeachingEnlarger(teacher), reduced, scale, crop_px // scale, seed)
+    cut = _cuts(windows, network, reduced, scale, crop_px // scale, seed)
     return shuffled(cut, _HELD, seed)
 
 
 def _cuts(
     windows: CropStream,
-    teacher: TeachingEnlarger,
+    teacher: Network,
     reduced: Callable[[Pixels], Pixels],
     scale: int,
     side_px: int,
@@ -86,7 +70,9 @@ def _cuts(
     rng = np.random.default_rng(seed)
     for large in windows:
         small = reduced(large)
-        pictures = {"small": small, "large": large, "taught": teacher(small)}
+        (answer,) = teacher.run(channels_first(small)[None])
+        taught = np.clip(np.moveaxis(answer[0], 0, -1), 0.0, 1.0)
+        pictures = {"small": small, "large": large, "taught": taught}
         for _ in range(_CROPS):
             top, left = (int(rng.integers(length - side_px + 1)) for length in small.shape[:2])
             yield {

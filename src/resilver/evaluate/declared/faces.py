@@ -31,7 +31,7 @@ from resilver.imaging.alignment import FFHQ_FRAME, Points
 from resilver.imaging.measures import LUMA, Picture
 from resilver.models.session import Network, OrtNetwork
 from resilver.models.store import load
-from resilver.stages.detection import find_faces, placed_again
+from resilver.stages.detection import placed_faces
 
 SIDE_PX = 256
 _SEED = 60_612
@@ -55,7 +55,7 @@ def worn_sample(detector: Network, photo: SuitePhoto, level: str, place: int) ->
     if pixels.shape[0] != SIDE_PX:
         how = cv2.INTER_AREA if pixels.shape[0] > SIDE_PX else cv2.INTER_CUBIC
         pixels = np.asarray(cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=how), np.uint8)
-    faces = placed_again(detector, pixels, find_faces(detector, pixels))
+    faces = placed_faces(detector, pixels)
     points = faces.points[int(np.argmax(faces.sides_px))] if len(faces) else FFHQ_FRAME * SIDE_PX
     good = pixels.astype(np.float32) / np.float32(255)
     if place % 2:

@@ -64,12 +64,8 @@ def _through(network: Network) -> Restore[Sample]:
     return lambda sample: Made(_rounded(enlarged(network, sample.given, _FACTOR)))
 
 
-def _faithful(setting: Setting) -> Restore[Sample]:
-    return _through(OrtNetwork(bundled_model("upscale").path, setting.threads))
-
-
-def _vivid(setting: Setting) -> Restore[Sample]:
-    return _through(OrtNetwork(bundled_model("vivid").path, setting.threads))
+def _bundled(name: str) -> Open[Sample]:
+    return lambda setting: _through(OrtNetwork(bundled_model(name).path, setting.threads))
 
 
 def _published(name: str) -> Open[Sample]:
@@ -121,8 +117,8 @@ UPSCALE: Suite[Sample] = Suite(
     contenders={
         "bicubic": _bicubic,
         "Lanczos": _lanczos,
-        "resilver, faithful": _faithful,
-        "resilver, vivid": _vivid,
+        "resilver, faithful": _bundled("upscale"),
+        "resilver, vivid": _bundled("vivid"),
         "safmn-x4": _published("safmn-x4"),
         "realesr-general-x4v3": _published("realesr-general-x4v3"),
     },

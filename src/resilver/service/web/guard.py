@@ -25,16 +25,17 @@ _STRICT = {
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 _PHOTOS = "/v1/restorations"
-_LATER_S = "10"
+_LATER_S = 10
 _NOTICE, _MOST_OF_A_NOTICE = "/v1/credits", 64_000  # signed, but read before that is known
 
 
 class _Refused(HTTPException):
     """While a request is read: Starlette's kind, which FastAPI does not take for a fault in it."""
 
-    def __init__(self, status: int, words: str, **headers: str) -> None:
+    def __init__(self, status: int, words: str, retry_after_s: int | None = None) -> None:
         # The rest of the request is not waited for.
-        super().__init__(status, words, {"Connection": "close", **headers})
+        later = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        super().__init__(status, words, {"Connection": "close", **later})
 
 
 @dataclass
@@ -118,7 +119,7 @@ class Guard:
                         raise _Refused(
                             503,
                             "too much is being sent at once: try again, or send forms",
-                            **{"Retry-After": _LATER_S},
+                            retry_after_s=_LATER_S,
                         )
                     self._held += size
                     counted.held += size
