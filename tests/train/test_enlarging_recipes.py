@@ -16,7 +16,9 @@ from torch.nn import functional
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import ModelCard
 from resilver.nets.judge import PlaceJudge
+from resilver.nets.unet import parameter_count
 from resilver.nets.upscale import Enlarger, EnlargerConfig
+from resilver.train.export import CardText, export
 from resilver.train.losses import without
 from resilver.train.photos import find_shards
 from resilver.train.recipes.upscale import UpscaleRecipe
@@ -173,3 +175,24 @@ def test_a_published_enlarger_may_teach(photos: Path, teacher: Path, tmp_path: P
     for nothing in ("none.onnx", "missing.onnx"):
         with pytest.raises(RecipeError, match=f"{nothing}: no network that enlarges"):
             next(UpscaleRecipe(tmp_path / nothing).samples([photos], 0))
+
+
+def test_a_network_is_made_deeper(photos: Path, tmp_path: Path) -> None:
+    """Further blocks change nothing before they are trained, and none is left out."""
+    shallow = UpscaleRecipe(crop_px=64, net=TINY)
+    network = shallow.network()
+    torch.nn.init.normal_(network.get_submodule("head").weight, std=0.01)
+    exported = tmp_path / "upscale.onnx"
+    export(shallow, network, exported, CardText("clean", "photos", "none", {}, "a test", "many"))
+    deep = UpscaleRecipe(net=replace(TINY, blocks=3)).started_from(exported)
+    image = torch.rand(1, 3, 20, 20)
+    torch.testing.assert_close(deep(image), network(image), atol=2e-3, rtol=0)
+    assert (network(image) - Enlarger(TINY)(image)).abs().max() > 0.01
+    assert parameter_count(deep) > parameter_count(network)
+    deep(image).sum().backward()
+    for block in deep.blocks:
+        weight = block.get_submodule("second").weight
+        assert weight.grad is not None
+        assert weight.grad.abs().max() > 0
+    with pytest.raises(RecipeError, match="1 blocks, more than 0"):
+        UpscaleRecipe(net=replace(TINY, blocks=0)).started_from(exported)

@@ -27,7 +27,7 @@ class EnlargerConfig:
 
     scale: int = 4
     features: int = 48
-    blocks: int = 6  # of two convolutions each
+    blocks: int = 12  # of two convolutions each
 
 
 class Enlarger(nn.Module):

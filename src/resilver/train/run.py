@@ -193,7 +193,7 @@ def _initial(recipe: Recipe, path: Path) -> nn.Module:
     """The network that a run begins with, from what another run has left."""
     if isinstance(recipe, PriorRecipe):
         return started_from(path, recipe.net)
-    if isinstance(recipe, FacesRecipe | ColouriseRecipe | ToneRecipe | VividRecipe):
+    if isinstance(recipe, FacesRecipe | ColouriseRecipe | ToneRecipe | UpscaleRecipe | VividRecipe):
         return recipe.started_from(path)
     return load_onnx_weights(recipe.network(), path)
 

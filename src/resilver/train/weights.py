@@ -12,16 +12,22 @@ from torch import Tensor, nn
 from resilver.errors import RecipeError
 
 
+def onnx_weights(path: Path) -> dict[str, Tensor]:
+    """All stored numbers of an exported .onnx file by their names in torch, as float32."""
+    stored: dict[str, Tensor] = {}
+    for initializer in onnx.load(str(path)).graph.initializer:
+        values = numpy_helper.to_array(initializer).astype("float32")
+        stored[initializer.name.removesuffix("_fp16")] = torch.from_numpy(values.copy())
+    return stored
+
+
 def load_onnx_weights(network: nn.Module, path: Path) -> nn.Module:
     """Copies the weights of an exported .onnx file into a network of the same shape.
 
     Raises:
         RecipeError: a weight is missing in the file or has another shape.
     """
-    stored: dict[str, Tensor] = {}
-    for initializer in onnx.load(str(path)).graph.initializer:
-        values = numpy_helper.to_array(initializer).astype("float32")
-        stored[initializer.name.removesuffix("_fp16")] = torch.from_numpy(values.copy())
+    stored = onnx_weights(path)
     fixed = {name for name, _buffer in network.named_buffers()}  # by the network's shape
     for name, weight in network.state_dict().items():
         if name in fixed and name not in stored:

@@ -9,7 +9,7 @@ left soft, so that nothing is invented: the choice for archives. A published net
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from resilver.errors import RecipeError
 from resilver.imaging.resizing import resized
 from resilver.nets.upscale import Enlarger, EnlargerConfig
 from resilver.train.enlargers import taught_samples
 from resilver.train.photos import CropStream, find_shards
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
+from resilver.train.weights import load_onnx_weights, onnx_weights
 
 TRUTH = 0.25  # how much the photos themselves count beside what a teacher makes of them
 SMALLEST_SCALE = 0.5  # photos are shrunk to this at most: that sharpens them, and varies the grain
@@ -96,3 +98,31 @@ class UpscaleRecipe:
 
     def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
         return (example_image(height, width, seed),)
+
+    def started_from(self, path: Path) -> Enlarger:
+        """Goes on from an exported network of this recipe, as deep or less.
+
+        Raises:
+            RecipeError: it is no such network, or a deeper one.
+        """
+        return deepened(path, self.net)
+
+
+def deepened(path: Path, config: EnlargerConfig) -> Enlarger:
+    """An exported enlarger with as many blocks as wanted; those that are new change nothing yet.
+
+    Reference: Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer" (2016).
+
+    Raises:
+        RecipeError: a weight is missing in the file or has another shape, or it has more blocks.
+    """
+    blocks = {name.split(".")[1] for name in onnx_weights(path) if name.startswith("blocks.")}
+    if len(blocks) > config.blocks:
+        raise RecipeError(f"{path}: {len(blocks)} blocks, more than {config.blocks}")
+    shallow = Enlarger(replace(config, blocks=len(blocks)))
+    deep = Enlarger(config)
+    deep.load_state_dict(load_onnx_weights(shallow, path).state_dict(), strict=False)
+    for block in deep.blocks[len(blocks) :]:
+        for weight in block.get_submodule("second").parameters():
+            nn.init.zeros_(weight)
+    return deep

@@ -27,8 +27,7 @@ from resilver.nets.upscale import Enlarger, EnlargerConfig
 from resilver.train.enlargers import taught_samples
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
-from resilver.train.recipes.upscale import SMALLEST_SCALE, large_crops
-from resilver.train.weights import load_onnx_weights
+from resilver.train.recipes.upscale import SMALLEST_SCALE, deepened, large_crops
 
 TEACHER, WEIGHTS = "realesr-general-x4v3.onnx", "squeezenet1_0.safetensors"  # in a folder
 CLEAN_SHARE = 0.1  # of the photos are reduced and nothing else
@@ -162,8 +161,6 @@ class VividRecipe:
         """Goes on from an exported network of the recipe `upscale`, or of this one.
 
         Raises:
-            RecipeError: a weight is missing in the file or has another shape.
+            RecipeError: a weight is missing in the file or has another shape, or it is deeper.
         """
-        training = self.network()
-        load_onnx_weights(training.enlarger, path)
-        return training
+        return VividTraining(deepened(path, self.net), self.losses)
