@@ -12,8 +12,6 @@ from resilver.errors import ModelError
 from resilver.models.store import (
     StoredModel,
     bundled_model,
-    bundled_models,
-    can_enlarge,
     model_named,
     stored_model,
 )
@@ -32,13 +30,6 @@ from resilver.stages.upscale import FAITHFUL, VIVID, Enlarger, UpscaleStage
 VIVID_SHARE = 0.5
 
 
-def stage_names() -> tuple[str, ...]:
-    """The stages of the table that there is a network for, in running order."""
-    colour = _bundled("colourise") is not None
-    there = {*makers_of(Options(colourise=colour)), *(("upscale",) if can_enlarge() else ())}
-    return tuple(name for name in STAGES if name in there)
-
-
 def build_stages(options: Options) -> tuple[Stage, ...]:
     """The stages of the table that these options leave in, in running order.
 
@@ -54,14 +45,16 @@ def build_stages(options: Options) -> tuple[Stage, ...]:
 
 
 def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
-    """How to make each stage that there is a network for, in running order."""
+    """How to make each stage, in running order; colours and a larger photo only if asked for."""
     given = (
         None
         if options.mask is None
         else GivenMask(np.asarray(options.mask, np.uint8), options.mask_mode)
     )
     denoiser = _denoiser(options.denoise_model)
-    restorer = _face_restorer(options)
+    face_model = options.face_model
+    restorer = bundled_model("faces") if face_model is None else model_named(face_model, "face")
+    toner = _given(options.tone_model, "tone", "does not revive tones")
     table: dict[str, Callable[[], Stage]] = {
         "repair": lambda: RepairStage(
             bundled_model("damage"),
@@ -73,21 +66,18 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
             told="repair" in options.force,
         ),
         "denoise": lambda: DenoiseStage(denoiser, options.tile_px, options.threads),
-    }
-    if restorer is not None:
-        table["faces"] = lambda: FacesStage(
+        "tone": lambda: ToneStage(
+            toner, options.neutral, options.threads, told="tone" in options.force
+        ),
+        "faces": lambda: FacesStage(
             bundled_model("detect"),
             restorer,
-            _bundled("identity"),
+            bundled_model("identity"),
             options.threads,
             options.faces,
             told="faces" in options.force,
-        )
-    toner = _toner(options)
-    if toner is not None:
-        table["tone"] = lambda: ToneStage(
-            toner, options.neutral, options.threads, told="tone" in options.force
-        )
+        ),
+    }
     if options.enlarges:
         enlarger = _enlarger(options)
         table["upscale"] = lambda: UpscaleStage(
@@ -95,7 +85,7 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
             options.threads,
         )  # fmt: skip
     if options.in_colour:
-        colourist = _colourist(options)
+        colourist = _given(options.colour_model, "colourise", "guesses no colours")
         table["colourise"] = lambda: ColouriseStage(
             colourist, options.hints, options.colour_seed, options.threads
         )
@@ -112,26 +102,6 @@ def _denoiser(path: Path | None) -> StoredModel:
     return given
 
 
-def _face_restorer(options: Options) -> StoredModel | None:
-    """The network for faces; None where none is bundled and nobody asks for one."""
-    if options.face_model is not None:
-        return model_named(options.face_model, "face")
-    bundled = _bundled("faces")
-    if bundled is None and ("faces" in (*options.only, *options.force) or options.faces):
-        raise ModelError("no network for faces is bundled yet: import one, name it as face model")
-    return bundled
-
-
-def _toner(options: Options) -> StoredModel | None:
-    """The network for tones; None where none is bundled and nobody asks for one."""
-    if options.tone_model is not None:
-        return _given(options.tone_model, "tone", "does not revive tones")
-    bundled = _bundled("tone")
-    if bundled is None and ("tone" in (*options.only, *options.force) or options.neutral):
-        raise ModelError("no network for tones is bundled yet: name one as tone model")
-    return bundled
-
-
 def _enlarger(options: Options) -> Enlarger:
     """The networks that enlarge: one by name, or ours."""
     if options.upscale_model is not None:
@@ -141,48 +111,26 @@ def _enlarger(options: Options) -> Enlarger:
         if given.card.name == FAITHFUL:
             return Enlarger(given, None, 0.0)
         return Enlarger(None, given, 1.0)
-    faithful, vivid = _bundled(FAITHFUL), _bundled(VIVID)
+    faithful, vivid = bundled_model(FAITHFUL), bundled_model(VIVID)
     share = options.vivid
     if share is None:
-        refused = options.licence == "clean" and vivid is not None and vivid.card.licence != "clean"
-        share = 0.0 if vivid is None or refused else VIVID_SHARE
-    for name, model, needed in (
-        ("faithful", faithful, share < 1.0),
-        ("vivid", vivid, share > 0.0),
-    ):
-        if needed and model is None:
-            raise ModelError(
-                f"the {name} network for enlarging is not bundled yet: import a network and name "
-                "it as upscale model"
-            )
+        refused = options.licence == "clean" and vivid.card.licence != "clean"
+        share = 0.0 if refused else VIVID_SHARE
     return Enlarger(faithful if share < 1.0 else None, vivid if share > 0.0 else None, share)
 
 
-def _colourist(options: Options) -> StoredModel:
-    """The network that guesses colours."""
-    if options.colour_model is not None:
-        return _given(options.colour_model, "colourise", "guesses no colours")
-    bundled = _bundled("colourise")
-    if bundled is None:
-        raise ModelError("no network for colours is bundled yet: name one as colour model")
-    return bundled
-
-
-def _given(path: Path, task: str, lack: str) -> StoredModel:
-    """The network in a file.
+def _given(path: Path | None, task: str, lack: str) -> StoredModel:
+    """The network in a file, or the bundled one of this task where none is given.
 
     Raises:
         ModelError: it is for another task; with what it lacks.
     """
+    if path is None:
+        return bundled_model(task)
     given = stored_model(path)
     if given.card.task != task:
         raise ModelError(f"{path}: {given.card.name!r} {lack}")
     return given
-
-
-def _bundled(name: str) -> StoredModel | None:
-    """A bundled network that need not be there."""
-    return next((model for model in bundled_models() if model.card.name == name), None)
 
 
 def within_licence(options: Options) -> tuple[Options, tuple[str, ...]]:

@@ -245,6 +245,8 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
     }[finding.stage]
     if asked == 0.0:
         return 0.0, "switched off"
+    if not finding.possible:
+        return 0.0, "not possible"
     if finding.stage in options.force:
         return 1.0 if asked is None else asked, "forced"
     if finding.stage == "denoise" and asked is not None:

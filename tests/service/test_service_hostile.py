@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 from running_services import TOP_UP_SECRET, Databases, hasty_settings_in, served
 
-from resilver.models.store import can_enlarge
 from resilver.service.database import Database
 from resilver.service.keys import Keys
 from resilver.service.settings import Settings
@@ -111,12 +110,8 @@ def test_a_small_photo_that_would_become_a_large_one_is_refused(
     photo = png(1000, 1000)
     files = {"photo": ("a.png", photo)}
     answer = httpx.post(f"{address}/v1/restorations", files=files, data={"upscale": "4"})
-    if can_enlarge():
-        assert answer.status_code == 413, answer.text
-        assert "the result would have 16 megapixels, more than 9" in answer.json()["detail"]
-    else:
-        assert answer.status_code == 422, answer.text
-        assert "no network here that enlarges" in answer.json()["detail"]
+    assert answer.status_code == 413, answer.text
+    assert "the result would have 16 megapixels, more than 9" in answer.json()["detail"]
     assert list(Path(settings.storage).iterdir()) == [], "nothing of it is kept"
 
 

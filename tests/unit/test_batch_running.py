@@ -16,7 +16,16 @@ import pytest
 from PIL import Image
 from report_sample import sample_report
 
-from resilver.batch import Assignment, Naming, Outcome, Summary, explain, restore_each, select
+from resilver.batch import (
+    Assignment,
+    Naming,
+    Outcome,
+    Result,
+    Summary,
+    explain,
+    restore_each,
+    select,
+)
 from resilver.errors import OptionError, PhotoDenied, PhotoNotWritten
 from resilver.photo import Photo
 from resilver.photofile.source_types import INPAINTED_BY_NETWORK
@@ -127,9 +136,9 @@ def test_a_result_that_cannot_be_written_leaves_nothing_behind(scans: Path) -> N
     out.mkdir()
     (out / "b").write_bytes(b"in the way")
     assignments = [
-        Assignment(scans / "a.png", out / "a.png"),
-        Assignment(scans / "b.png", out / "b" / "b.png"),  # its folder is a file
-        Assignment(scans / "c.png", out / "c.png"),
+        Assignment(scans / "a.png", (Result(out / "a.png"),)),
+        Assignment(scans / "b.png", (Result(out / "b" / "b.png"),)),  # its folder is a file
+        Assignment(scans / "c.png", (Result(out / "c.png"),)),
     ]
     outcomes = list(restore_each(assignments, Brightener()))
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
@@ -142,9 +151,9 @@ def test_a_result_that_cannot_be_written_leaves_nothing_behind(scans: Path) -> N
 def test_what_cannot_be_written_is_not_worked_on(scans: Path) -> None:
     (scans / "file").write_bytes(b"in the way")
     assignments = [
-        Assignment(scans / "a.png", scans / "file" / "a.png"),
-        Assignment(scans / "b.png", scans / ("d" * 300) / "b.png"),
-        Assignment(scans / "c.png", scans / "out" / "deep" / "c.png"),
+        Assignment(scans / "a.png", (Result(scans / "file" / "a.png"),)),
+        Assignment(scans / "b.png", (Result(scans / ("d" * 300) / "b.png"),)),
+        Assignment(scans / "c.png", (Result(scans / "out" / "deep" / "c.png"),)),
     ]
     pipeline = Brightener()
     outcomes = list(restore_each(assignments, pipeline))
@@ -157,7 +166,9 @@ def test_what_cannot_be_written_is_not_worked_on(scans: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that even root cannot write to")
 def test_a_folder_that_holds_no_files_is_found_out_before_the_work(scans: Path) -> None:
     pipeline = Brightener()
-    (outcome,) = restore_each([Assignment(scans / "a.png", Path("/proc/a.png"))], pipeline)
+    (outcome,) = restore_each(
+        [Assignment(scans / "a.png", (Result(Path("/proc/a.png")),))], pipeline
+    )
     assert pipeline.begun == []
     assert outcome.error is not None
     assert outcome.error.startswith(f"{scans / 'a.png'}: /proc: ")
@@ -166,10 +177,10 @@ def test_a_folder_that_holds_no_files_is_found_out_before_the_work(scans: Path) 
 def test_a_photo_that_fails_leaves_no_stray_files(scans: Path) -> None:
     out = scans / "out"
     (scans / "a.png").write_bytes(b"no image")
-    unreadable = Assignment(scans / "a.png", out / "a.png")
+    unreadable = Assignment(scans / "a.png", (Result(out / "a.png"),))
     assert [one.error is None for one in restore_each([unreadable], Brightener())] == [False]
     assert not out.exists()
-    failing = Assignment(scans / "b.png", out / "b.png")
+    failing = Assignment(scans / "b.png", (Result(out / "b.png"),))
     pipeline = Brightener(b=MemoryError())
     assert [one.error is None for one in restore_each([failing], pipeline)] == [False]
     assert list(out.iterdir()) == []

@@ -199,7 +199,7 @@ def test_reports_of_raw_and_jpeg_of_one_shot_have_their_own_names(tmp_path: Path
     for name in ("p.jpg", "p.nef", "q.jpg"):
         (tmp_path / name).write_bytes(b"x")
     selection = select([tmp_path], Naming(reports=("html", "json")))
-    reports = [[path.name for _, path in one.reports] for one in selection.assignments]
+    reports = [[path.name for _, path in one.results[0].reports] for one in selection.assignments]
     assert reports == [
         ["p.jpg_report.html", "p.jpg_report.json"],
         ["p.nef_report.html", "p.nef_report.json"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from resilver.batch import Naming, restore_each, select
 from resilver.errors import ModelError, OptionError
 from resilver.imaging.chroma import lightness, luminance, to_lab, with_colours
 from resilver.imaging.colouring import ColourHint
-from resilver.models.store import StoredModel, bundled_model, bundled_models
+from resilver.models.store import StoredModel, bundled_model
 from resilver.photofile.source_types import INPAINTED_BY_NETWORK
 from resilver.pipeline import decide
 from resilver.reporting.source_type import digital_source_type
@@ -143,7 +144,10 @@ def test_a_hint_is_honoured_at_its_point(model: StoredModel, size: tuple[int, in
 def test_a_hint_outside_of_a_photo_is_told(model: StoredModel) -> None:
     hints = (ColourHint(10, 10, (150, 70, 60)), ColourHint(5000, 10, (150, 70, 60)))
     draft = coloured(ColouriseStage(model, hints, threads=1), grey())
-    assert draft.notes == ("hints outside of this photo: 1 of 2",)
+    assert draft.notes == (
+        "colours were led by hints: 10,10,#96463c",
+        "hints outside of this photo: 1 of 2",
+    )
 
 
 def test_seeds_choose_other_colours_and_repeat(model: StoredModel) -> None:
@@ -192,7 +196,7 @@ def test_variants_are_written_beside_the_result(model: StoredModel, tmp_path: Pa
     Photo.from_array(grey()).save(tmp_path / "aunt.png")
     Photo.from_array(np.array(astronaut()[::4, ::4])).save(tmp_path / "colour.png")
     options = Options(only=("colourise",), colour_model=model.path, threads=1)
-    naming = Naming(seeds=(0, 1, 2), reports=("json",))
+    naming = Naming(seeds=(0, 1, 2), reports=("json",))  # one for each colouring
     chosen = select([tmp_path], naming)
     outcomes = list(restore_each(chosen.assignments, Pipeline(options)))
     assert [outcome.error for outcome in outcomes] == [None, None]
@@ -200,7 +204,10 @@ def test_variants_are_written_beside_the_result(model: StoredModel, tmp_path: Pa
     assert names == {
         "aunt.png", "aunt_restored.png", "aunt_report.json", "aunt-colour1_restored.png",
         "aunt-colour2_restored.png", "colour.png", "colour_restored.png", "colour_report.json",
+        "aunt-colour1_report.json", "aunt-colour2_report.json",
     }  # fmt: skip
+    told = json.loads((tmp_path / "aunt-colour2_report.json").read_text("utf-8"))["notices"]
+    assert told == ["one choice of colours of many: seed 2"]
     first, second = (
         Photo.open(tmp_path / name).pixels.astype(int)
         for name in ("aunt_restored.png", "aunt-colour1_restored.png")
@@ -225,16 +232,15 @@ def test_a_hint_that_is_none_is_refused(wrong: str) -> None:
         ColourHint.parse(wrong)
 
 
-def test_a_hint_is_read(model: StoredModel) -> None:
-    assert ColourHint.parse("120,340,#7a4B2f") == ColourHint(120, 340, (122, 75, 47))
+def test_a_hint_is_read_and_written(model: StoredModel) -> None:
+    hint = ColourHint.parse("120,340,#7a4B2f")
+    assert hint == ColourHint(120, 340, (122, 75, 47))
+    assert str(hint) == "120,340,#7a4b2f"
 
 
-def test_another_network_is_refused_and_a_missing_one_named() -> None:
+def test_another_network_is_refused() -> None:
     with pytest.raises(ModelError, match="'denoise' guesses no colours"):
         Pipeline(Options(colourise=True, colour_model=bundled_model("denoise").path))
-    if "colourise" not in {bundled.card.name for bundled in bundled_models()}:
-        with pytest.raises(ModelError, match="no network for colours is bundled yet"):
-            Pipeline(Options(colourise=True))
 
 
 @pytest.mark.parametrize("colour", [(300, 0, 0), (0, -1, 0), (1, 2)])

@@ -308,13 +308,6 @@ def test_a_network_with_limits_on_its_use_is_left_out_and_named(models: Path) ->
     assert "sharpener" in notice
 
 
-def test_without_a_network_asking_for_faces_fails() -> None:
-    if "faces" in {path.stem for path in DETECT.path.parent.glob("*.onnx")}:
-        pytest.skip("a network for faces is bundled")
-    with pytest.raises(ModelError, match="no network for faces is bundled yet"):
-        Pipeline(Options(only=("faces",)))
-
-
 def test_impossible_wishes_fail(models: Path) -> None:
     with pytest.raises(ModelError, match="'denoise' is a network for denoise, not for face"):
         Pipeline(Options(face_model="denoise"))

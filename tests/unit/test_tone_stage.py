@@ -16,7 +16,7 @@ from making_networks import tone_network
 from resilver import Options, Photo, Pipeline, restore
 from resilver.errors import ModelError, OptionError
 from resilver.imaging.measures import LUMA
-from resilver.models.store import StoredModel, bundled_model, bundled_models
+from resilver.models.store import StoredModel, bundled_model
 from resilver.photofile.source_types import ENHANCED
 from resilver.pipeline import decide
 from resilver.reporting.source_type import digital_source_type
@@ -214,15 +214,6 @@ def test_a_network_with_limits_on_its_use_is_left_out_and_named(tmp_path: Path) 
     assert report.stages == ()
     assert report.notices[0].startswith("tone was left out: ")
     np.testing.assert_array_equal(photo.pixels, faded(good()))
-
-
-def test_where_no_network_is_bundled_asking_for_one_is_an_error() -> None:
-    if "tone" in {bundled.card.name for bundled in bundled_models()}:
-        assert [stage.name for stage in Pipeline(Options(only=("tone",))).stages] == ["tone"]
-        return
-    for options in (Options(only=("tone",)), Options(force=("tone",)), Options(neutral=True)):
-        with pytest.raises(ModelError, match="no network for tones is bundled yet"):
-            Pipeline(options)
 
 
 def test_how_strongly_is_the_persons_choice(model: StoredModel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from resilver.imaging.resizing import resized
 from resilver.models.store import FOLDER_VARIABLE, StoredModel
 from resilver.photo import Metadata
 from resilver.photofile.source_types import ENHANCED, INPAINTED_BY_NETWORK
+from resilver.pipeline import decide
 from resilver.reporting import to_html, to_json
 from resilver.reporting.source_type import digital_source_type
-from resilver.reporting.words import larger
+from resilver.reporting.words import deed, headline, larger
 from resilver.stages.draft import Draft, Mark
 from resilver.stages.upscale import Enlarger, UpscaleStage, enlarged
 
@@ -189,7 +191,21 @@ def test_too_much_is_left_alone(faithful: StoredModel) -> None:
     finding, _ = stage.diagnose(draft, lambda _share: None)
     assert not finding.act
     assert "4 times as large it would have" in finding.words
-    assert stage.apply(draft, 1.0, lambda _share: None) is draft
+    assert decide(finding, Options(upscale=4, force=("upscale",))) == (0.0, "not possible")
+
+
+def test_what_cannot_be_enlarged_is_told_so() -> None:
+    """Not that nothing needed mending, nor that it was enlarged."""
+    options = Options(only=("upscale",), upscale=4, max_megapixels=0.1, threads=1)
+    for asked in (options, replace(options, force=("upscale",))):
+        photo, report = restore(small(), asked)
+        assert photo.size == report.size
+        words = "The photo comes back as it was. Enlarging was not possible."
+        assert headline(report) == words
+        assert deed(report.stages[0]) == "Left alone: not possible."
+    _, report = restore(small(), replace(options, only=(), denoise=1.0))
+    assert headline(report).startswith("We took off grain and noise. ")
+    assert headline(report).endswith(" Enlarging was not possible.")
 
 
 def run(options: Options) -> tuple[Photo, Report]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from resilver.batch.selection import Assignment, ReportKind
+from resilver.batch.selection import Assignment, ReportKind, Result
 from resilver.errors import PhotoDenied, PhotoError, PhotoNotWritten, ResilverError
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 from resilver.photofile.writing import write_text
@@ -131,19 +131,23 @@ def _restore_one(
     def part(step: str, share: float) -> None:
         progress(step, 0.02 + 0.9 * share)
 
-    if len(assignment.colourings) > 1:
+    if len(assignment.results) > 1:
         photo, report = _in_many_colours(assignment, pipeline, overwrite, max_megapixels, part)
     else:
         # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
         photo, report = pipeline.restore(_open(assignment, max_megapixels), part)
     progress("save", 0.92)
-    # Rendered first, so that the photo and its reports appear within one moment or not at all.
-    texts = [(path, _RENDER[kind](report)) for kind, path in assignment.reports]
-    photo.save(assignment.target, overwrite=overwrite)
-    for path, text in texts:
-        write_text(path, text, overwrite=overwrite)
+    _write(assignment.results[0], photo, report, overwrite)
     progress("done", 1.0)
     return report
+
+
+def _write(result: Result, photo: Photo, report: Report, overwrite: bool) -> None:
+    # Rendered first, so that the photo and its reports appear within one moment or not at all.
+    texts = [(path, _RENDER[kind](report)) for kind, path in result.reports]
+    photo.save(result.target, overwrite=overwrite)
+    for path, text in texts:
+        write_text(path, text, overwrite=overwrite)
 
 
 def _in_many_colours(
@@ -154,13 +158,13 @@ def _in_many_colours(
     progress: Callable[[str, float], None],
 ) -> tuple[Photo, Report]:
     """Writes the further colourings; gives the first, whose report names them."""
-    seeds = tuple(seed for seed, _ in assignment.colourings)
+    seeds = tuple(result.seed or 0 for result in assignment.results)
     choices = pipeline.choices(_open(assignment, max_megapixels), seeds, progress)
     photo, report = next(choices)
     written: list[str] = []
-    for (seed, path), (other, _) in zip(assignment.colourings[1:], choices, strict=False):
-        other.save(path, overwrite=overwrite)
-        written.append(f"{path.name} (seed {seed})")
+    for result, (other, its_report) in zip(assignment.results[1:], choices, strict=False):
+        _write(result, other, its_report, overwrite)
+        written.append(f"{result.target.name} (seed {result.seed})")
     if written:
         notice = f"other colourings to choose from: {', '.join(written)}"
         report = replace(report, notices=(*report.notices, notice))

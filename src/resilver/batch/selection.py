@@ -88,11 +88,41 @@ class Naming:
         folder = source.parent if self.folder is None else self.folder / below
         return folder / f"{source.stem}{self.suffix}{self.extension or _extension(source)}"
 
-    def colourings(self, source: Path, target: Path) -> tuple[tuple[int, Path], ...]:
-        """(seed, file) of each colouring of `source`; the first file is `target`, its result."""
-        names = (f"{source.stem}-colour{seed}{self.suffix}{target.suffix}" for seed in self.seeds)
-        files = (target, *(target.with_name(name) for name in list(names)[1:]))
-        return tuple(zip(self.seeds, files, strict=False))
+    def results(self, source: Path, target: Path, stem: str) -> tuple[Result, ...]:
+        """What is written of `source`: its result `target`, then further colourings of it.
+
+        Args:
+            stem: what reports are called after, before what tells colourings apart.
+        """
+        first, *further = self.seeds or (None,)
+        return (
+            Result(target, self._reports(target, stem), first),
+            *(
+                Result(
+                    target.with_name(f"{source.stem}-colour{seed}{self.suffix}{target.suffix}"),
+                    self._reports(target, f"{stem}-colour{seed}"),
+                    seed,
+                )
+                for seed in further
+            ),
+        )
+
+    def _reports(self, target: Path, stem: str) -> tuple[tuple[ReportKind, Path], ...]:
+        kinds = dict.fromkeys(self.reports)
+        return tuple((kind, target.with_name(f"{stem}_report.{kind}")) for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One restored photo to be written, and the reports of it."""
+
+    target: Path
+    reports: tuple[tuple[ReportKind, Path], ...] = ()
+    seed: int | None = None  # of its colours, where several colourings are asked for
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.target, *(report for _, report in self.reports))
 
 
 @dataclass(frozen=True)
@@ -100,10 +130,11 @@ class Assignment:
     """One photo to restore, and what will be written."""
 
     source: Path
-    target: Path
-    reports: tuple[tuple[ReportKind, Path], ...] = ()
-    # (seed, file) where several colourings are asked for; the first file is the target
-    colourings: tuple[tuple[int, Path], ...] = ()
+    results: tuple[Result, ...]  # the first one always; the others are further colourings
+
+    @property
+    def target(self) -> Path:
+        return self.results[0].target
 
 
 @dataclass(frozen=True)
@@ -166,14 +197,10 @@ def select(paths: list[Path], naming: Naming) -> Selection:
     stems = Counter(_stem(path, target) for path, target in targets)
     for path, target in targets:
         stem = path.name if stems[_stem(path, target)] > 1 else path.stem
-        reports: tuple[tuple[ReportKind, Path], ...] = tuple(
-            (kind, target.with_name(f"{stem}_report.{kind}"))
-            for kind in dict.fromkeys(naming.reports)
-        )
-        colourings = naming.colourings(path, target)
-        always = [target, *(report for _, report in reports)]
+        results = naming.results(path, target, stem)
         # Of a photo that has colours already there is one result only.
-        writes = [*always, *(file for _, file in colourings[1:])]
+        always = list(results[0].files)
+        writes = [file for result in results for file in result.files]
         reason = _obstacle(writes, scans, taken)
         there = [] if naming.overwrite else [file for file in writes if os.path.lexists(file)]
         finished = there[: len(always)] == always and _real(path) not in named
@@ -186,7 +213,7 @@ def select(paths: list[Path], naming: Naming) -> Selection:
         if finished:
             done.append(path)
         else:
-            assignments.append(Assignment(path, target, reports, colourings))
+            assignments.append(Assignment(path, results))
     return Selection(tuple(assignments), tuple(refusals), found.results, tuple(done), found.ignored)
 
 

@@ -72,8 +72,9 @@ def plan_photos(
                 screen.error(planned)
                 failed += 1
                 continue
-            screen.line(f"{assignment.source} -> {assignment.target}")
-            for _, file in (*assignment.reports, *assignment.colourings[1:]):
+            target, *further = (file for result in assignment.results for file in result.files)
+            screen.line(f"{assignment.source} -> {target}")
+            for file in further:
                 screen.line(f"  and {file}")
             for line in plan_lines(planned.plan, deeds=True):
                 screen.line(line)

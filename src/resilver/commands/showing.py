@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from resilver.batch import Outcome, Summary
 from resilver.commands.screen import Screen
 from resilver.pipeline import Plan
-from resilver.reporting.words import duration, limit, percent, quantity, telling
+from resilver.reporting.words import duration, impossible, limit, percent, quantity, telling
 
 
 def show_outcome(screen: Screen, outcome: Outcome) -> None:
@@ -16,7 +16,8 @@ def show_outcome(screen: Screen, outcome: Outcome) -> None:
         screen.error(outcome.error or f"{outcome.source}: not restored")
         return
     acted = [record.finding.stage for record in outcome.report.stages if record.changed]
-    what = ", ".join(acted) if acted else "nothing needed mending"
+    undone = impossible(outcome.report)
+    what = ", ".join([*acted, *undone]) or "nothing needed mending"
     if outcome.report.invented_share > 0.0:
         what += f", {percent(outcome.report.invented_share)} made up"
     if outcome.report.coloured_share > 0.0:

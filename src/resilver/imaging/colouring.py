@@ -58,6 +58,10 @@ class ColourHint:
         red, green, blue = bytes.fromhex(colour[1:])
         return cls(int(x), int(y), (red, green, blue))
 
+    def __str__(self) -> str:
+        """As `parse` reads it."""
+        return f"{self.x},{self.y},#{bytes(self.rgb).hex()}"
+
     @property
     def ab(self) -> Values:
         """a* and b*, (2,)."""

@@ -87,11 +87,6 @@ def _models_in(folder: Path) -> tuple[StoredModel, ...]:
     return tuple(stored_model(path.with_suffix(".onnx")) for path in sorted(folder.glob("*.toml")))
 
 
-def can_enlarge() -> bool:
-    """Whether a network that makes photos larger is bundled."""
-    return any(model.card.task == "upscale" for model in bundled_models())
-
-
 def bundled_model(name: str, folder: Path = BUNDLED) -> StoredModel:
     """One bundled model.
 

@@ -127,6 +127,9 @@ def joined(parts: list[str]) -> str:
 def headline(report: Report) -> str:
     """What happened, in one or two sentences that a person reads first."""
     deeds = [stage_words(record.finding.stage).deed for record in report.stages if record.changed]
+    undone = "".join(f" {words[0].upper()}{words[1:]}." for words in impossible(report))
+    if not deeds and undone:
+        return f"The photo comes back as it was.{undone}"
     if not deeds:
         if not report.stages:
             return "No step was run: the photo comes back as it was."
@@ -137,7 +140,16 @@ def headline(report: Report) -> str:
         if report.left_out:
             return "The steps that ran found nothing to mend: the photo comes back as it was."
         return "Nothing was found that needed mending: the photo comes back as it was."
-    return f"We {joined(deeds)}. {invention(report)}"
+    return f"We {joined(deeds)}. {invention(report)}{undone}"
+
+
+def impossible(report: Report) -> list[str]:
+    """What was asked for and could not be done: "enlarging was not possible"."""
+    return [
+        f"{stage_words(record.finding.stage).title.lower()} was not possible"
+        for record in report.stages
+        if not record.finding.possible
+    ]
 
 
 def invention(report: Report) -> str:

@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from resilver.errors import OptionError
 from resilver.imaging.colouring import HINT_PATTERN, ColourHint
-from resilver.making import stage_names
-from resilver.models.store import can_enlarge
 from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS
 from resilver.service.jobs import LOOK
@@ -112,7 +110,7 @@ class RestorationOptions(BaseModel):
         unasked = () if self.for_pipeline().in_colour else ("colourise",)
         return tuple(
             name
-            for name in stage_names()
+            for name in STAGES
             if (not self.only or name in self.only)
             and name not in (*self.skip, *unasked)
             and (name != "upscale" or self.enlarges)
@@ -194,14 +192,8 @@ class RestorationOptions(BaseModel):
         """Refuses what cannot be done.
 
         Raises:
-            OptionError: an unknown stage or fill, no stage left, a mode for no mask, or colours or
-                a larger result where no network makes them.
+            OptionError: an unknown stage or fill, no stage left, or a mode for no mask.
         """
-        wanted = self.for_pipeline()
-        if wanted.in_colour and "colourise" not in (*self.skip, *stage_names()):
-            raise OptionError("no network for colours is bundled yet")
-        if self.enlarges and not can_enlarge():
-            raise OptionError("there is no network here that enlarges")
         if not self.stages():
             raise OptionError("no stage is left to run")
         if self.mask_mode != "add" and not has_mask:

@@ -76,6 +76,8 @@ class ColouriseStage:
         note = f"hints outside of this photo: {outside} of {len(self.hints)}" if outside else None
         if self.seed:
             draft = draft.evolve(note=f"one choice of colours of many: seed {self.seed}")
+        if hints:
+            draft = draft.evolve(note=f"colours were led by hints: {'; '.join(map(str, hints))}")
         return draft.evolve(photo=_in_colour(photo, pixels), marks=marks, note=note)
 
     def _colours(self, pixels: Pixels, hints: tuple[ColourHint, ...]) -> JoinedColours:

@@ -51,6 +51,7 @@ class Finding:
     act: bool  # the stage's own advice; the person's options may overrule it
     words: str  # one sentence: "3.1 % of the photo is damaged: scratches, a torn corner."
     measurements: tuple[Measurement, ...] = ()
+    possible: bool = True  # False: not even a person who forces it can have it done
 
 
 FaceVerdict = Literal["lost detail", "sharp", "too small", "hidden", "not chosen"]

@@ -87,13 +87,11 @@ class UpscaleStage:
             Measurement("longer side", float(longest), "px"),
             Measurement("megapixels of the result", megapixels, ""),
         )
-        return Finding(self.name, act, words, measured), draft
+        return Finding(self.name, act, words, measured, possible=fits), draft
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
         grey, factor = photo.colourless, self.factor(max(photo.size))
-        if factor**2 * photo.megapixels > self.max_megapixels:  # forced, but it cannot be
-            return draft
         shares = (
             (self._faithful, 1.0 - self.enlarger.share),
             (self._vivid, self.enlarger.share),

@@ -18,7 +18,6 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from resilver.models.store import can_enlarge
 from resilver.service.jobs import SUCCEEDED, Job, find_job
 from resilver.service.keys import Visitor
 from resilver.service.refusal import Refusal
@@ -86,7 +85,7 @@ class Extras(BaseModel):
     @property
     def can_enlarge(self) -> bool:
         """Whether what is wanted can be done."""
-        return self.wants_larger and self.upscaling_resize in FACTORS and can_enlarge()
+        return self.wants_larger and self.upscaling_resize in FACTORS
 
 
 class SinglePhoto(Extras):

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from resilver.making import stage_names
 from resilver.service.web.models import About
 from resilver.service.web.visitors import is_from_here, service_of
+from resilver.stages import STAGES
 from resilver.version import __version__
 
 _FILES = Path(__file__).parent / "page"
@@ -40,7 +40,7 @@ def about(request: Request) -> About:
     here = is_from_here(request)
     return About(
         version=__version__,
-        stages=list(stage_names()),
+        stages=list(STAGES),
         here=here,
         needs_key=not (here or settings.public),
         keep_s=settings.keep_s,
