@@ -18,7 +18,7 @@ from resilver.evaluate import declared
 from resilver.evaluate.contenders import keep
 from resilver.evaluate.declared import SUITES, suite_named
 from resilver.evaluate.evaluation import Attempt, Evaluation, Judged
-from resilver.evaluate.metrics import CHANGED, COLOUR_DISTANCE, PSNR, PSNR_OUTSIDE
+from resilver.evaluate.metrics import CHANGED, COLOUR_DISTANCE, COLOURFULNESS, PSNR, PSNR_OUTSIDE
 from resilver.evaluate.results import Stamp
 from resilver.evaluate.running import evaluate
 from resilver.evaluate.showing import to_json, to_markdown
@@ -143,6 +143,24 @@ def test_ratios_of_nothing_to_nothing_are_one() -> None:
     held = found.comparison(COLOUR_DISTANCE, "ours", "")
     assert (held.median, held.better) == (1.0, 1)
     assert "x 1.00" in to_markdown(found)
+
+
+def test_neither_too_little_nor_too_much_is_best() -> None:
+    def judged(name: str, **values: float) -> Judged:
+        figures = {key: {COLOURFULNESS.name: value} for key, value in values.items()}
+        return Judged(name, "", {key: Attempt(one, 1.0, 1.0) for key, one in figures.items()})
+
+    cases = (
+        judged("a", input=0.5, ours=0.9),
+        judged("b", input=0.9, ours=1.6),
+        judged("c", input=1.0, ours=1.05),
+    )
+    found = Evaluation("s", "", INPUT, (COLOURFULNESS,), cases, (), trial=False)
+    ours = found.summary(COLOURFULNESS, "ours", "")
+    assert (ours.worst, ours.worst_name) == (1.6, "b")
+    assert found.summary(COLOURFULNESS, INPUT, "").worst_name == "a"
+    assert found.comparison(COLOURFULNESS, "ours", "").better == 1
+    assert "colourfulness: nearer to 1 is better" in to_markdown(found)
 
 
 def test_tables_name_every_contender_and_group(found: Evaluation) -> None:

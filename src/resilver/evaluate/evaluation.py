@@ -89,7 +89,7 @@ class Evaluation:
         if not known:
             return Summary(0, math.nan, math.nan, math.nan, math.nan, math.nan, "")
         values = np.array([value for value, _name in known])
-        worst, name = (min if metric.better == "larger" else max)(known)
+        worst, name = max(known, key=lambda one: (metric.badness(one[0]), one[1]))
         # Between two figures of which one is infinite nothing can be interpolated.
         lower = float(np.percentile(values, 25, method="lower"))
         upper = float(np.percentile(values, 75, method="higher"))

@@ -85,7 +85,7 @@ CHROMA_ERROR = Metric(
     "chroma error", "mean distance in a*b*", "smaller", without_settings(_chroma_error)
 )
 COLOURFULNESS = Metric(
-    "colourfulness", "of the original's", "larger", without_settings(_colourfulness)
+    "colourfulness", "of the original's", "nearer to 1", without_settings(_colourfulness)
 )
 HUES_APART = Metric("hue histograms apart", "0 to 1", "smaller", without_settings(_hues_apart))
 LEAK = Metric("leak at edges", "0 to 1", "smaller", without_settings(_leak))

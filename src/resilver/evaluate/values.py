@@ -98,7 +98,7 @@ class Metric(Generic[S_contra]):
 
     name: str  # "PSNR"
     unit: str  # "dB"; "" = a bare number
-    better: Literal["larger", "smaller"]
+    better: Literal["larger", "smaller", "nearer to 1"]
     open: Callable[[Setting], Callable[[S_contra, Picture], float]]  # as `Open`; NaN = unknown
     digits: int = 2  # decimals that are shown
     compared: Literal["difference", "ratio"] = "difference"  # how two contenders are held together
@@ -108,9 +108,15 @@ class Metric(Generic[S_contra]):
         """Name and unit."""
         return f"{self.name}, {self.unit}" if self.unit else self.name
 
+    def badness(self, figure: float) -> float:
+        """The larger, the worse; of the scale of the figure."""
+        if self.better == "nearer to 1":
+            return abs(figure - 1.0)
+        return -figure if self.better == "larger" else figure
+
     def is_better(self, figure: float, other: float) -> bool:
         """Whether a figure is strictly better than another."""
-        return figure > other if self.better == "larger" else figure < other
+        return self.badness(figure) < self.badness(other)
 
 
 @dataclass(frozen=True, eq=False)
