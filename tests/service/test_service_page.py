@@ -369,6 +369,61 @@ def test_a_painted_colour_goes_with_all_photos(page: Any, server: str, tmp_path:
         assert (line[:, 2] > line[:, 0] + 15).mean() > 0.9, "all along the stroke"
 
 
+def test_colours_of_other_photos_are_not_replaced_unasked(
+    page: Any, server: str, tmp_path: Path
+) -> None:
+    drop(page, server, a_file(tmp_path, "first.png"), a_file(tmp_path, "second.png", 2))
+    for name, colour in (("first.png", "#c03020"), ("second.png", "#2040c0")):
+        page.locator("#strip button").filter(has_text=name).click()
+        page.get_by_role("checkbox", name="Colours", exact=True).check()
+        page.get_by_label("A colour you remember").fill(colour)
+        button(page, "I remember a colour").click()
+        draw_a_line(page, steps=2)
+        button(page, "Remove colour 1").wait_for()
+    asked: list[str] = []
+
+    def answer(dialog: Any) -> None:
+        asked.append(dialog.message)
+        if len(asked) == 1:
+            dialog.dismiss()
+        else:
+            dialog.accept()
+
+    def colour_of_the_first() -> str:
+        page.locator("#strip button").filter(has_text="first.png").click()
+        return page.locator(".swatch").evaluate("one => one.style.background")
+
+    page.on("dialog", answer)
+    for wanted in ("rgb(192, 48, 32)", "rgb(32, 64, 192)"):
+        page.locator("#strip button").filter(has_text="second.png").click()
+        button(page, "The same colours for all photos").click()
+        assert colour_of_the_first() == wanted
+    question = "Colours were chosen for another photo already. Put these in their place?"
+    assert asked == [question, question]
+
+
+def test_a_sepia_print_becomes_neutral_and_larger(page: Any, server: str, tmp_path: Path) -> None:
+    """Both by choices beside what was found: the tone, how large, how much of it is drawn."""
+    grey = np.asarray(Image.open(io.BytesIO(photo_bytes(tmp_path, 120, 160))).convert("L"))
+    sepia = np.clip(grey[..., None] * np.array([0.95, 0.8, 0.6]) + [12, 8, 4], 0, 255)
+    drop(page, server, {**a_file(tmp_path), "buffer": png(sepia.astype(np.uint8))})
+    page.wait_for_selector(".step")
+    page.get_by_role("checkbox", name="Take a sepia tone away").check()
+    page.get_by_label("Size").select_option("larger if it is tiny")
+    drawn = page.get_by_label("How much of the new detail may be drawn")
+    assert drawn.input_value() == "50"
+    drawn.fill("0")
+    restore(page)
+    report = httpx.get(f"{server}/v1/restorations/{job_id(page)}/report").json()
+    (enlarged,) = [stage for stage in report["stages"] if stage["stage"] == "upscale"]
+    assert [model["name"] for model in enlarged["models"]] == ["upscale"], "nothing is drawn"
+    result = httpx.get(f"{server}/v1/restorations/{job_id(page)}/result").content
+    picture = Image.open(io.BytesIO(result)).convert("RGB")
+    assert picture.size == (640, 480)
+    pixels = np.asarray(picture).astype(int)
+    assert np.abs(pixels[..., 0] - pixels[..., 2]).mean() < 3
+
+
 def test_what_was_marked_is_unmarked(page: Any, server: str, tmp_path: Path) -> None:
     drop(page, server, a_file(tmp_path))
     page.wait_for_selector(".step")

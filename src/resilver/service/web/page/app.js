@@ -100,8 +100,11 @@ const acts = {
   restoreAll: async () => {
     for (const photo of photos.waiting()) if (photos.photos.includes(photo)) await sending.restore(photo);
   },
-  hasOthers: () => photos.photos.some((photo) => photo !== current && !photos.restored(photo)),
+  hasOthers: () => photos.others(current).length > 0,
   colourAll: () => {
+    const own = photos.others(current).filter(({ colouring }) => colouring.on || colouring.hints.length);
+    const ask = `Colours were chosen for ${own.length === 1 ? "another photo" : `${own.length} other photos`} already. Put these in their place?`;
+    if (own.length && !confirm(ask)) return;
     photos.colourAll(current);
     flash("These colours go with all photos that are not restored yet.");
   },
@@ -226,7 +229,7 @@ function keys() {
 async function start() {
   try {
     const facts = await api.about();
-    photos.begin(facts, render);
+    photos.begin(render);
     const hours = Math.round(facts.keep_s / 3600);
     at("where").textContent = facts.here ? "Runs on this computer; nothing leaves it." : `Photos are deleted after ${hours} hours.`;
     at("promise-where").textContent = facts.here

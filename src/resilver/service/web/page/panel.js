@@ -14,6 +14,8 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+const AS_MEASURED = 0.5; // how much is drawn while nobody says anything
+
 const button = (words, act, className = "") => element("button", { type: "button", className, onclick: act }, words);
 
 // The whole panel for a photo in its present state. `acts`: what its buttons do.
@@ -66,7 +68,7 @@ function decisions(photo, acts) {
     parts.push(element("h3", {}, "What was found"));
     const findings = photo.diagnosis.findings;
     parts.push(element("div", { className: "steps" }, ...findings.map((finding) => stepOf(photo, finding, acts))));
-    if (photos.stages().includes("colourise")) parts.push(colours(photo, acts));
+    parts.push(colours(photo, acts));
     if (photo.diagnosis.notices.length) parts.push(element("ul", { className: "notices soft" }, ...photo.diagnosis.notices.map((words) => element("li", {}, words))));
   }
   parts.push(result(photo, acts));
@@ -96,19 +98,32 @@ function stepOf(photo, finding, acts) {
   const made = element("section", { className: now.on ? "step on" : "step" }, element("label", { htmlFor: id }, box, element("b", {}, title(stage))), words);
   if (now.on && !now.untouched && !finding.found) made.append(element("p", { className: "note" }, "Nothing was found; it is done all the same."));
   if (now.on) made.append(strength(photo, stage, now.strength));
+  if (stage === "tone" && (now.on || now.untouched)) made.append(neutral(photo, acts));
   if (now.on && stage === "faces" && photo.diagnosis.faces.length) made.append(faces(photo, acts));
   return made;
 }
 
-function strength(photo, stage, value) {
-  const slider = element("input", { type: "range", min: 5, max: 100, step: 5, value: Math.round(100 * value) });
-  const said = element("output", {}, `${slider.value} %`);
-  slider.setAttribute("aria-label", `How strongly: ${title(stage)}`);
-  slider.addEventListener("input", () => {
-    said.value = `${slider.value} %`;
-    decide(photo, stage, { strength: Number(slider.value) / 100 });
+const strength = (photo, stage, value) => slider("Strength", `How strongly: ${title(stage)}`, 5, value, (chosen) => decide(photo, stage, { strength: chosen }));
+
+// A share from `least` % to 1; `chosen` is told where it was put.
+function slider(words, label, least, value, chosen) {
+  const made = element("input", { type: "range", min: least, max: 100, step: 5, value: Math.round(100 * value) });
+  const said = element("output", {}, `${made.value} %`);
+  made.setAttribute("aria-label", label);
+  made.addEventListener("input", () => {
+    said.value = `${made.value} %`;
+    chosen(Number(made.value) / 100);
   });
-  return element("label", { className: "strength" }, element("span", {}, "Strength"), slider, said);
+  return element("label", { className: "strength" }, element("span", {}, words), made, said);
+}
+
+function neutral(photo, acts) {
+  const box = element("input", { type: "checkbox", id: "neutral", checked: photo.neutral });
+  box.addEventListener("change", () => {
+    photo.neutral = box.checked;
+    acts.changed();
+  });
+  return element("label", { htmlFor: "neutral" }, box, element("span", {}, "Take a sepia tone away"));
 }
 
 function faces(photo, acts) {
@@ -132,9 +147,10 @@ function faces(photo, acts) {
 
 function result(photo, acts) {
   const types = [["", "as the photo"], ["jpg", "JPEG"], ["png", "PNG"], ["tif", "TIFF"], ["webp", "WebP"]];
-  const sizes = [["", "as it is"], ["2", "twice as large"], ["4", "four times as large"]];
-  const made = element("div", {}, choice(photo, acts, "ext", "Save as", types));
-  if (photos.stages().includes("upscale")) made.prepend(choice(photo, acts, "upscale", "Size", sizes));
+  const sizes = [["", "as it is"], ["auto", "larger if it is tiny"], ["2", "twice as large"], ["4", "four times as large"]];
+  const made = element("div", {}, choice(photo, acts, "upscale", "Size", sizes));
+  if (photo.upscale) made.append(slider("Drawn", "How much of the new detail may be drawn: none keeps to what is known", 0, photo.vivid ?? AS_MEASURED, (chosen) => (photo.vivid = chosen)));
+  made.append(choice(photo, acts, "ext", "Save as", types));
   return made;
 }
 

@@ -5,11 +5,9 @@ import { copyOf as copyOfColours, fresh as freshColours } from "./colours.js";
 
 export const photos = [];
 export let changed = () => {}; // told whenever there is something new to see
-let facts = { stages: [] };
 let numbers = 0;
 
-export function begin(serviceFacts, onChange) {
-  facts = serviceFacts;
+export function begin(onChange) {
   changed = onChange;
 }
 
@@ -33,7 +31,9 @@ export const fresh = (name) => ({
   chosen: null, // numbers of the faces to restore; null = all
   strokes: [], // painted damage
   colouring: freshColours(), // colours for a black and white photo
-  upscale: "", // times larger; "" = as large as it is
+  neutral: false, // whether the tone of a sepia print is taken away
+  upscale: "", // times larger, or "auto"; "" = as large as it is
+  vivid: null, // how much of an enlargement is drawn; null = as measured best
   ext: "", // type of the result; "" = as the photo
   pictures: {}, // blob URLs of before, after, damage
 });
@@ -74,9 +74,11 @@ export const waiting = () => photos.filter((photo) => photo.file && !photo.away 
 
 // What is remembered of the colours of one photo, for all that are not restored yet.
 export function colourAll(photo) {
-  for (const other of photos) if (other !== photo && !restored(other)) other.colouring = copyOfColours(photo.colouring);
+  for (const other of others(photo)) other.colouring = copyOfColours(photo.colouring);
   changed();
 }
+
+export const others = (photo) => photos.filter((other) => other !== photo && !restored(other));
 
 // Out of this page.
 export function take(photo) {
@@ -127,4 +129,3 @@ async function picture(photo, job, name) {
   if (photo.look === job || photo.work === job) photo.pictures[name] = URL.createObjectURL(blob);
 }
 
-export const stages = () => facts.stages;

@@ -31,7 +31,11 @@ export async function wishes(photo) {
   if (skip.length) fields.skip = skip.join(",");
   if (force.length) fields.force = force.join(",");
   if (photo.colouring.on) Object.assign(fields, wantedColours(photo.colouring, await sizeOf(photo)));
-  if (photo.upscale) fields.upscale = photo.upscale;
+  if (photo.neutral && !skip.includes("tone")) fields.neutral = true;
+  if (photo.upscale) {
+    fields.upscale = photo.upscale;
+    if (photo.vivid !== null) fields.vivid = photo.vivid;
+  }
   if (photo.ext) fields.ext = photo.ext;
   return { ...fields, ...(await maskOf(photo)) };
 }
