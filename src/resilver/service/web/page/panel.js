@@ -123,7 +123,7 @@ function neutral(photo, acts) {
     photo.neutral = box.checked;
     acts.changed();
   });
-  return element("label", { htmlFor: "neutral" }, box, element("span", {}, "Take a sepia tone away"));
+  return element("label", { className: "also", htmlFor: "neutral" }, box, element("span", {}, "Take a sepia tone away"));
 }
 
 function faces(photo, acts) {
