@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from resilver.imaging.enlarging import plainly_enlarged
 from resilver.imaging.tiles import Pixels
+from resilver.photofile.depth import ONE_LEVEL, widen
 from resilver.stages.draft import Mark
 
 _STRIP_PX = 256
-_ONE_LEVEL = 257  # one grey level of 255, on the 16-bit scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +50,14 @@ class ChangeMap:
         for top in range(0, height, _STRIP_PX):
             rows = slice(top, min(top + _STRIP_PX, height))
             before = old[rows] if factor == 1 else plainly_enlarged(old, factor, rows)
-            moved = np.abs(_wide(before) - _wide(new[rows])).max(axis=2)
-            over = moved > _ONE_LEVEL
+            moved = np.abs(widen(before).astype(np.int32) - widen(new[rows])).max(axis=2)
+            over = moved > ONE_LEVEL
             changed += int(np.count_nonzero(over))
             total += float(moved[over].sum())
             marks[rows][over] |= np.uint8(Mark.CHANGED)
-            levels = np.minimum(moved / _ONE_LEVEL, 255).astype(np.uint8)
+            levels = np.minimum(moved / ONE_LEVEL, 255).astype(np.uint8)
             _raise_to(self.preview, _cells(rows, height, self.preview.shape[0]), levels)
-        mean = total / changed / _ONE_LEVEL if changed else 0.0
+        mean = total / changed / ONE_LEVEL if changed else 0.0
         return changed / (height * width), mean
 
     def shrink_flag(self, marks: NDArray[np.uint8], flag: Mark) -> NDArray[np.uint8]:
@@ -81,11 +81,6 @@ def _preview_size(size: tuple[int, int], longest_px: int) -> tuple[int, int]:
     """As `Photo.preview` makes it."""
     scale = min(longest_px / max(size), 1.0)
     return max(round(scale * size[0]), 1), max(round(scale * size[1]), 1)
-
-
-def _wide(pixels: Pixels) -> NDArray[np.int32]:
-    wide = pixels.astype(np.int32)
-    return wide * 257 if pixels.dtype == np.uint8 else wide
 
 
 def _cells(rows: slice, height: int, cells: int) -> NDArray[np.intp]:

@@ -15,6 +15,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.photofile.depth import widen
 from resilver.photofile.encoding import Picture, preview_of
 from resilver.photofile.formats import (
     FALLBACK_SUFFIX,
@@ -128,7 +129,7 @@ class Photo:
         deep = "pixels" in changes and changes["pixels"].dtype == np.uint16
         kept = None if "alpha" in changes else self.alpha
         if deep and kept is not None and kept.dtype == np.uint8:
-            changes["alpha"] = kept.astype(np.uint16) * np.uint16(257)
+            changes["alpha"] = widen(kept)
         return replace(self, **changes)
 
     @classmethod

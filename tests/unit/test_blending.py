@@ -11,8 +11,9 @@ from skimage.data import astronaut
 from resilver.imaging import blending
 from resilver.imaging.alignment import FFHQ_FRAME, cut, frame_of
 from resilver.imaging.blending import Patch, Placed, lay, matched
-from resilver.imaging.tiles import Area, Pixels, widen
+from resilver.imaging.tiles import Area, Pixels
 from resilver.imaging.tone import colour_left
+from resilver.photofile.depth import widen
 
 SIDE = 128
 

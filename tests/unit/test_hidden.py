@@ -12,7 +12,7 @@ from skimage.data import astronaut
 
 from resilver.ageing import age
 from resilver.imaging.hidden import measure_concealment
-from resilver.imaging.tiles import widen
+from resilver.photofile.depth import widen
 
 Picture = NDArray[np.uint8]
 

@@ -15,8 +15,8 @@ from resilver.imaging.tiles import (
     tile_count,
     to_float,
     to_u16,
-    widen,
 )
+from resilver.photofile.depth import widen
 
 SIZES = [(1, 1), (5, 700), (192, 192), (193, 260), (500, 501), (831, 640), (1030, 259)]
 

@@ -87,15 +87,6 @@ def to_u16(tile: NDArray[np.float32]) -> NDArray[np.uint16]:
     return np.rint(np.clip(tile, 0.0, 1.0) * 65535.0).astype(np.uint16)
 
 
-def widen(pixels: Pixels) -> NDArray[np.uint16]:
-    """A 16-bit copy of the pixels; exact: 255 becomes 65535, and rounds back to 255."""
-    if pixels.dtype == np.uint16:
-        return pixels.astype(np.uint16, copy=True)
-    wide = pixels.astype(np.uint16)
-    wide *= 257
-    return wide
-
-
 def map_strips(
     size: tuple[int, int],
     function: Callable[[slice], NDArray[np.uint16]],

@@ -14,6 +14,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from resilver.photofile.depth import ONE_LEVEL, widen
 from resilver.photofile.vips_runtime import (
     VIPS_ERRORS,
     Samples,
@@ -25,9 +26,9 @@ from resilver.photofile.vips_runtime import (
 _CHANNELS = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 _INTENT = "relative"
 # One of 255 levels. Every "sRGB" profile in circulation stays under it, no other RGB space does.
-_SAME_COLOUR_LEVELS_16 = 257
+_SAME_COLOUR_LEVELS_16 = ONE_LEVEL
 # What inside both gamuts gets lost there and back stays under it.
-_MOVED_LEVELS_16 = 2 * 257
+_MOVED_LEVELS_16 = 2 * ONE_LEVEL
 _LOOK_PX = 512
 
 CLIPPED = "colours outside sRGB were brought to its edge, and come back less vivid"
@@ -92,7 +93,7 @@ def leaves_srgb(samples: Samples, icc: bytes) -> bool:
         samples: (H, W, 3) in the profile's space; a part of the photo will do.
         icc: an RGB profile that `try_profile` has passed.
     """
-    wide = samples if samples.dtype == np.uint16 else samples.astype(np.uint16) * np.uint16(257)
+    wide = widen(samples)
     converted = to_srgb(image_of(wide), icc, bits=16)
     inside = samples_of(converted)
     back = samples_of(from_srgb(converted, icc, bits=16)).astype(np.int32)

@@ -22,6 +22,7 @@ from resilver.photofile.colour_profile import (
     to_srgb,
     try_profile,
 )
+from resilver.photofile.depth import widen
 from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.reading import Scan, check_size
 from resilver.photofile.vips_runtime import Samples, image_of, samples_of
@@ -91,8 +92,8 @@ def _to_scan(samples: Samples, depth: int, info: dict[str, Any], notices: tuple[
                 if channels == 3 and leaves_srgb(colour[::step, ::step], profile.icc):
                     notes.append(CLIPPED)
                 colour = samples_of(to_srgb(image_of(colour), profile.icc, bits=16))
-                if alpha is not None and alpha.dtype == np.uint8:
-                    alpha = alpha.astype(np.uint16) * np.uint16(257)
+                if alpha is not None:
+                    alpha = widen(alpha)
     if channels == 1:
         # One of the three, if it was converted: rounding must not tint a grey photo.
         colour = np.repeat(colour[..., :1], 3, axis=-1)

@@ -22,11 +22,12 @@ from resilver.imaging.blending import Patch, Placed, lay, matched
 from resilver.imaging.faces import Faces
 from resilver.imaging.hidden import measure_concealment
 from resilver.imaging.sharpness import blur_px
-from resilver.imaging.tiles import Area, Pixels, widen
+from resilver.imaging.tiles import Area, Pixels
 from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
+from resilver.photofile.depth import widen
 from resilver.stages.detection import placed_faces, second_look
 from resilver.stages.draft import Draft, Face, FaceVerdict, Finding, Mark, Measurement, Progress
 from resilver.stages.identity import WARN_BELOW, similarity_of

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.tiles import blend_tile, tile_areas, tile_count, tile_side, to_float, widen
+from resilver.imaging.tiles import blend_tile, tile_areas, tile_count, tile_side, to_float
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
+from resilver.photofile.depth import widen
 from resilver.stages.detection import find_faces
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
 from resilver.stages.fills import Fill

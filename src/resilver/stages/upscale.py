@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.enlarging import enlarge_tiles, plainly_enlarged
-from resilver.imaging.tiles import Area, Pixels, Tile, widen
+from resilver.imaging.tiles import Area, Pixels, Tile
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
+from resilver.photofile.depth import ONE_LEVEL, widen
 from resilver.stages.draft import Draft, Enlargement, Finding, Mark, Measurement, Progress
 
 FACTORS = (2, 4)
@@ -31,7 +32,6 @@ WANTED_PX = 1600
 _TILE_PX = 448  # at four times the side a network of 48 channels then takes some 0.5 GB
 _TILE_OF_OTHERS_PX = 256  # published ones may work at the large size
 _STRIP_ROWS = 256
-_ONE_LEVEL = 257  # one grey level of 255, on the 16-bit scale
 
 
 @dataclass(frozen=True)
@@ -178,4 +178,4 @@ def _mark_drawn(
         rows = slice(top, min(top + _STRIP_ROWS, after.shape[0]))
         plain = widen(plainly_enlarged(before, factor, rows)).astype(np.int32)
         moved = np.abs(after[rows].astype(np.int32) - plain).max(axis=2)
-        marks[rows][moved > _ONE_LEVEL] |= np.uint8(Mark.INVENTED)
+        marks[rows][moved > ONE_LEVEL] |= np.uint8(Mark.INVENTED)
