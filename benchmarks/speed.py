@@ -35,6 +35,8 @@ START_PX = 256
 MEGAPIXELS = {"1": (1000, 1000), "12": (3000, 4000)}  # height, width
 HUGE = {"100": (8700, 11500)}
 EVERYTHING = ("--colourise", "--upscale", "2", "--force", "repair,denoise,faces,colourise")
+TONE = ("--only", "tone", "--force", "tone")
+FURTHER = {"12": {", everything on": EVERYTHING}, "100": {", tone alone": TONE}}
 
 # Run as processes of their own, so that what this one has loaded counts for nothing.
 COMMAND = "import sys; from resilver.cli import main; sys.exit(main())"
@@ -208,7 +210,7 @@ def memory_section(photo: NDArray[np.uint8], folder: Path, arguments: argparse.N
     for name, size in list(sizes.items())[: arguments.photos]:
         scan = folder / f"scan{name}.tif"
         write_scan(photo, size, scan)
-        ways = {"": ()} if name != "12" else {"": (), ", everything on": EVERYTHING}
+        ways: dict[str, tuple[str, ...]] = {"": (), **FURTHER.get(name, {})}
         for how, words in ways.items():
             out = folder / f"out{name}{len(words)}"
             peak = watch(scan, size, out, arguments.threads, *words)
@@ -224,7 +226,8 @@ def memory_section(photo: NDArray[np.uint8], folder: Path, arguments: argparse.N
         scan.unlink()
     return f"""Peak resident memory of `resilver restore` as a process of its own, default run,
 opening and saving included. Scans: the photo above repeated, 16-bit TIFF, 9 % damaged all over.
-*Everything on*: every stage forced, coloured anew, twice as large along each side.
+*Everything on*: every stage forced, coloured anew, twice as large along each side. *Tone alone*:
+forced, no other stage.
 
 {markdown_table(["scan", "peak MiB", "seconds", "s/MP"], rows)}"""
 
