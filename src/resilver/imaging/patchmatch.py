@@ -137,7 +137,7 @@ class _Search:
         if coarser is None:
             matches[targets] = sound[rng.integers(0, sound.size, targets.size)]
         else:
-            matches[targets] = nearest[_doubled(coarser, level.windows)[targets]]
+            matches[targets] = nearest[_doubled(coarser, level.windows, targets)]
         inside = cv2.distanceTransform(level.mask.astype(np.uint8), cv2.DIST_L2, 5)
         trust = np.power(_TRUST_FALLOFF, -np.minimum(np.asarray(inside), _DEEPEST_PX))
         unknown = np.full(targets.size, np.inf, np.float32)
@@ -291,10 +291,10 @@ def _nearest_sound(touched: NDArray[np.bool_]) -> _Windows:
     return of_label[labels]
 
 
-def _doubled(coarser: _Search, windows: tuple[int, int]) -> _Windows:
-    """The matches of the coarser level, moved to this level's windows (down, across)."""
+def _doubled(coarser: _Search, windows: tuple[int, int], targets: _Windows) -> _Windows:
+    """The matches of the coarser level, moved to some of this level's windows (down, across)."""
     down, across = windows
-    rows, columns = np.divmod(np.arange(down * across), across)
+    rows, columns = np.divmod(targets, across)
     coarse_down, coarse_across = coarser.level.windows
     above_y = np.minimum(rows // 2, coarse_down - 1)
     above_x = np.minimum(columns // 2, coarse_across - 1)
