@@ -235,7 +235,7 @@ def models_verify() -> None:
 
 @models_app.command("import")
 def models_import(
-    file: Annotated[Path, typer.Argument(help="A .pth, .pt or .safetensors checkpoint.")],
+    file: Annotated[Path, typer.Argument(help="A .pth, .pt or .safetensors checkpoint, or .onnx.")],
     *,
     as_name: flags.AsName = None,
     licence: Annotated[
@@ -246,7 +246,8 @@ def models_import(
 ) -> None:
     """Take in a published checkpoint: GFPGAN, StyleGAN2, RRDBNet, SRVGGNetCompact.
 
-    It is read as weights only, rebuilt, checked and exported (needs the extra 'train').
+    It is read as weights only, rebuilt, checked and exported (needs the extra 'train'). A network
+    that enlarges and comes as ONNX is tried out and taken as it is.
     """
     with plain_errors():
         from resilver.commands import importing

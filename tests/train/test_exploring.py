@@ -21,11 +21,12 @@ from resilver.latent.enlarger import Enlarger
 from resilver.latent.exploration import SENTENCE, ExploreRequest, SearchConfig, explore
 from resilver.latent.output import write
 from resilver.latent.prior import open_prior
+from resilver.models.card import Terms
 from resilver.nets.srvgg import SRVGGConfig, SRVGGNet
 from resilver.nets.stylegan2 import Generator, StyleGAN2Config
 from resilver.photo import Photo
 from resilver.photofile.source_types import IMAGINED
-from resilver.train.importing import Terms, import_checkpoint
+from resilver.train.importing import import_checkpoint
 
 # Torch would rather export by its other exporter; ours is chosen in `resilver.train.export`.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 from resilver.cli import app
 from resilver.errors import ModelError
+from resilver.models.card import Terms
 from resilver.models.store import imported_models, model_named, stored_model
 from resilver.nets.rrdbnet import RRDBNet, RRDBNetConfig
 from resilver.nets.srvgg import SRVGGConfig, SRVGGNet
-from resilver.train.importing import Terms, import_checkpoint, read_checkpoint
+from resilver.train.importing import import_checkpoint, read_checkpoint
 from resilver.train.layouts import rebuild
 
 # Torch would rather export by its other exporter; ours is chosen in `resilver.train.export`.

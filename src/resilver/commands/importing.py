@@ -9,7 +9,7 @@ from pathlib import Path
 
 from resilver.commands.screen import Screen
 from resilver.errors import ModelError, OptionError
-from resilver.models.card import Licence
+from resilver.models.card import Licence, Terms
 from resilver.models.published import (
     PUBLISHED,
     Published,
@@ -26,8 +26,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 def import_file(
     path: Path, name: str | None, licence: Licence | None, *, replace: bool = False
 ) -> int:
-    """Imports a checkpoint; returns the exit code."""
-    _need_torch()
+    """Imports a checkpoint or a network in ONNX; returns the exit code."""
+    if path.suffix.lower() != ".onnx":
+        _need_torch()
     screen = Screen()
     known = published_with(file_sha256(path)) if path.is_file() else None
     own = known.name if known is not None else path.stem
@@ -82,9 +83,12 @@ def remove(name: str) -> int:
 
 
 def _imported(screen: Screen, path: Path, name: str, licence: Licence, origin: str) -> None:
-    from resilver.train.importing import Terms, import_checkpoint  # noqa: PLC0415
+    if path.suffix.lower() == ".onnx":
+        from resilver.models.ready_made import import_network as take_in  # noqa: PLC0415
+    else:
+        from resilver.train.importing import import_checkpoint as take_in  # noqa: PLC0415
 
-    card = import_checkpoint(path, name, user_folder(), Terms(licence, origin))
+    card = take_in(path, name, user_folder(), Terms(licence, origin))
     screen.line(f"{name}: {card.summary} Licence class: {card.licence}.", "imported", "green")
 
 

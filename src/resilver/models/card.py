@@ -16,6 +16,14 @@ Licence = Literal["clean", "research"]
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What a person knows of weights that come from elsewhere."""
+
+    licence: Licence
+    origin: str  # where they are from, and under which licence, for the card
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """The card of one weight file."""
 
@@ -30,8 +38,9 @@ class ModelCard:
     licence: Licence  # clean: any use; research: trained on data with other terms
     inputs: tuple[str, ...]  # names of the network's inputs
     outputs: tuple[str, ...]  # names of the network's outputs
-    parameters: int  # trainable numbers
-    parity: float  # largest |ONNX Runtime - torch| allowed at export, in output units
+    parameters: int  # trainable numbers; 0 = nobody counted them
+    # Largest |ONNX Runtime - torch| allowed at export, in output units; 0 = it came as ONNX
+    parity: float
     training_data: str  # packs and their licences
     training: str  # recipe, steps, minutes, hardware
     scores: dict[str, float]  # measured on data not trained on

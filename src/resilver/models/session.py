@@ -83,14 +83,14 @@ class OrtNetwork:
         # Imported here: 0.2 s that neither `--version` nor a wrong option should cost.
         with _unbroken():
             import onnxruntime as ort  # noqa: PLC0415
-            from onnxruntime.capi.onnxruntime_pybind11_state import (  # noqa: PLC0415  # pyright: ignore[reportMissingModuleSource, reportMissingImports, reportAttributeAccessIssue]
-                Fail,
-                InvalidGraph,
-                InvalidProtobuf,
+
+            # What it raises has names here only.
+            from onnxruntime.capi import (  # noqa: PLC0415  # pyright: ignore[reportMissingModuleSource, reportMissingImports, reportAttributeAccessIssue]
+                onnxruntime_pybind11_state as raised,
             )
 
         options = ort.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised
         _share_memory()
         options.add_session_config_entry("session.use_env_allocators", "1")
         if threads is not None:
@@ -99,10 +99,27 @@ class OrtNetwork:
             raise ModelError(f"{path}: the weight file is missing")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=list(providers))
-        except (Fail, InvalidProtobuf, InvalidGraph) as error:
-            raise ModelError(f"{path}: not a network that can be loaded ({error})") from error
-        self._inputs = [value.name for value in self._session.get_inputs()]
+        except (
+            raised.Fail, raised.InvalidGraph, raised.InvalidProtobuf, raised.NotImplemented,
+            raised.RuntimeException,
+        ) as error:  # fmt: skip
+            reason = str(error).rpartition("failed:")[2]
+            raise ModelError(f"{path}: not a network that can be loaded ({reason})") from error
+        self._path = path
+        self._faults = (raised.Fail, raised.InvalidArgument, raised.RuntimeException)
+        self.inputs = tuple(value.name for value in self._session.get_inputs())
+        self.outputs = tuple(value.name for value in self._session.get_outputs())
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
-        feed = dict(zip(self._inputs, inputs, strict=True))
-        return tuple(np.asarray(output, np.float32) for output in self._session.run(None, feed))
+        """As `Network.run`.
+
+        Raises:
+            ModelError: it cannot compute this: another shape is wanted, or there is not the memory.
+        """
+        feed = dict(zip(self.inputs, inputs, strict=True))
+        try:
+            outputs = self._session.run(None, feed)
+        except self._faults as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(f"{self._path}: it cannot compute this ({reason})") from error
+        return tuple(np.asarray(output, np.float32) for output in outputs)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from resilver.errors import ModelError
-from resilver.models.card import Licence, ModelCard
+from resilver.models.card import ModelCard, Terms
 from resilver.models.published import file_sha256
 from resilver.nets.gfpgan import GFPGAN
 from resilver.nets.rrdbnet import RRDBNet
@@ -32,14 +32,6 @@ from resilver.train.recipe import RecipeInfo, example_image
 # runs'), then the raw ones.
 _HOLDERS = ("params_ema", "g_ema", "average", "params", "state_dict", "model")
 _TOLERANCE = 1e-2  # of networks that are deeper than ours
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a person knows of weights that come from elsewhere."""
-
-    licence: Licence
-    origin: str  # where they are from, and under which licence, for the card
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
