@@ -506,15 +506,15 @@ def train(
         int | None, typer.Option(metavar="PX", help="prior: the side of the faces, 16 to 256.")
     ] = None,
     without: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             metavar="LOSS,...", help="faces, vivid: losses to switch off, for comparison."
         ),
-    ] = "",
+    ] = None,
 ) -> None:
     """Train a network by its recipe and export it (needs the extra 'train')."""
     with plain_errors():
-        from resilver.commands import training
+        from resilver.commands import asking, training
 
         raise typer.Exit(
             training.train_recipe(
@@ -532,7 +532,7 @@ def train(
                 threads=threads,
                 start_from=start_from,
                 side_px=side,
-                without=tuple(name.strip() for name in without.split(",") if name.strip()),
+                without=asking.names(without),
             )
         )
 
