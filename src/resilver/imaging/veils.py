@@ -9,6 +9,9 @@ border alone.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 
@@ -39,10 +42,12 @@ def first_guess(image: Picture, hole: Mask, veil: Mask, *, threads: int | None =
     """
     damaged = hole | veil
     diffused = fill_telea(image, damaged, threads=threads)
-    return clear_veil(image, diffused, veil & ~hole, damaged)
+    return clear_veil(image, diffused, veil & ~hole, damaged, threads=threads)
 
 
-def clear_veil(image: Picture, guess: Picture, veil: Mask, damaged: Mask) -> Picture:
+def clear_veil(
+    image: Picture, guess: Picture, veil: Mask, damaged: Mask, *, threads: int | None = None
+) -> Picture:
     """Clears translucent damage by a local linear fit along its border.
 
     Args:
@@ -50,6 +55,7 @@ def clear_veil(image: Picture, guess: Picture, veil: Mask, damaged: Mask) -> Pic
         guess: (H, W, 3), the same with all damage filled from outside, as `fill_telea` does.
         veil: (H, W), True = covered by translucent damage.
         damaged: (H, W), True = damaged in any way; covers the veil.
+        threads: that fit a channel each; None = one for each processor.
 
     Returns:
         `guess` with the cleared image in [0, 1] under the veil.
@@ -66,18 +72,19 @@ def clear_veil(image: Picture, guess: Picture, veil: Mask, damaged: Mask) -> Pic
         return guess
     weight = _local(border)
     mean_seen, mean_true = np.empty_like(image), np.empty_like(image)
-    # One gain for all colours: three would be fitted to noise.
-    variance, together = np.zeros_like(weight), np.zeros_like(weight)
-    for channel in range(3):
+
+    def fit(channel: int) -> tuple[Picture, Picture]:
+        """Variance of what is seen, and covariance with what is true."""
         seen, true = image[..., channel], guess[..., channel]
-        mean_seen[..., channel] = _local(seen * border) / weight
-        mean_true[..., channel] = _local(true * border) / weight
-        variance += _local(seen * seen * border) / weight - mean_seen[..., channel] ** 2
-        together += (
-            _local(seen * true * border) / weight
-            - mean_seen[..., channel] * mean_true[..., channel]
-        )
-    variance, together = variance / 3.0, together / 3.0
+        mean = mean_seen[..., channel] = _local(seen * border) / weight
+        true_mean = mean_true[..., channel] = _local(true * border) / weight
+        variance = _local(seen * seen * border) / weight - mean**2
+        return variance, _local(seen * true * border) / weight - mean * true_mean
+
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        fits = list(pool.map(fit, range(3)))
+    # One gain for all colours: three would be fitted to noise.
+    variance, together = (np.mean(parts, axis=0) for parts in zip(*fits, strict=True))
     # Noise makes `variance` too large by about a tenth.
     gain = np.clip((together + _NOISE) / (0.9 * variance + _NOISE), *_GAIN)[..., None]
     cleared = np.clip(mean_true + gain * (image - mean_seen), 0.0, 1.0)
