@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.data import astronaut
 
 from resilver.errors import ModelError, OptionError
 from resilver.making import build_stages
 from resilver.models.store import bundled_model
 from resilver.photo import Photo
 from resilver.pipeline import Options, Pipeline, decide, restore
+from resilver.report import StageRecord
 from resilver.reporting.words import headline
 from resilver.stages.draft import Finding
 
@@ -107,6 +109,22 @@ def test_a_plan_changes_nothing() -> None:
     plan = Pipeline(Options(threads=1)).plan(photo)
     assert [stage.finding.stage for stage in plan.stages] == list(default_stages())
     np.testing.assert_array_equal(photo.pixels, pixels)
+
+
+def test_grain_of_a_print_counts_sooner_than_that_of_a_photo_in_colour() -> None:
+    """The same noise, laid alike over all channels: over a picture in colour it is left alone."""
+    colour = np.array(astronaut()[100:356, 60:316])
+    grain = np.random.default_rng(0).normal(0, 5.0, (*colour.shape[:2], 1))
+    grey = np.repeat(colour.mean(axis=2, keepdims=True), 3, axis=2)
+    stages: list[StageRecord] = []
+    for photo in (grey, grey * [1.0, 0.9, 0.7], colour):
+        grainy = np.clip(photo + grain, 0, 255).astype(np.uint8)
+        _, report = restore(grainy, Options(only=("denoise",), threads=1))
+        stages.extend(report.stages)
+    assert [stage.acted for stage in stages] == [True, True, False]
+    assert [stage.finding.measurements[0].threshold for stage in stages] == [3.2, 3.2, 6.0]
+    levels = [stage.finding.measurements[0].value for stage in stages]
+    assert all(3.2 < level < 6.0 for level in levels)
 
 
 @pytest.mark.parametrize(("sigma", "tile_px"), [(15.0, 256), (15.0, 192)])

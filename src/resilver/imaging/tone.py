@@ -12,6 +12,11 @@ _LOOK_PX = 256  # longest side of the copy that is looked at
 _REFITS = 4
 
 
+def is_monochrome(pixels: Pixels) -> bool:
+    """Whether a photo (H, W, 3), 8 or 16 bit, is black and white, toned or not."""
+    return colour_left(pixels) < TONED_255
+
+
 def colour_left(pixels: Pixels) -> float:
     """How much colour a photo has beyond a tone laid over it, in grey levels of 255.
 

@@ -23,7 +23,7 @@ from resilver.imaging.faces import Faces
 from resilver.imaging.hidden import measure_concealment
 from resilver.imaging.sharpness import blur_px
 from resilver.imaging.tiles import Area, Pixels
-from resilver.imaging.tone import TONED_255, colour_left
+from resilver.imaging.tone import is_monochrome
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
@@ -91,7 +91,7 @@ class FacesStage:
         asked = [face for face in draft.faces if face.verdict == "lost detail"]
         if not asked:
             return draft
-        toned = photo.grey or colour_left(photo.pixels) < TONED_255
+        toned = photo.grey or is_monochrome(photo.pixels)
         patches: list[Patch] = []
         for face in asked:
             shown = cut(photo.pixels, places[face.number].matrix, side)

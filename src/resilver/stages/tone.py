@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from resilver.imaging.lut import ColourTable, apply_field, spline_weights
 from resilver.imaging.measures import LUMA
 from resilver.imaging.tiles import Pixels, map_strips, to_float, to_u16
-from resilver.imaging.tone import TONED_255, colour_left
+from resilver.imaging.tone import is_monochrome
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
@@ -134,7 +134,7 @@ class ToneStage:
         return to_float(np.asarray(small, pixels.dtype))
 
     def _correction(self, photo: Photo, small: Values) -> Correction:
-        toned = photo.grey or colour_left(photo.pixels) < TONED_255
+        toned = photo.grey or is_monochrome(photo.pixels)
         # A tone must not be taken for a cast.
         shown = np.repeat((small @ LUMA)[..., None], 3, axis=2) if toned else small
         given = np.ascontiguousarray(np.moveaxis(shown, -1, 0))[None]
