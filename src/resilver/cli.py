@@ -6,6 +6,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ _STOPPED = "resilver: stopped\n"
 
 try:
     import typer
+    import typer.core
 
     from resilver.commands import flags, serving_flags
     from resilver.errors import OptionError, ResilverError
@@ -22,8 +24,28 @@ except KeyboardInterrupt:  # loading takes a moment; Ctrl-C within it is no faul
     sys.stderr.write(_STOPPED)
     sys.exit(INTERRUPTED)
 
+_MAY_BE_EMPTY = ("--suffix", "--data-note")
+
+
+class _Commands(typer.core.TyperGroup):
+    """All commands; none of them takes an empty word."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """As ever, but an empty word, as of a variable that nobody set, does not mean this folder.
+
+        Raises:
+            BadParameter: there is one.
+        """
+        for before, word in pairwise(["", *args]):
+            if word == "" and before not in _MAY_BE_EMPTY:
+                place = f"after {before}" if before.startswith("-") else "among the arguments"
+                raise typer.BadParameter(f"there is an empty word {place}")
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
     name="resilver",
+    cls=_Commands,
     help="Brings old photographs back, and says honestly what it changed.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from resilver.errors import RecipeError
 from resilver.train.aged import OLD_SHARE, OLD_UNTOUCHED, AgedStream
 from resilver.train.loop import collate
+from resilver.train.photos import find_shards
 from resilver.train.recipes.damage import DamageRecipe
 
 
@@ -56,3 +58,11 @@ def test_an_old_print_does_not_say_whether_it_has_faded(old_prints: Path) -> Non
         assert not batch["known"].any()
         assert judged(torch.zeros(2, 2), 0.0) == judged(torch.ones(2, 2), 0.0) == 0.0
         assert judged(torch.zeros(2, 2), 1.0) != judged(torch.ones(2, 2), 1.0)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_a_file_that_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "empty.jpg").write_bytes(content)
+    (shard,) = find_shards([tmp_path])
+    with pytest.raises(RecipeError, match=r"empty\.jpg is not an image that can be decoded"):
+        shard.read()

@@ -13,6 +13,8 @@ from resilver.errors import OptionError
 from resilver.imaging.colouring import ColourHint
 from resilver.options import SEEDS, Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
+from resilver.stages import STAGES
+from resilver.stages.fills import FILLS
 
 _UPSCALES: dict[str | None, Literal["auto", 2, 4] | None] = {
     None: None, "auto": "auto", "2": 2, "4": 4
@@ -101,6 +103,15 @@ def _check_sense(asked: Options) -> None:
     def left_out(stage: str) -> bool:
         return bool(asked.only) and stage not in asked.only
 
+    if set(asked.only or STAGES) <= set(asked.skip):
+        raise OptionError("no stage is left to run")
+    for stage in asked.force:
+        if stage in asked.skip or left_out(stage):
+            flag = "--skip" if stage in asked.skip else "--only"
+            raise OptionError(f"the stage {stage} is forced, and {flag} leaves it out")
+    for flag, (stage, given) in _of_stages(asked).items():
+        if given and left_out(stage):
+            raise OptionError(f"{flag} has no effect: --only leaves the stage {stage} out")
     if asked.in_colour and left_out("colourise"):
         raise OptionError("colours are asked for, and --only leaves their stage colourise out")
     if asked.colour_model is not None and not asked.in_colour:
@@ -109,6 +120,23 @@ def _check_sense(asked: Options) -> None:
     for flag, given in (("--vivid", asked.vivid), ("--upscale-model", asked.upscale_model)):
         if given is not None and not enlarges:
             raise OptionError(f"{flag} needs --upscale 2, 4 or auto")
+
+
+def _of_stages(asked: Options) -> dict[str, tuple[str, bool]]:
+    """Flags that go with one stage: its name, and whether they ask for anything."""
+    return {
+        "--repair": ("repair", asked.repair != 1.0),
+        "--fill": ("repair", asked.fill != FILLS[0]),
+        "--mask": ("repair", asked.mask is not None),
+        "--denoise": ("denoise", asked.denoise is not None),
+        "--denoise-model": ("denoise", asked.denoise_model is not None),
+        "--tone": ("tone", asked.tone != 1.0),
+        "--neutral": ("tone", asked.neutral),
+        "--tone-model": ("tone", asked.tone_model is not None),
+        "--faces": ("faces", bool(asked.faces)),
+        "--fidelity": ("faces", asked.fidelity != 0.0),
+        "--face-model": ("faces", asked.face_model is not None),
+    }
 
 
 def seeds(first: int, variants: int) -> tuple[int, ...]:
@@ -123,9 +151,16 @@ def seeds(first: int, variants: int) -> tuple[int, ...]:
 
 
 def names(given: list[str] | None) -> tuple[str, ...]:
-    """["repair,denoise", "faces"] -> ("repair", "denoise", "faces")."""
+    """["repair,denoise", "faces"] -> ("repair", "denoise", "faces").
+
+    Raises:
+        OptionError: an option was given that names nothing.
+    """
     parts = (part.strip() for text in given or [] for part in text.split(","))
-    return tuple(dict.fromkeys(part for part in parts if part))
+    named = tuple(dict.fromkeys(part for part in parts if part))
+    if given and not named:
+        raise OptionError("a list of names is empty: name something, or leave the option out")
+    return named
 
 
 def numbers(given: list[str] | None) -> tuple[int, ...]:

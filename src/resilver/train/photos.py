@@ -50,6 +50,8 @@ class Shard:
 
 def decode(data: bytes, flags: int) -> NDArray[np.uint8] | None:
     """cv2.imdecode of bytes; None where they are no image."""
+    if not data:  # OpenCV takes it for a fault of the caller
+        return None
     return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
 
 
