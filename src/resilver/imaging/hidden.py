@@ -5,7 +5,8 @@ Three measures, each of which tells the deed from what time and lenses do:
 - A mosaic's edges lie on a grid, and between them is nothing. So across the rows and across the
   columns, the mean step from pixel to pixel is large at some period and phase, and small half-way.
 - A bar leaves no eyes: a band across the face, there or near by, is of one level. (A detector that
-  sees no eyes puts them a little off.)
+  sees no eyes puts them a little off.) Where light or shadow has left no more than one level, it
+  has done so in other parts of the face as well.
 - A blurred face has lost its fine detail while its surroundings have theirs, or at least an edge.
   A photo that is blurred or small as a whole has lost it everywhere.
 
@@ -36,6 +37,9 @@ DETAIL_SHARE, EDGE_SHARE = 0.47, 0.22  # ... and in its surroundings' own, or in
 _MOSAIC_PX, _LOOK_PX = 160, 80  # side of the face's box at which the measures look
 _AROUND = 1.3  # half the side of what is looked at, in sides of the box
 _BANDS = (-0.4, -0.2, 0.0, 0.2, 0.4)  # where a bar is looked for: up and down, in eyes' distances
+_BLACK_255, _WHITE_255 = 1.5, 253.5  # beyond them everything is of one level
+_BAR = 0.45  # half the height of a bar, in eyes' distances; farther away is the rest of the face
+_LOST_SHARE = (0.05, 0.9)  # of the rest: so much of it is lost to light or shadow, not painted over
 _SMALLEST_BLOCK_PX, _FEWEST_BLOCKS = 3.0, 4
 _FINE, _COARSE = (0.0125, 0.025), (0.05, 0.1)  # sigmas of bands of detail, in sides of the box
 # What a face has at least of coarse detail: this share of its surroundings', and so many levels.
@@ -80,7 +84,7 @@ def measure_concealment(pixels: Pixels, box: Values, points: Values) -> Concealm
     inner, outer = (_spread(coarse, where) for where in (inside, outside))
     return Concealment(
         between=_between_edges(mosaic[_part(mosaic_box, 0.9)]),
-        band_255=_band_spread(grey, eyes),
+        band_255=_band_spread(grey, eyes, inside),
         spread_255=float(whole.std()) if whole.size else 0.0,
         # A face that is blurred beyond measure has no coarse detail to compare with either.
         detail=_spread(fine, inside) / max(inner, _LEAST_COARSE * outer, _LEAST_255),
@@ -140,26 +144,38 @@ def _off_grid(steps: Values, period: float) -> float:
     return float((np.nanmean(off, axis=1) / np.maximum(np.nanmean(on, axis=1), 1e-3)).min())
 
 
-def _band_spread(grey: Values, points: Values) -> float:
+def _band_spread(grey: Values, points: Values, face: NDArray[np.bool_]) -> float:
     """How far the levels of a band across both eyes lie from its median: the 70th percentile.
 
     Of the flattest of several bands: as the eyes lie and level, there and a little up and down.
+    `face` (H, W): the pixels of the face.
     """
     middle, along = (points[0] + points[1]) / 2, points[1] - points[0]
     level = np.array([np.hypot(*along), 0.0], np.float32)
     return min(
-        _band_at(grey, middle, direction, up) for direction in (along, level) for up in _BANDS
+        _band_at(grey, middle, direction, up, face) for direction in (along, level) for up in _BANDS
     )
 
 
-def _band_at(grey: Values, middle: Values, along: Values, up: float) -> float:
+def _band_at(
+    grey: Values, middle: Values, along: Values, up: float, face: NDArray[np.bool_]
+) -> float:
     across = np.array([-along[1], along[0]], np.float32)
     x, y = np.meshgrid(np.linspace(-0.75, 0.75, 48), np.linspace(-0.15, 0.15, 10) + up)
     places = (middle + x[..., None] * along + y[..., None] * across).astype(np.float32)
     band = cv2.remap(
         grey, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return float(np.quantile(np.abs(band - np.median(band)), 0.7))
+    level = float(np.median(band))
+    if not _BLACK_255 < level < _WHITE_255:
+        y, x = np.nonzero(face)
+        apart = (np.stack((x, y), axis=1) - middle) @ across / max(float(across @ across), 1e-6)
+        rest = grey[face][np.abs(apart - up) > _BAR]
+        lost = rest <= _BLACK_255 if level <= _BLACK_255 else rest >= _WHITE_255
+        least, most = _LOST_SHARE
+        if rest.size and least < float(lost.mean()) < most:
+            return np.inf
+    return float(np.quantile(np.abs(band - level), 0.7))
 
 
 def _band(grey: Values, low: float, high: float) -> Values:
