@@ -5,8 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from skimage.data import astronaut
 
-from resilver.imaging.sharpness import blur_px
+from resilver.imaging.measures import LUMA
+from resilver.imaging.sharpness import blur_px, noise_255
 
 
 @pytest.mark.parametrize("sigma_px", [1.0, 2.0, 4.0])
@@ -30,3 +32,17 @@ def test_only_what_counts_is_looked_at() -> None:
 
 def test_a_picture_without_an_edge_is_as_blurred_as_can_be() -> None:
     assert blur_px(np.full((32, 32, 3), 0.5, np.float32), np.ones((32, 32), np.bool_)) == 50.0
+
+
+@pytest.mark.parametrize("blur", [0.7, 3.0])
+def test_grain_does_not_pass_for_edges(blur: float) -> None:
+    """With it a sharp face is as sharp as without, and a blurred one as blurred."""
+    face = np.array(astronaut()[20:236, 140:300], np.float32) / 255
+    everywhere = np.ones(face.shape[:2], np.bool_)
+    soft = cv2.GaussianBlur(face, (0, 0), blur)
+    plain = blur_px(np.asarray(soft, np.float32), everywhere)
+    for sigma in (6.0, 16.0):
+        noise = np.random.default_rng(0).normal(0, sigma / 255, face.shape)
+        grainy = np.clip(soft + noise, 0, 1).astype(np.float32)
+        assert noise_255(grainy @ LUMA, everywhere) == pytest.approx(0.67 * sigma, rel=0.2)
+        assert blur_px(grainy, everywhere) == pytest.approx(plain, rel=0.15, abs=0.3)
