@@ -20,6 +20,7 @@ from resilver.report import Report, StageRecord
 from resilver.reporting.source_type import digital_source_type
 from resilver.stages.colourise import ColouriseStage
 from resilver.stages.draft import Draft, Face, Finding, Mark, Stage
+from resilver.stages.faces import FacesStage
 from resilver.stages.recognition import KIND_MARKS
 from resilver.stages.repair import share_of
 from resilver.version import SOFTWARE
@@ -59,6 +60,7 @@ class _Work:
     before: NDArray[np.uint8]  # preview of the photo as it came
     started: float  # of `time.perf_counter`
     records: list[StageRecord] = field(default_factory=list)
+    faces: tuple[Face, ...] | None = None  # of the photo as it came, once a stage has changed it
 
     @classmethod
     def on(cls, photo: Photo, notices: tuple[str, ...]) -> _Work:
@@ -73,7 +75,7 @@ class _Work:
         marks = None if self.draft.marks is None else self.draft.marks.copy()
         changes = ChangeMap(self.changes.size, self.changes.preview.copy())
         draft = self.draft.evolve(marks=marks)
-        return _Work(draft, changes, self.before, self.started, list(self.records))
+        return _Work(draft, changes, self.before, self.started, list(self.records), self.faces)
 
 
 class Pipeline:
@@ -155,29 +157,30 @@ class Pipeline:
         """Takes the work through some of the stages."""
         for stage in stages:
             part = _part(progress, stage.name, len(work.records), len(self.stages))
-            work.draft, record, work.changes = self._run_stage(
-                stage, work.draft, work.changes, part
-            )
-            work.records.append(record)
+            numbered = isinstance(stage, FacesStage)
+            self._run_stage(replace(stage, first=work.faces) if numbered else stage, work, part)
 
     def _done(self, work: _Work) -> tuple[Photo, Report]:
         report = self._report(work)
         return _signed(work.draft.photo, report), report
 
-    def _run_stage(
-        self, stage: Stage, draft: Draft, changes: ChangeMap, progress: Callable[[float], None]
-    ) -> tuple[Draft, StageRecord, ChangeMap]:
+    def _run_stage(self, stage: Stage, work: _Work, progress: Callable[[float], None]) -> None:
         started = time.perf_counter()
-        finding, draft = stage.diagnose(draft, lambda share: progress(0.5 * share))
+        finding, work.draft = stage.diagnose(work.draft, lambda share: progress(0.5 * share))
         strength, why = decide(finding, self.options)
         changed, mean_change = 0.0, 0.0
         if strength > 0.0:
-            old = draft.photo.pixels
-            draft = stage.apply(draft, strength, lambda share: progress(0.5 + 0.5 * share))
-            assert draft.marks is not None
-            if draft.photo.size != changes.size:
-                changes = changes.enlarged(draft.photo.size[0] // changes.size[0], PREVIEW_PX)
-            changed, mean_change = changes.add(old, draft.photo.pixels, draft.marks)
+            self._number_faces(work)
+            old = work.draft.photo.pixels
+            work.draft = stage.apply(
+                work.draft, strength, lambda share: progress(0.5 + 0.5 * share)
+            )
+            photo, marks = work.draft.photo, work.draft.marks
+            assert marks is not None
+            if photo.size != work.changes.size:
+                factor = photo.size[0] // work.changes.size[0]
+                work.changes = work.changes.enlarged(factor, PREVIEW_PX)
+            changed, mean_change = work.changes.add(old, photo.pixels, marks)
         progress(1.0)
         record = StageRecord(
             finding,
@@ -188,7 +191,17 @@ class Pipeline:
             changed,
             mean_change,
         )
-        return draft, record, changes
+        work.records.append(record)
+
+    def _number_faces(self, work: _Work) -> None:
+        """Before anything is changed, if faces are to be restored: as a diagnosis numbers them.
+
+        In a mended photo more of them may be found, or fewer, and a person names them by number.
+        """
+        coming = self.stages[len(work.records) + 1 :]
+        for stage in coming:
+            if isinstance(stage, FacesStage) and work.faces is None:
+                work.faces = stage.look(work.draft, lambda _share: None)
 
     def _report(self, work: _Work) -> Report:
         draft, changes = work.draft, work.changes

@@ -104,11 +104,13 @@ def lay(
         Each strip's area, and which of its pixels (h, w) a patch reaches.
     """
     size = (out.shape[0], out.shape[1])
+    places = [patch.place for patch in patches]
     for index, patch in enumerate(patches):
         whole = patch.place.area(size)
-        others = [other.place for number, other in enumerate(patches) if number != index]
+        others = _meeting(whole, places[:index] + places[index + 1 :], size)
+        left_alone = _meeting(whole, spared, size)
         for area in _strips(whole):
-            weights = _shared(patch.place, others, spared, area)
+            weights = _shared(patch.place, others, left_alone, area)
             reached = weights > 0.0
             if not reached.any():
                 continue
@@ -118,6 +120,20 @@ def lay(
             new = to_u16(to_float(there) + change)
             there[reached] = new[reached]
             yield area, reached
+
+
+def _meeting(area: Area | None, places: Sequence[Placed], size: tuple[int, int]) -> list[Placed]:
+    """Those of the places that reach into an area of a photo."""
+    if area is None:
+        return []
+    theirs = ((place, place.area(size)) for place in places)
+    return [
+        place
+        for place, other in theirs
+        if other is not None
+        and max(area.top, other.top) < min(area.bottom, other.bottom)
+        and max(area.left, other.left) < min(area.right, other.right)
+    ]
 
 
 def _shared(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from resilver.imaging.measures import LUMA
 
 _SMOOTH_PX, _AGAIN_PX = 0.5, 1.0
-# From so much noise on. Of faces blurred by 0 to 3 px, with noise of up to 16 levels, the blur is then
-# found within half a pixel of what it is without noise; with the above, 3 px pass for 0.7.
+# From so much noise on. Of faces blurred by 0 to 3 px, with noise of up to 16 levels, the blur is
+# then found within half a pixel of what it is without noise; with the above, 3 px pass for 0.7.
 _NOISY_255 = 2.0
 _SMOOTH_NOISY_PX, _ADDED = 1.5, 2.6
 _SECOND_DIFFERENCES = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from resilver.imaging.alignment import FFHQ_FRAME, Points, cut, frame_of, scale_of
 from resilver.imaging.blending import Patch, Placed, lay, matched
-from resilver.imaging.faces import Faces
+from resilver.imaging.faces import Faces, overlaps
 from resilver.imaging.hidden import measure_concealment
 from resilver.imaging.sharpness import blur_px
 from resilver.imaging.tiles import Area, Pixels
@@ -44,6 +44,7 @@ LOST_PX = 1.7
 # ... and in the photo's own pixels. A small face that is as sharp as its pixels allow has lost
 # nothing that could be laid back at its size; a lens or a scanner blurs by about one pixel.
 SOFT_PX = 1.2
+_SAME_IOU = 0.3  # boxes that share more are of one face
 _SHOWN_PX = 192  # side of the pictures for the report
 
 _COUNTED: dict[FaceVerdict, tuple[str, str]] = {
@@ -65,6 +66,8 @@ class FacesStage:
     threads: int | None = None
     chosen: tuple[int, ...] = ()  # numbers of the faces to restore; empty = all
     told: bool = False  # the person says that the faces lost detail, whatever is measured
+    # Those of the photo as it came, whose numbers hold; None = no other stage has changed it
+    first: tuple[Face, ...] | None = None
     name: str = "faces"
 
     @property
@@ -73,17 +76,26 @@ class FacesStage:
         return tuple(model.card for model in models if model is not None)
 
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
-        pixels = draft.photo.pixels
-        found = placed_faces(self._detector, pixels)
+        faces = self.look(draft, progress)
+        progress(1.0)
+        return self.finding(faces), draft.evolve(faces=faces)
+
+    def look(self, draft: Draft, progress: Progress) -> tuple[Face, ...]:
+        """The faces of a photo, from left to right, and what is to be done with each."""
+        found = placed_faces(self._detector, draft.photo.pixels)
         found = found.chosen(np.argsort(found.boxes[:, ::2].mean(axis=1), kind="stable"))
+        factor = 1 if draft.enlargement is None else draft.enlargement.factor
+        known = {} if self.first is None else _known(self.first, found.boxes / factor)
+        number = 0 if self.first is None else len(self.first)
         faces: list[Face] = []
         for index in range(len(found)):
-            face = self._judged(draft, found.chosen(np.array([index])), len(faces) + 1)
+            own = known.get(index)
+            face = self._judged(draft, found.chosen(np.array([index])), own or number + 1)
             if face is not None:
                 faces.append(face)
+                number += own is None
             progress((index + 1) / len(found))
-        progress(1.0)
-        return self.finding(tuple(faces)), draft.evolve(faces=tuple(faces))
+        return tuple(faces)
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo, side = draft.photo, self.restorer.card.size_px
@@ -122,7 +134,8 @@ class FacesStage:
         words = f"{len(faces)} faces: {', '.join(parts)}." if faces else "No faces."
         if len(faces) == 1:
             words = f"1 face: it {_COUNTED[faces[0].verdict][0]}."
-        absent = [str(number) for number in self.chosen if number > len(faces)]
+        numbers = {face.number for face in faces}
+        absent = [str(number) for number in self.chosen if number not in numbers]
         if absent:
             words += f" There is no face {', '.join(absent)}."
         measured = (
@@ -157,10 +170,12 @@ class FacesStage:
             if small
             else measure_concealment(seen, found.boxes[0] / factor, points / factor).how
         )
+        # Time blurs things that were never a face; a mosaic or a bar somebody laid there.
+        sure = how not in (None, "blurred") or second_look(self._detector, pixels, found)[0] >= SURE
+        if not sure:
+            return None, ""
         if how is not None:
             return "hidden", f"hidden on purpose, it seems: {how}"
-        if second_look(self._detector, pixels, found)[0] < SURE:
-            return None, ""
         if self.chosen and number not in self.chosen:
             return "not chosen", "not among the faces you chose"
         if small:
@@ -230,6 +245,17 @@ class FacesStage:
     @cached_property
     def _identity(self) -> Network | None:
         return None if self.identity is None else self.identity.open(self.threads)
+
+
+def _known(faces: tuple[Face, ...], boxes: NDArray[np.float32]) -> dict[int, int]:
+    """By the place of a box (n, 4): the number of the face that lies there, each once."""
+    numbers: dict[int, int] = {}
+    for face in faces:
+        shared = overlaps(np.array(face.box, np.float32), boxes)
+        shared[list(numbers)] = 0.0
+        if shared.size and shared.max() >= _SAME_IOU:
+            numbers[int(shared.argmax())] = face.number
+    return numbers
 
 
 def _points(face: Face) -> Points:
