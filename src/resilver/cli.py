@@ -363,8 +363,8 @@ def explore(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The network for what is beyond the prior's size.",
-            show_default="plain interpolation",
+            help="The network for what is beyond the prior's size, or lanczos.",
+            show_default="upscale",
         ),
     ] = None,
     threads: flags.Threads = None,

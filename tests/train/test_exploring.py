@@ -107,12 +107,15 @@ def test_a_folder_of_faces_that_agree_with_what_was_given(
         small = cv2.resize(face, (16, 16), interpolation=cv2.INTER_AREA)
         error = float(np.sqrt(np.square(small - read(tiny)).mean()))
         assert entry["rmse_255"] == pytest.approx(error, abs=2e-3)
-        assert entry["consistent"] is (error <= 1.5)
+        assert error <= 1.5
+        assert entry["consistent"] is (entry["searched_rmse_255"] <= 12.0)
         assert entry["searched_rmse_255"] > error
         assert entry["words"] == SENTENCE
         assert f"{entry['file']}  {error:.2f} grey levels off" in result.stdout
         assert IMAGINED.encode() in (Photo.open(out / entry["file"]).metadata.xmp or b"")
-    assert all(entry["consistent"] for entry in told["candidates"])
+    # Untrained, it draws no faces: the last touch makes its pictures agree, the search did not.
+    assert not any(entry["consistent"] for entry in told["candidates"])
+    assert "NOT consistent with what was given: the search did not arrive" in result.stdout
     assert IMAGINED.encode() in (Photo.open(out / "sheet.png").metadata.xmp or b"")
     assert SENTENCE in result.stdout
     faces = [read(out / f"face_{seed}.png") for seed in (5, 6)]
@@ -157,7 +160,9 @@ def test_beyond_the_prior_an_upscaler_or_plain_interpolation(
     models: Path, tiny: Path, tmp_path: Path
 ) -> None:
     common = ("--candidates", "1", "--steps", "2", "--factor", "9")
-    plain = run("explore", tiny, "-o", tmp_path / "plain", *common)
+    usual = run("explore", tiny, "-o", tmp_path / "usual", *common)
+    assert "enlarged by the network 'upscale'" in usual.stdout
+    plain = run("explore", tiny, "-o", tmp_path / "plain", *common, "--upscale-model", "lanczos")
     assert plain.exit_code == 0, plain.output
     assert "beyond the 32 px that 'small' draws: enlarged by plain interpolation" in plain.stdout
     named = run("explore", tiny, "-o", tmp_path / "named", *common, "--upscale-model", "larger")
@@ -213,6 +218,7 @@ def test_from_python_a_prior_of_the_official_layout(
         (["--prior", "larger"], 1, "'larger' is a network for upscale, not for prior"),
         (["--upscale-model", "small"], 1, "'small' is a network for prior, not for upscale"),
         (["--upscale-model", "same"], 1, "'same' does not enlarge"),
+        (["--upscale-model", "larger"], 2, "--upscale-model needs --factor"),
         (["--box", "1,1,20,20"], 2, "does not lie within the photo of 16 x 16 px"),
         (["--box", "1,1,20"], 2, "a box is x,y,width,height in whole pixels, not '1,1,20'"),
         (["--box", "0,0,8,8"], 2, "a face of 8 px a side is too small to explore"),

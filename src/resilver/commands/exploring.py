@@ -41,11 +41,14 @@ def explore_face(
     )
     from resilver.latent.output import REPORT, SHEET, check_folder, face_name, write  # noqa: PLC0415
     from resilver.latent.prior import open_prior  # noqa: PLC0415
+    from resilver.stages.upscale import FAITHFUL  # noqa: PLC0415
 
     request = ExploreRequest(area, factor, SearchConfig(candidates, seed, steps))
     photo = Photo.open(path, max_megapixels=DEFAULT_MAX_MEGAPIXELS)
     opened = open_prior(prior, threads)
-    enlarger = None if upscale_model is None else Enlarger.named(upscale_model, threads)
+    enlarger = Enlarger.named(upscale_model or FAITHFUL, threads)
+    if upscale_model is not None and factor is None:
+        raise OptionError("--upscale-model needs --factor: the prior's own size is not enlarged")
     make_folder(folder)
     check_folder(folder, range(seed, seed + candidates), path, overwrite=overwrite)
     screen = Screen()
@@ -56,7 +59,13 @@ def explore_face(
         screen.line(
             f"{folder / face_name(one.seed)}  {one.rmse_255:.2f} grey levels off when shrunk "
             f"(the search alone: {one.searched_rmse_255:.1f})"
-            + ("" if one.is_consistent else ", NOT consistent with what was given"),
+            + (
+                ""
+                if one.is_consistent
+                else ", NOT consistent with what was given"
+                if one.has_arrived
+                else ", NOT consistent with what was given: the search did not arrive"
+            ),
             "imagined",
             "yellow",
         )

@@ -9,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.errors import ModelError
+from resilver.imaging.enlarging import enlarge_tiles
+from resilver.imaging.tiles import to_float, to_u16
 from resilver.latent.scale import shrunk
 from resilver.models.session import Network
 from resilver.models.store import model_named
+from resilver.stages.upscale import enlarged
 
 Picture = NDArray[np.float32]  # (H, W, C) in [0, 1]
 
-_BLOCK_PX, _MARGIN_PX = 256, 16  # a face of 1024 px at once would take gigabytes
+PLAIN = "lanczos"
+"""Name of the way that needs no network."""
+_TILE_PX = 256  # a face of 1024 px at once would take gigabytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +33,14 @@ class Enlarger:
 
     @classmethod
     def named(cls, name: str, threads: int | None = None) -> Enlarger:
-        """An imported or bundled upscaler.
+        """An imported or bundled upscaler, or `PLAIN`.
 
         Raises:
             ModelError: there is none of this name, it is a network for something else, or one that
                 leaves the size as it is.
         """
+        if name == PLAIN:
+            return cls()
         model = model_named(name, "upscale")
         if model.card.scale < 2:
             raise ModelError(f"{name!r} does not enlarge: it leaves pictures their size")
@@ -53,22 +60,12 @@ class Enlarger:
         return large.mean(axis=2, keepdims=True) if channels == 1 else large
 
     def _by_network(self, picture: Picture, network: Network) -> Picture:
-        """(S, S, 3) -> (scale * S, scale * S, 3), block by block with a margin."""
-        side, scale = picture.shape[0], self.scale
-        out = np.empty((side * scale, side * scale, 3), np.float32)
-        for top in range(0, side, _BLOCK_PX):
-            for left in range(0, side, _BLOCK_PX):
-                above, before = min(top, _MARGIN_PX), min(left, _MARGIN_PX)
-                block = picture[
-                    top - above : top + _BLOCK_PX + _MARGIN_PX,
-                    left - before : left + _BLOCK_PX + _MARGIN_PX,
-                ]
-                (large,) = network.run(np.ascontiguousarray(np.moveaxis(block, -1, 0))[None])
-                rows, columns = min(_BLOCK_PX, side - top), min(_BLOCK_PX, side - left)
-                out[top * scale : (top + rows) * scale, left * scale : (left + columns) * scale] = (
-                    np.moveaxis(large[0], 0, -1)[
-                        above * scale : (above + rows) * scale,
-                        before * scale : (before + columns) * scale,
-                    ]
-                )
-        return np.clip(out, 0.0, 1.0)
+        """(S, S, 3) -> (scale * S, scale * S, 3)."""
+        large = enlarge_tiles(
+            to_u16(picture),
+            lambda tile, _area: enlarged(network, tile, self.scale),
+            self.scale,
+            _TILE_PX,
+            lambda _share: None,
+        )
+        return to_float(large)

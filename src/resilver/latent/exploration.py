@@ -22,6 +22,9 @@ SENTENCE = (
     "This is an imagined face, not the person: one of many that would look the same at this size."
 )
 WANTED_RMSE_255 = 1.5  # of the face as it is written
+# ... and of the face as the prior drew it. The last touch makes any picture agree; what it has to
+# add here is a change of light, beyond that it is another face over the one that was drawn.
+SEARCHED_RMSE_255 = 12.0
 LEAST_GAIN = 2  # a prior must draw at least so many times the given side
 FACTORS = (8, 64)  # least and most
 
@@ -50,8 +53,13 @@ class Candidate:
     searched_rmse_255: float  # the same before the last touch: what the prior alone came to
 
     @property
+    def has_arrived(self) -> bool:
+        """Whether the search came near enough for the face to be one that the prior draws."""
+        return self.searched_rmse_255 <= SEARCHED_RMSE_255
+
+    @property
     def is_consistent(self) -> bool:
-        return self.rmse_255 <= WANTED_RMSE_255
+        return self.rmse_255 <= WANTED_RMSE_255 and self.has_arrived
 
 
 @dataclass(frozen=True, eq=False)

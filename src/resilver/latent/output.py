@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from resilver.latent.exploration import SENTENCE, WANTED_RMSE_255, Candidate, Exploration
+from resilver.latent.exploration import (
+    SEARCHED_RMSE_255,
+    SENTENCE,
+    WANTED_RMSE_255,
+    Candidate,
+    Exploration,
+)
 from resilver.photo import Photo
 from resilver.photofile.source_types import IMAGINED
 from resilver.photofile.writing import check_place, write_text
@@ -84,6 +90,7 @@ def report(exploration: Exploration, source: Path | None) -> dict[str, object]:
         "steps": exploration.steps,
         "seconds": round(exploration.seconds, 1),
         "wanted_rmse_255": WANTED_RMSE_255,
+        "wanted_searched_rmse_255": SEARCHED_RMSE_255,
         "method": (
             "rmse_255 is of the written file, averaged over areas down to the given size; "
             "searched_rmse_255 before the last touch, which adds, smoothly enlarged, what the "
@@ -129,8 +136,8 @@ def sheet(exploration: Exploration) -> NDArray[np.uint8]:
 
 
 def _caption(candidate: Candidate) -> str:
-    end = "" if candidate.is_consistent else ": NOT consistent"
-    return f"imagined, seed {candidate.seed}: {candidate.rmse_255:.2f} levels off{end}"
+    drawn = f"{candidate.rmse_255:.2f} levels off, drawn {candidate.searched_rmse_255:.1f}"
+    return f"seed {candidate.seed}: {drawn if candidate.is_consistent else 'NOT consistent'}"
 
 
 def _tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
