@@ -29,6 +29,7 @@ from resilver.batch import (
 from resilver.errors import OptionError, PhotoDenied, PhotoNotWritten
 from resilver.photo import Photo
 from resilver.photofile.source_types import INPAINTED_BY_NETWORK
+from resilver.photofile.writing import write_text
 from resilver.report import Report
 from resilver.stages.draft import Mark
 from resilver.version import SOFTWARE
@@ -146,6 +147,32 @@ def test_a_result_that_cannot_be_written_leaves_nothing_behind(scans: Path) -> N
     assert error is not None
     assert error.startswith(f"{scans / 'b.png'}: {out / 'b'}: cannot be made a folder")
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b", "c.png"]
+
+
+def test_a_photo_without_its_report_is_not_left_behind(
+    scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Running again once there is room, say, does the photo; what was there before stays there."""
+    out = scans / "out"
+    result = Result(out / "a.png", (("json", out / "a_report.json"), ("html", out / "a.html")))
+
+    def full(path: Path, text: str, *, overwrite: bool) -> None:
+        if path.suffix == ".html":
+            raise PhotoNotWritten(path, "the disk is full")
+        write_text(path, text, overwrite=overwrite)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("resilver.batch.running.write_text", full)
+        (outcome,) = restore_each([Assignment(scans / "a.png", (result,))], Brightener())
+        assert outcome.error is not None
+        assert outcome.error.endswith("a.html: the disk is full")
+        assert list(out.iterdir()) == []
+    (out / "a.html").mkdir()
+    (outcome,) = restore_each(
+        [Assignment(scans / "a.png", (result,))], Brightener(), overwrite=True
+    )
+    assert "this is a folder" in (outcome.error or "")
+    assert [path.name for path in out.iterdir()] == ["a.html"]
 
 
 def test_what_cannot_be_written_is_not_worked_on(scans: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -151,6 +153,9 @@ def test_a_photo_that_seems_all_damage_is_left_alone_and_says_why() -> None:
     assert not finding.act
     assert "60.0 %" in finding.words
     assert "too much to be believed" in finding.words
+    told = replace(stage(None), told=True).finding(marks, {})
+    assert told.act
+    assert told.words == "60.0 % of the photo is damaged: stains."
     marks[:30] = Mark.PAINTED
     assert stage(None).finding(marks, {}).act
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import tempfile
 import time
 import traceback
@@ -14,7 +15,7 @@ from typing import Protocol
 from resilver.batch.selection import Assignment, ReportKind, Result
 from resilver.errors import PhotoDenied, PhotoError, PhotoNotWritten, ResilverError
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
-from resilver.photofile.writing import write_text
+from resilver.photofile.writing import check_place, write_text
 from resilver.report import Report
 from resilver.reporting import to_html, to_json
 
@@ -143,11 +144,27 @@ def _restore_one(
 
 
 def _write(result: Result, photo: Photo, report: Report, overwrite: bool) -> None:
-    # Rendered first, so that the photo and its reports appear within one moment or not at all.
+    """Writes a photo and its reports within one moment; new files all of them, or none.
+
+    Raises:
+        PhotoNotWritten, PhotoDenied: one of them cannot be written.
+    """
     texts = [(path, _RENDER[kind](report)) for kind, path in result.reports]
-    photo.save(result.target, overwrite=overwrite)
-    for path, text in texts:
-        write_text(path, text, overwrite=overwrite)
+    for path, _ in texts:
+        check_place(path, source=None, overwrite=overwrite)
+    replaced = [file for file in result.files if os.path.lexists(file)]
+    written: list[Path] = []
+    try:
+        photo.save(result.target, overwrite=overwrite)
+        written.append(result.target)
+        for path, text in texts:
+            write_text(path, text, overwrite=overwrite)
+            written.append(path)
+    except BaseException:
+        # A photo without its report would be taken for done, or stand in the way of the next run.
+        for file in set(written) - set(replaced):
+            file.unlink(missing_ok=True)
+        raise
 
 
 def _in_many_colours(

@@ -134,7 +134,7 @@ class RepairStage:
         """
         shares = {kind: share_of(marks, kind) for kind in KIND_WORDS}
         damaged = share_of(marks, DAMAGE)
-        credible = damaged - shares[Mark.PAINTED] <= CREDIBLE_SHARE
+        credible = self.told or damaged - shares[Mark.PAINTED] <= CREDIBLE_SHARE
         act = credible and (damaged >= THRESHOLD_SHARE or shares[Mark.PAINTED] > 0.0)
         named = [kind for kind, share in shares.items() if share >= THRESHOLD_SHARE / 2]
         doubtful = [
