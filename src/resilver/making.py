@@ -162,7 +162,8 @@ def allowed(
         refused = [card.name for card in stage.cards if card.licence != "clean"]
         if refused:
             notices.append(
-                f"{stage.name} was left out: {', '.join(refused)} is not free for any use"
+                f"{stage.name} was left out: {' and '.join(refused)} "
+                f"{'is' if len(refused) == 1 else 'are'} not free for any use"
             )
         else:
             kept.append(stage)

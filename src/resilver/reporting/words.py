@@ -50,7 +50,6 @@ _STAGES = {
     "colourise": StageWords("Colouring", "added colour"),
     "faces": StageWords("Faces", "brought out the faces"),
     "upscale": StageWords("Enlarging", "enlarged the picture"),
-    "explore": StageWords("Candidate faces", "proposed candidate faces"),
 }
 
 _LICENCES = {
