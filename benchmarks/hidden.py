@@ -224,6 +224,10 @@ def unsharp(pixels: Pixels, place: Place, rng: np.random.Generator) -> Pixels:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
 
 
+def burnt_out(pixels: Pixels, _place: Place, rng: np.random.Generator) -> Pixels:
+    return np.clip(pixels * rng.uniform(1.3, 2.0), 0, 255).astype(np.uint8)
+
+
 def darkened(pixels: Pixels, _place: Place, rng: np.random.Generator) -> Pixels:
     return (pixels * rng.uniform(0.12, 0.4)).astype(np.uint8)
 
@@ -246,6 +250,7 @@ OTHERS: dict[str, Change] = {
     "reduced and enlarged again": enlarged,
     "blurred as a whole, sigma 0.01 to 0.08": unsharp,
     "darkened to 0.12 to 0.4": darkened,
+    "burnt out, 1.3 to 2 times as bright": burnt_out,
 }
 
 
