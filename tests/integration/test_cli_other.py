@@ -139,6 +139,8 @@ def test_without_torch_one_line_says_what_to_install(
         (("train", "denoise", "--data", ".", "--minutes", "0", "--out", "x"), 2, "--minutes"),
         (("train", "faces", "--data", ".", "--minutes", "1", "--out", "x", "--teacher", ".",
           "--without", "taste", "--without", "pixels,style"), 2, "unknown loss 'taste'"),
+        (("train", "denoise", "--data", ".", "--minutes", "1", "--out", "photo.jpg"), 1,
+         "photo.jpg: cannot be made a folder"),
         (("learn-noise", "no", "--out", "x.onnx"), 1, "no: no such folder"),
         (("learn-noise", ".", "--out", "x.pth"), 2, ".onnx"),
         (("train", "denoise", "--data", LONG, "--minutes", "1", "--out", "x"), 1, "a: no such"),

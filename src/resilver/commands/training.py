@@ -57,6 +57,7 @@ def train_recipe(
         side_px=side_px,
         without=without,
     )
+    make_folder(out)
     try:
         card = train(request, screen.line)
     except KeyboardInterrupt:
