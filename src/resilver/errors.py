@@ -50,7 +50,15 @@ class PhotoUnsupported(PhotoError):
 
 
 class PhotoTooLarge(PhotoError):
-    """More pixels than the limit allows."""
+    """More pixels than the limit allows, or than there is memory for.
+
+    Args:
+        limited: a limit was in the way, which whoever opens the photo may raise.
+    """
+
+    def __init__(self, path: Path | str, reason: str, *, limited: bool = False) -> None:
+        self.limited = limited
+        super().__init__(path, reason)
 
 
 class PhotoDenied(PhotoError):

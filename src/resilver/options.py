@@ -48,7 +48,8 @@ class Options:
     # Of the network that draws, 0..1, mixed with the one that is faithful; None = as measured best
     vivid: float | None = None
     upscale_model: str | None = None  # name of a network that enlarges; None = the bundled ones
-    max_megapixels: float = DEFAULT_MAX_MEGAPIXELS  # of a result that was made larger
+    # Of a file that `restore` opens, and of a result that was made larger.
+    max_megapixels: float = DEFAULT_MAX_MEGAPIXELS
     faces: tuple[int, ...] = ()  # which faces, from 1, from left to right; empty = all
     fidelity: float = 0.0  # of faces, 0..1: 0 = as the network restores them, 1 = as they came
     face_model: str | None = None  # name of a network for faces; None = the bundled one

@@ -306,7 +306,7 @@ def restore(
         The restored photo, and the report of what was found, changed and invented.
 
     Raises:
-        PhotoError: the file cannot be read.
+        PhotoError: the file cannot be read, or has more than the options' `max_megapixels`.
         OptionError: an option is impossible.
     """
     options = options or Options()
@@ -314,5 +314,6 @@ def restore(
         options = replace(options, mask=mask)
     pipeline = Pipeline(options)
     if isinstance(source, str | Path):
-        return pipeline.restore(Photo.open(source), progress)
+        # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
+        return pipeline.restore(Photo.open(source, max_megapixels=options.max_megapixels), progress)
     return pipeline.restore(Photo.from_array(source), progress)

@@ -229,7 +229,12 @@ def test_quiet_shows_errors_only(scans: Path) -> None:
 def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
     result = run("restore", scans / "lake.png", "--max-megapixels", "0.01")
     assert result.exit_code == 1
-    assert "--max-megapixels" in result.stderr
+    assert "more than the limit of 0.01; raise it with --max-megapixels\n" in result.stderr
+    Image.new("L", (192, 192)).save(scans.parent / "mask.png")
+    mask = ("--mask", scans.parent / "mask.png")
+    masked = run("restore", scans / "lake.png", *mask, "--max-megapixels", "0.01")
+    assert masked.exit_code == 1
+    assert masked.stderr.endswith("the limit of 0.01; raise it with --max-megapixels\n")
 
 
 @pytest.mark.parametrize(

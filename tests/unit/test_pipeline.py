@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage.data import astronaut
 
-from resilver.errors import ModelError, OptionError
+from resilver.errors import ModelError, OptionError, PhotoTooLarge
 from resilver.making import build_stages
 from resilver.models.store import bundled_model
 from resilver.photo import Photo
@@ -201,6 +201,15 @@ def test_progress_rises_to_one() -> None:
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
     assert {stage for stage, _share in seen} == set(default_stages())
+
+
+def test_a_file_is_opened_within_the_limit_of_the_options(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    Photo.from_array(noisy()).save(file)
+    with pytest.raises(PhotoTooLarge) as caught:
+        restore(file, Options(max_megapixels=0.01))
+    assert caught.value.reason.endswith("more than the limit of 0.01")  # no flag: nobody typed one
+    restore(file, Options(only=("denoise",), max_megapixels=0.03, threads=1))
 
 
 def test_sixteen_bits_stay_sixteen() -> None:

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Protocol
 
 from resilver.batch.selection import Assignment, ReportKind, Result
-from resilver.errors import PhotoDenied, PhotoError, PhotoNotWritten, ResilverError
+from resilver.errors import (
+    PhotoDenied,
+    PhotoError,
+    PhotoNotWritten,
+    PhotoTooLarge,
+    ResilverError,
+)
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 from resilver.photofile.writing import check_place, write_text
 from resilver.report import Report
@@ -22,6 +28,9 @@ from resilver.reporting import to_html, to_json
 BatchProgress = Callable[
     [int, str, float], None
 ]  # (index of the photo, step, share 0..1 of the photo)
+
+RAISE_LIMIT = "; raise it with --max-megapixels"
+"""What a command that has the option says of a photo that is larger than the limit."""
 
 _RENDER: dict[ReportKind, Callable[[Report], str]] = {"html": to_html, "json": to_json}
 
@@ -109,7 +118,9 @@ def explain(path: Path, error: Exception) -> str:
     """One sentence naming the file and the reason, whatever was raised over it."""
     if isinstance(error, PhotoError):
         # A result that cannot be written names its own file: say whose result it is.
-        return str(error) if error.path == path else f"{path}: {error}"
+        words = str(error) if error.path == path else f"{path}: {error}"
+        limited = isinstance(error, PhotoTooLarge) and error.limited
+        return words + RAISE_LIMIT if limited else words
     if isinstance(error, ResilverError):
         return f"{path}: {error}"
     if isinstance(error, MemoryError):

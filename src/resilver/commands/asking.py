@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.batch import ReportKind
-from resilver.errors import OptionError
+from resilver.batch.running import RAISE_LIMIT
+from resilver.errors import OptionError, PhotoTooLarge
 from resilver.imaging.colouring import ColourHint
 from resilver.options import SEEDS, Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
@@ -200,4 +201,9 @@ def read_mask(path: Path, max_megapixels: float) -> NDArray[np.uint8]:
     Raises:
         PhotoError: the file cannot be read.
     """
-    return Photo.open(path, max_megapixels=max_megapixels).as_mask()
+    try:
+        return Photo.open(path, max_megapixels=max_megapixels).as_mask()
+    except PhotoTooLarge as error:
+        if not error.limited:
+            raise
+        raise PhotoTooLarge(path, error.reason + RAISE_LIMIT, limited=True) from error

@@ -105,14 +105,15 @@ def check_size(path: Path, size: tuple[int, int], max_megapixels: float) -> None
         size: (height, width) as the header claims.
 
     Raises:
-        PhotoTooLarge: names the limit and the flag that raises it.
+        PhotoTooLarge: names the limit.
     """
     megapixels = size[0] * size[1] / 1e6
     if megapixels > max_megapixels:
         raise PhotoTooLarge(
             path,
             f"{size[1]} x {size[0]} is {megapixels:.4g} megapixels, more than the limit of "
-            f"{max_megapixels:g}; raise it with --max-megapixels",
+            f"{max_megapixels:g}",
+            limited=True,
         )
 
 
