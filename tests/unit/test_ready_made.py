@@ -21,7 +21,7 @@ from resilver.cli import app
 from resilver.errors import ModelError
 from resilver.models.card import Terms
 from resilver.models.ready_made import import_network
-from resilver.models.store import imported_models, stored_model
+from resilver.models.store import imported_models, model_named, stored_model
 
 TERMS = Terms("clean", "made by the test")
 
@@ -49,6 +49,32 @@ def test_an_enlarger_is_told_by_what_it_makes(tmp_path: Path, models: Path, scal
     )
     assert photo.size == (256, 256)
     assert [name for name, _, _ in report.stages[0].models] == ["mine"]
+
+
+@pytest.mark.parametrize("card", ["no card", "scale = 4", None, b"\xff"])
+def test_a_wrong_card_stands_in_nobodys_way(
+    tmp_path: Path, models: Path, card: str | bytes | None
+) -> None:
+    good = import_network(enlarger(tmp_path, "cubic", scale=2).path, "good", models, TERMS)
+    if card is None:  # every field is there, one of them of another type
+        card = good.to_toml().replace('outputs = ["', 'outputs = 3 #["')
+    (models / "x.toml").write_bytes(card if isinstance(card, bytes) else card.encode())
+    (models / "x.onnx").write_bytes(b"weights")
+    assert model_named("good", "upscale").card == good
+    with pytest.raises(ModelError, match=r"x\.toml: "):
+        model_named("x", "upscale")
+    listed = CliRunner().invoke(app, ["models", "list"])
+    assert listed.exit_code == 0, listed.output
+    assert "good *" in listed.stdout
+    assert listed.stderr.startswith(f"left out  {models / 'x.toml'}: ")
+    verified = CliRunner().invoke(app, ["models", "verify"])
+    assert verified.exit_code == 1
+    assert "verified  good" in verified.stdout
+    assert verified.stderr.startswith(f"failed    {models / 'x.toml'}: ")
+    assert len(listed.stderr.splitlines()) == len(verified.stderr.splitlines()) == 1
+    assert CliRunner().invoke(app, ["models", "remove", "x"]).exit_code == 0
+    assert sorted(path.name for path in models.iterdir()) == ["good.onnx", "good.toml"]
+    assert CliRunner().invoke(app, ["models", "verify"]).exit_code == 0
 
 
 def test_what_does_not_enlarge_is_refused(tmp_path: Path, models: Path) -> None:

@@ -18,7 +18,7 @@ from resilver.models.published import (
     published_named,
     published_with,
 )
-from resilver.models.store import bundled_models, imported_models, user_folder
+from resilver.models.store import bundled_models, imported_models, user_folder, wrong_imports
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -72,14 +72,15 @@ def pull(name: str | None, as_name: str | None, *, replace: bool = False) -> int
 
 
 def remove(name: str) -> int:
-    """Deletes an imported network; returns the exit code."""
-    for model in imported_models():
-        if model.card.name == name:
-            for suffix in (".onnx", ".safetensors", ".toml"):
-                model.path.with_suffix(suffix).unlink(missing_ok=True)
-            Screen().line(name, "removed")
-            return 0
-    raise ModelError(f"no imported network is called {name!r}")
+    """Deletes an imported network, also one whose card is wrong; returns the exit code."""
+    paths = {model.card.name: model.path for model in imported_models()}
+    paths |= {stem: user_folder() / f"{stem}.toml" for stem in wrong_imports()}
+    if name not in paths:
+        raise ModelError(f"no imported network is called {name!r}")
+    for suffix in (".onnx", ".safetensors", ".toml"):
+        paths[name].with_suffix(suffix).unlink(missing_ok=True)
+    Screen().line(name, "removed")
+    return 0
 
 
 def _imported(screen: Screen, path: Path, name: str, licence: Licence, origin: str) -> None:
@@ -106,7 +107,8 @@ def _free_name(name: str, *, replace: bool) -> str:
         raise OptionError(f"{name!r} is no name for a network: letters, digits, '.', '_' and '-'")
     if any(model.card.name == name for model in bundled_models()):
         raise OptionError(f"{name!r} is the name of a bundled network: choose another with --as")
-    if not replace and any(model.card.name == name for model in imported_models()):
+    there = {model.card.name for model in imported_models()} | wrong_imports().keys()
+    if name in there and not replace:
         raise OptionError(f"{name!r} is there already: choose another with --as, or --replace it")
     return name
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from resilver.commands.screen import Screen
 from resilver.errors import ModelError
-from resilver.models.store import bundled_models, imported_models
+from resilver.models.store import bundled_models, imported_models, wrong_imports
 
 
 def list_models() -> int:
@@ -29,6 +29,8 @@ def list_models() -> int:
             model.card.summary,
         )
     screen.show(table)
+    for error in wrong_imports().values():
+        screen.error(str(error), "left out")
     screen.line(
         "clean: free for any use. research: learned from data with limits on its use, "
         "left out by --licence clean." + (" *: imported." if len(models) > len(bundled) else "")
@@ -49,6 +51,9 @@ def verify_models() -> int:
             failed += 1
         else:
             screen.line(f"{model.card.name}  {model.card.sha256}", "verified", "green")
+    for error in wrong_imports().values():
+        screen.error(str(error))
+        failed += 1
     if not models:
         screen.error("no networks are bundled with this installation")
     return 1 if failed or not models else 0

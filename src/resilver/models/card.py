@@ -14,6 +14,11 @@ from resilver.errors import ModelError
 
 Licence = Literal["clean", "research"]
 
+_TEXTS = (
+    "name", "file", "sha256", "summary", "reference", "task", "training_data", "training",
+    "intended_use", "limits",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -73,14 +78,21 @@ class ModelCard:
         for name in ("parameters", "size_px", "scale"):
             if not isinstance(fields[name], int):
                 raise ModelError(f"{path}: {name} is a whole number")
-        scores = cast("dict[str, float]", fields["scores"])
-        typed: dict[str, Any] = {
-            **fields,
-            "inputs": tuple(fields["inputs"]),
-            "outputs": tuple(fields["outputs"]),
-            "parity": float(fields["parity"]),
-            "scores": {name: float(value) for name, value in scores.items()},
-        }
+        for name in _TEXTS:
+            if not isinstance(fields[name], str):
+                raise ModelError(f"{path}: {name} is a text")
+        try:
+            scores = cast("dict[str, float]", dict(fields["scores"]))
+            typed: dict[str, Any] = {
+                **fields,
+                "inputs": tuple(fields["inputs"]),
+                "outputs": tuple(fields["outputs"]),
+                "parity": float(fields["parity"]),
+                "scores": {name: float(value) for name, value in scores.items()},
+            }
+        except (TypeError, ValueError) as error:
+            words = "inputs and outputs are lists, parity and the scores numbers"
+            raise ModelError(f"{path}: on the card {words}") from error
         return cls(**typed)
 
     def to_toml(self) -> str:

@@ -57,18 +57,38 @@ def user_folder() -> Path:
 
 
 def imported_models() -> tuple[StoredModel, ...]:
-    """Every model that the person has imported, by name."""
-    return _models_in(user_folder())
+    """Every model that the person has imported, by name; those of `wrong_imports` are left out."""
+    return tuple(_imports()[0].values())
+
+
+def wrong_imports() -> dict[str, ModelError]:
+    """What is wrong with imported cards that cannot be read, by the name of their files."""
+    return _imports()[1]
+
+
+def _imports() -> tuple[dict[str, StoredModel], dict[str, ModelError]]:
+    """One wrong card among what a person has imported must not take the others with it."""
+    models: dict[str, StoredModel] = {}
+    wrong: dict[str, ModelError] = {}
+    for path in sorted(user_folder().glob("*.toml")):
+        try:
+            models[path.stem] = stored_model(path.with_suffix(".onnx"))
+        except ModelError as error:
+            wrong[path.stem] = error
+    return models, wrong
 
 
 def model_named(name: str, task: str) -> StoredModel:
     """An imported or bundled model for one task, by name.
 
     Raises:
-        ModelError: there is none, or it is for another task.
+        ModelError: there is none, its card is wrong, or it is for another task.
     """
     known = {model.card.name: model for model in (*bundled_models(), *imported_models())}
     if name not in known:
+        wrong = wrong_imports()
+        if name in wrong:
+            raise wrong[name]
         fitting = ", ".join(name for name, model in known.items() if model.card.task == task)
         raise ModelError(f"no network is called {name!r}; for this there are: {fitting or 'none'}")
     model = known[name]
@@ -80,10 +100,6 @@ def model_named(name: str, task: str) -> StoredModel:
 @cache  # the service asks for each photo that is sent, and a package does not change
 def bundled_models(folder: Path = BUNDLED) -> tuple[StoredModel, ...]:
     """Every model that ships with the package, by name."""
-    return _models_in(folder)
-
-
-def _models_in(folder: Path) -> tuple[StoredModel, ...]:
     return tuple(stored_model(path.with_suffix(".onnx")) for path in sorted(folder.glob("*.toml")))
 
 
