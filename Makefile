@@ -8,12 +8,14 @@ ARGS   ?=
 
 .PHONY: restore test lint clean
 
-$(BIN)/python:
+# pip comes last: without it (Debian has python3-venv apart) the folder is no whole environment.
+$(BIN)/pip:
 	$(PYTHON) -c 'import sys; sys.exit("resilver needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { echo "resilver: $(PYTHON) cannot make $(VENV);" \
+		"on Debian and Ubuntu it needs: apt install python3-venv" >&2; exit 1; }
 
 # The package alone: what a user gets. No torch.
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 

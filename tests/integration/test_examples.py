@@ -49,6 +49,37 @@ def test_make_hands_its_arguments_to_the_command_line() -> None:
 
 
 @needs_make
+def test_make_goes_on_once_venv_is_installed(tmp_path: Path) -> None:
+    """As on Debian without python3-venv: the failed attempt leaves a Python without pip."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / "python"
+    python.write_text(
+        "#!/bin/sh\n"
+        'if [ "$1 $2" != "-m venv" ]; then exit 0; fi\n'
+        "mkdir -p .venv/bin\n"
+        "printf '#!/bin/sh\\ntest -e .venv/bin/pip\\n' >.venv/bin/python\n"
+        "chmod +x .venv/bin/python\n"
+        "test -e installed && touch .venv/bin/pip\n"
+    )
+    python.chmod(0o755)
+
+    def make() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "PYTHON=./python", ".venv/.installed"],
+            capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60,
+        )  # fmt: skip
+
+    first = make()
+    assert first.returncode != 0
+    assert "apt install python3-venv" in first.stderr
+    assert (tmp_path / ".venv/bin/python").is_file()
+    (tmp_path / "installed").touch()
+    second = make()
+    assert second.returncode == 0, second.stderr
+
+
+@needs_make
 def test_make_clean_leaves_restored_photos_alone() -> None:
     said = _would_run("clean", "OUT=my photos")
     assert "rm -rf .venv" in said
