@@ -24,11 +24,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,serve,dev]'
 	@touch $@
 
-# Restores the sample portrait, or your own: make restore PHOTO=path/to/photo-or-folder
+# Restores the sample portrait (into a folder of its own), or your own: make restore PHOTO=path/to/photo-or-folder
 # ARGS are more options of `resilver restore`: make restore PHOTO=scans ARGS="--overwrite --ext png"
 restore: $(VENV)/.installed
 ifeq ($(strip $(PHOTO)),)
-	$(BIN)/python examples/sample_portrait.py --out "$(OUT)"
+	$(BIN)/python examples/sample_portrait.py --out "$(OUT)/sample"
 else
 	$(BIN)/resilver restore "$(PHOTO)" -o "$(OUT)" --report html $(ARGS)
 endif

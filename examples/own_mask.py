@@ -26,12 +26,14 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--paler-than", type=int, default=250, help="grey level of 255")
     given = parser.parse_args()
+    if given.out.exists():
+        parser.error(f"{given.out} is there already")
 
     mask = find_pale(Photo.open(given.photo), given.paler_than)
     # "replace": this mask alone. "add" and "subtract" work with what is found as well.
     options = Options(only=("repair",), mask_mode="replace")
     restored, report = restore(given.photo, options, mask=mask)
-    restored.save(given.out, overwrite=True)
+    restored.save(given.out)
     print(f"marked {(mask > 0).mean():.2%}, made up {report.invented_share:.2%}: {given.out}")
 
 

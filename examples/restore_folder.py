@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from resilver import Photo, PhotoError, Pipeline
+from resilver.errors import PhotoNotWritten
 from resilver.photo import READABLE_SUFFIXES
 from resilver.reporting import to_html
 
@@ -38,9 +39,12 @@ def restore_one(pipeline: Pipeline, path: Path, folder: Path) -> None:
     photo = Photo.open(path)
     # `suffix`: the photo's own, or that of the format which stands in for RAW and GIF.
     target = folder / f"{path.stem}_restored{photo.suffix}"
+    page = folder / f"{path.stem}_report.html"
+    for place in (target, page):
+        if place.exists():
+            raise PhotoNotWritten(place, "it is there already")
     restored, report = pipeline.restore(photo)
     restored.save(target)  # the file's metadata say what was done to it
-    page = folder / f"{path.stem}_report.html"
     page.write_text(to_html(report), "utf-8")
     acted = [record.finding.stage for record in report.stages if record.acted]
     print(

@@ -1,11 +1,11 @@
 """Ages a portrait that may be shown (NASA's, in scikit-image), restores it, says what was found.
 
-    python examples/sample_portrait.py --out restored
+    python examples/sample_portrait.py --out restored/sample
 
 The portrait is restored twice: as resilver finds the damage by itself (portrait_restored.png, with
 portrait_report.html), and with the damage marked by hand, a mask (portrait_by_mask_restored.png,
 with portrait_by_mask_report.html). Since it is aged here, the truth is known: the printed figures
-are measured against it.
+are measured against it. Files of these names in the folder are replaced.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=Path("restored"), help="folder for the results")
+    parser.add_argument(
+        "--out", type=Path, default=Path("restored/sample"), help="folder for the results"
+    )
     folder: Path = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
 

@@ -30,7 +30,7 @@ def test_the_sample_portrait_writes_what_the_quickstart_opens(
     runpy.run_path(str(script), run_name="__main__")
 
     page = (ROOT / "docs" / "quickstart.md").read_text("utf-8")
-    named = set(re.findall(r"`restored/(portrait[\w.]*)`", page))
+    named = set(re.findall(r"`restored/sample/(portrait[\w.]*)`", page))
     assert {"portrait_report.html"} <= named
     written = {path.name for path in out.iterdir()} - {"portrait_of_mine.png"}
     assert named <= written
@@ -38,6 +38,13 @@ def test_the_sample_portrait_writes_what_the_quickstart_opens(
     assert sorted(told) == sorted(str(out / name) for name in written)
     for report in out.glob("*.html"):
         assert report.name.replace("_report.html", "_restored.png") in written
+
+
+@needs_make
+def test_the_sample_has_a_folder_of_its_own_among_the_results() -> None:
+    """Whoever restores a photo called portrait.png finds it where it was."""
+    said = _would_run("restore", "OUT=my results")
+    assert 'sample_portrait.py --out "my results/sample"\n' in said
 
 
 @needs_make

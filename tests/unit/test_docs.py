@@ -235,3 +235,23 @@ def test_the_examples_run(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (masked.pixels[line].min(axis=1) < 250).mean() > 0.5  # the white line is gone
     far = cv2.dilate(line.astype(np.uint8), np.ones((15, 15), np.uint8)) == 0
     np.testing.assert_array_equal(masked.pixels[far], original.pixels[far])
+
+
+def test_the_examples_replace_no_files(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "out").mkdir()
+    for mine in ("out/photo_report.html", "masked.png"):
+        Path(mine).write_bytes(b"mine")
+    example = ROOT / "examples" / "own_mask.py"
+    monkeypatch.setattr(sys, "argv", [str(example), "photo.png", "masked.png"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(example), run_name="__main__")
+    example = ROOT / "examples" / "restore_folder.py"
+    monkeypatch.setattr(sys, "argv", [str(example), ".", "out"])
+    runpy.run_path(str(example), run_name="__main__")
+    told = capsys.readouterr()
+    assert "masked.png is there already" in told.err
+    assert f"left out: {Path('out/photo_report.html')}: it is there already" in told.out
+    for mine in ("out/photo_report.html", "masked.png"):
+        assert Path(mine).read_bytes() == b"mine"
