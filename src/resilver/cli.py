@@ -564,12 +564,14 @@ def learn_noise(
     folder: Annotated[Path, typer.Argument(help="Your scans; NAME_a and NAME_b are one print.")],
     out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="The weight file to write.")],
     minutes: flags.Minutes = 20.0,
+    *,
+    overwrite: flags.Overwrite = False,
 ) -> None:
     """Tune the denoiser on your own scans (needs the extra 'train')."""
     with plain_errors():
         from resilver.commands import training
 
-        raise typer.Exit(training.learn_noise_of(folder, out, minutes=minutes))
+        raise typer.Exit(training.learn_noise_of(folder, out, minutes=minutes, overwrite=overwrite))
 
 
 @app.command()

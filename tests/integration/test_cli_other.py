@@ -146,13 +146,16 @@ def test_without_torch_one_line_says_what_to_install(
         (("train", "denoise", "--data", LONG, "--minutes", "1", "--out", "x"), 1, "a: no such"),
         (("learn-noise", LONG, "--out", "x.onnx"), 1, "a: no such folder"),
         (("learn-noise", ".", "--out", "photo.jpg/x.onnx"), 1, "photo.jpg: cannot be made"),
+        (("learn-noise", ".", "--out", "mine.onnx"), 1, "mine.onnx: the file exists"),
+        (("learn-noise", ".", "--out", "mine.onnx", "--overwrite"), 1, "the file is empty"),
     ],
 )  # fmt: skip
 def test_a_training_that_cannot_run_says_why(
     arguments: tuple[str, ...], code: int, words: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("torch", reason="needs the extra 'train'")
-    (tmp_path / "photo.jpg").touch()
+    for name in ("photo.jpg", "mine.onnx"):
+        (tmp_path / name).touch()
     result = subprocess.run(
         [sys.executable, "-m", "resilver.cli", *arguments],
         capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False,

@@ -15,12 +15,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from resilver.errors import OptionError, RecipeError
+from resilver.errors import OptionError, PhotoNotWritten, RecipeError
 from resilver.models.session import OrtNetwork
 from resilver.models.store import bundled_model, stored_model
 from resilver.nets.unet import UNetConfig
 from resilver.train.export import CardText, export
-from resilver.train.learn_noise import learn_noise
+from resilver.train.learn_noise import SMALLEST_SCAN, ScanRecipe, learn_noise
 from resilver.train.loop import FitConfig, fit, learning_rate_factor
 from resilver.train.recipe import Sample
 from resilver.train.recipes import RECIPES, recipe_named
@@ -273,6 +273,37 @@ def test_scans_are_paired_by_name_and_aligned(tmp_path: Path, photos: Path) -> N
         read_scans(tmp_path / "nowhere")
 
 
+def test_a_scan_that_is_too_small_is_left_out_by_name(tmp_path: Path, photos: Path) -> None:
+    from resilver.photo import Photo
+
+    pixels = np.array(Photo.open(photos / "0.png").pixels)
+    for name, height, width in (("low", 159, 300), ("thin", 300, 31), ("just", 160, 32)):
+        Photo.from_array(pixels[:height, :width]).save(tmp_path / f"{name}.png")
+    # Each of these is high enough, and what they have in common is not.
+    Photo.from_array(pixels[0:165, :300]).save(tmp_path / "print_a.png")
+    Photo.from_array(pixels[10:175, :300]).save(tmp_path / "print_b.png")
+    scans = read_scans(tmp_path, SMALLEST_SCAN)
+    assert [line.split(": ")[0] for line in scans.left_out] == [
+        str(tmp_path / "low.png"), str(tmp_path / "thin.png")
+    ]  # fmt: skip
+    assert "too small to learn from: at least 32 pixels wide and 160 high" in scans.left_out[0]
+    assert (len(scans.pairs), len(scans.singles)) == (0, 3)
+    sample = next(ScanRecipe(scans).samples([], 0))
+    assert sample["seen"].shape == (3, 16, 16)
+    for name in ("just", "print_a", "print_b"):
+        (tmp_path / f"{name}.png").unlink()
+    with pytest.raises(RecipeError, match=r"no photo in it can be learned from \(.*low\.png: too"):
+        learn_noise(tmp_path, tmp_path / "mine.onnx", 0.1)
+
+
+@pytest.mark.parametrize("there", ["mine.onnx", "mine.toml"])
+def test_learned_weights_replace_none_unasked(there: str, tmp_path: Path, photos: Path) -> None:
+    (tmp_path / there).write_bytes(b"precious")
+    with pytest.raises(PhotoNotWritten, match=f"{there}: the file exists"):
+        learn_noise(photos, tmp_path / "mine.onnx", 0.1)
+    assert (tmp_path / there).read_bytes() == b"precious"
+
+
 @pytest.mark.parametrize("twice", [True, False])
 def test_learning_the_noise_of_own_scans(twice: bool, tmp_path: Path, photos: Path) -> None:
     """From pairs, and from single scans: the weight file is written, verifies, and is no worse."""
@@ -288,7 +319,8 @@ def test_learning_the_noise_of_own_scans(twice: bool, tmp_path: Path, photos: Pa
         levels = np.clip(noisy, 0, 255).astype(np.uint8)
         Photo.from_array(levels).save(scans / f"{name}.png")
     out = tmp_path / "mine.onnx"
-    learned = learn_noise(scans, out, 0.1)
+    out.with_suffix(".toml").write_text("of an earlier tuning", "utf-8")
+    learned = learn_noise(scans, out, 0.1, overwrite=True)
     assert (learned.pairs, learned.singles) == ((1, 0) if twice else (0, 2))
     assert learned.error_after_255 < 1.05 * learned.error_before_255
     options = Options(only=("denoise",), denoise_model=out)

@@ -71,7 +71,7 @@ def train_recipe(
     return 0
 
 
-def learn_noise_of(folder: Path, out: Path, *, minutes: float) -> int:
+def learn_noise_of(folder: Path, out: Path, *, minutes: float, overwrite: bool) -> int:
     """Tunes the denoiser on a person's own scans; returns the exit code."""
     _need_torch()
     if not os.path.isdir(folder):  # noqa: PTH112 (as above)
@@ -82,7 +82,7 @@ def learn_noise_of(folder: Path, out: Path, *, minutes: float) -> int:
 
     screen = Screen()
     make_folder(out.parent)
-    learned = learn_noise(folder, out, minutes, screen.line)
+    learned = learn_noise(folder, out, minutes, screen.line, overwrite=overwrite)
     for line in learned.left_out:
         screen.error(line, "left out")
     screen.line(

@@ -15,6 +15,7 @@ from resilver.errors import ModelError
 from resilver.models.card import ModelCard, Terms
 from resilver.models.published import file_sha256
 from resilver.models.session import Array, OrtNetwork
+from resilver.photofile.writing import write_text
 
 SCALES = (2, 3, 4, 8)
 _SIZES = ((48, 64), (67, 50))  # height, width of the pictures it is tried with
@@ -62,7 +63,7 @@ def import_network(path: Path, name: str, folder: Path, terms: Terms) -> ModelCa
         intended_use=summary,
         limits="As its authors describe; not measured by resilver.",
     )
-    target.with_suffix(".toml").write_text(card.to_toml(), "utf-8")
+    write_text(target.with_suffix(".toml"), card.to_toml(), overwrite=True)
     return card
 
 

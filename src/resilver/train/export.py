@@ -22,6 +22,7 @@ from resilver.errors import RecipeError
 from resilver.models.card import Licence, ModelCard
 from resilver.models.session import OrtNetwork
 from resilver.nets.unet import parameter_count
+from resilver.photofile.writing import write_text
 from resilver.train.recipe import RecipeInfo
 
 OPSET = 18
@@ -71,7 +72,7 @@ def export(
     scale: int = 1,
     tolerance: float = TOLERANCE,
 ) -> ModelCard:
-    """Writes `path` (.onnx) and the card beside it (.toml).
+    """Writes `path` (.onnx) and the card beside it (.toml), each of them whole; replaces others.
 
     The network is first rounded to fp16, so that what is compared, measured and shipped is one and
     the same function. `scale`: its pictures are so many times as large as what it is given.
@@ -119,7 +120,7 @@ def export(
         intended_use=text.intended_use,
         limits=text.limits,
     )
-    path.with_suffix(".toml").write_text(card.to_toml(), "utf-8")
+    write_text(path.with_suffix(".toml"), card.to_toml(), overwrite=True)
     return card
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from resilver.errors import RecipeError
 from resilver.imaging.tiles import Pixels, to_float
 from resilver.models.store import bundled_model
+from resilver.photofile.writing import check_place
 from resilver.train.export import CardText, export
 from resilver.train.loop import FitConfig, fit
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first
@@ -22,6 +23,9 @@ from resilver.train.scans import Scans, neighbours, read_scans
 from resilver.train.weights import load_onnx_weights
 
 HELD_OUT = 5  # one fifth of every scan, its top, is kept for the before/after figures
+SMALLEST_CROP_PX = 16
+# (height, width): two crops side by side fit into what is held out.
+SMALLEST_SCAN = (2 * SMALLEST_CROP_PX * HELD_OUT, 2 * SMALLEST_CROP_PX)
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,17 @@ class LearnedNoise:
 
 
 class ScanRecipe(DenoiseRecipe):
-    """The denoiser's network on pairs from own scans; the top fifth of every photo is held out."""
+    """The denoiser's network on pairs from own scans; the top fifth of every photo is held out.
+
+    Args:
+        scans: none of them smaller than `SMALLEST_SCAN`.
+    """
 
     def __init__(self, scans: Scans) -> None:
         photos = [pair.first for pair in scans.pairs] + list(scans.singles)
         # One size for all crops of a batch: what fits the held-out strip of the smallest scan.
         room = min(min(photo.shape[0] // HELD_OUT, photo.shape[1]) for photo in photos)
-        side = min(96, room // 2) // 2 * 2
-        if side < 16:
-            raise RecipeError("a scan is too small to learn from: at least 160 pixels high")
-        super().__init__(crop_px=side)
+        super().__init__(crop_px=min(96, room // 2) // 2 * 2)
         self.scans = scans
         self.info = RecipeInfo(
             name="learn-noise",
@@ -124,6 +129,7 @@ def learn_noise(
     log: Callable[[str], None] = lambda _line: None,
     *,
     seed: int = 0,
+    overwrite: bool = False,
 ) -> LearnedNoise:
     """Tunes the bundled denoiser on the photos of a folder and writes `out` (.onnx and .toml).
 
@@ -133,13 +139,17 @@ def learn_noise(
         minutes: wall-clock of the training.
         log: receives lines of progress.
         seed: of crops and splits.
+        overwrite: replace a weight file and a card that are there.
 
     Raises:
-        RecipeError: nothing usable in the folder, or scans too small.
+        RecipeError: nothing usable in the folder.
+        PhotoNotWritten: the weight file or its card is there already.
     """
     if out.suffix != ".onnx":
         raise RecipeError(f"{out}: the weight file must end in .onnx")
-    scans = read_scans(folder)
+    for place in (out, out.with_suffix(".toml")):  # before the minutes are spent, not after
+        check_place(place, source=None, overwrite=overwrite)
+    scans = read_scans(folder, SMALLEST_SCAN)
     recipe = ScanRecipe(scans)
     network = load_onnx_weights(recipe.network(), bundled_model("denoise").path)
     before = held_out_error_255(recipe, network, seed)

@@ -15,6 +15,7 @@ from torch import nn
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence, ModelCard
 from resilver.nets.stylegan2 import StyleGAN2Config
+from resilver.photofile.writing import write_text
 from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
 from resilver.train.face_losses import LossWeights
 from resilver.train.loop import FitConfig, FitResult, fit, is_first_process
@@ -177,7 +178,7 @@ def _last_look(result: FitResult) -> str:
 def with_scores(card_path: Path, scores: dict[str, float]) -> ModelCard:
     """Writes measured scores onto a card."""
     card = replace(ModelCard.read(card_path), scores=scores)
-    card_path.write_text(card.to_toml(), "utf-8")
+    write_text(card_path, card.to_toml(), overwrite=True)
     return card
 
 

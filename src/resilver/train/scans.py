@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.errors import PhotoError, RecipeError
+from resilver.errors import PhotoError, PhotoUnsupported, RecipeError
 from resilver.imaging.tiles import Pixels, to_float
 from resilver.photo import Photo
 
@@ -42,13 +42,16 @@ class Scans:
     left_out: tuple[str, ...]  # one line per file that could not be used
 
 
-def read_scans(folder: Path) -> Scans:
+def read_scans(folder: Path, smallest: tuple[int, int] = (1, 1)) -> Scans:
     """Reads every photo below a folder.
 
     Files `NAME_a` and `NAME_b` (or `_1`, `_2`) of one size are two scans of one print.
 
+    Args:
+        smallest: (height, width) in pixels; what is smaller is left out.
+
     Raises:
-        RecipeError: no folder, or no photo in it that can be read.
+        RecipeError: no folder, or no photo in it that can be used.
     """
     if not folder.is_dir():
         raise RecipeError(f"{folder}: not a folder")
@@ -63,17 +66,37 @@ def read_scans(folder: Path) -> Scans:
         opened: list[Pixels] = []
         for path in paths:
             try:
-                opened.append(Photo.open(path).pixels)
+                opened.append(_large_enough(path, smallest))
             except PhotoError as error:
                 left_out.append(str(error))
         pair = align(*opened) if len(opened) == 2 else None
-        if pair is not None:
+        # What two scans have in common may be too small where each of them is not.
+        if pair is not None and _fits(pair.first, smallest):
             pairs.append(pair)
         else:
             singles.extend(opened)
     if not pairs and not singles:
-        raise RecipeError(f"{folder}: no photo in it can be read")
+        why = f" ({left_out[0]})" if left_out else ""
+        raise RecipeError(f"{folder}: no photo in it can be learned from{why}")
     return Scans(tuple(pairs), tuple(singles), tuple(left_out))
+
+
+def _large_enough(path: Path, smallest: tuple[int, int]) -> Pixels:
+    """The pixels of a file.
+
+    Raises:
+        PhotoError: it cannot be read, or is too small.
+    """
+    pixels = Photo.open(path).pixels
+    if not _fits(pixels, smallest):
+        height, width = smallest
+        reason = f"too small to learn from: at least {width} pixels wide and {height} high"
+        raise PhotoUnsupported(path, reason)
+    return pixels
+
+
+def _fits(pixels: Pixels, smallest: tuple[int, int]) -> bool:
+    return pixels.shape[0] >= smallest[0] and pixels.shape[1] >= smallest[1]
 
 
 def align(first: Pixels, second: Pixels) -> ScanPair | None:
