@@ -218,6 +218,20 @@ def test_a_dry_run_tells_and_writes_nothing(scans: Path, tmp_path: Path) -> None
     assert not out.exists()
 
 
+def test_a_dry_run_plans_what_needs_overwrite_as_well(scans: Path) -> None:
+    (scans / "lake_restored.png").write_bytes(b"precious")
+    asked = ("restore", scans / "lake.png", scans / "1931", "--dry-run", "--only", "denoise")
+    result = run(*asked)
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    there = f"  but its result {scans / 'lake_restored.png'} is already there; overwrite it"
+    assert result.stdout.count(there) == 1
+    assert result.stdout.count("rests") + result.stdout.count("acts ") == 2  # both are measured
+    assert "but its" not in run(*asked, "--overwrite").stdout
+    (scans / "empty.png").touch()
+    (scans / "empty_restored.png").touch()
+    assert run("restore", scans / "empty.png", "--dry-run").exit_code == 1
+
+
 def test_quiet_shows_errors_only(scans: Path) -> None:
     (scans / "empty.jpg").touch()
     result = run("restore", scans, "-q", "--skip", "repair,denoise")

@@ -143,6 +143,7 @@ class Refusal:
 
     path: Path
     reason: str  # without the file's name
+    waiting: Assignment | None = None  # what would be done with `overwrite`, where that is all
 
     @property
     def words(self) -> str:
@@ -204,16 +205,19 @@ def select(paths: list[Path], naming: Naming) -> Selection:
         reason = _obstacle(writes, scans, taken)
         there = [] if naming.overwrite else [file for file in writes if os.path.lexists(file)]
         finished = there[: len(always)] == always and _real(path) not in named
-        if reason is None and there and not finished:
-            reason = f"its result {there[0]} is already there; overwrite it with --overwrite"
+        assignment = Assignment(path, results)
         if reason is not None:
             refusals.append(Refusal(path, reason))
+            continue
+        if there and not finished:
+            reason = f"its result {there[0]} is already there; overwrite it with --overwrite"
+            refusals.append(Refusal(path, reason, assignment))
             continue
         taken.update((_identity(file), path) for file in writes)
         if finished:
             done.append(path)
         else:
-            assignments.append(Assignment(path, results))
+            assignments.append(assignment)
     return Selection(tuple(assignments), tuple(refusals), found.results, tuple(done), found.ignored)
 
 

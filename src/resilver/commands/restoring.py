@@ -58,7 +58,7 @@ def plan_photos(
 ) -> int:
     """Tells what `restore_photos` would do, and writes nothing; returns the exit code."""
     screen = Screen(quiet=quiet)
-    selection = select(paths, naming)
+    selection, waiting = _overwriting(select(paths, naming))
     failed = _show_selection(screen, selection).failed
     if not selection.assignments:
         return 1 if failed else 0
@@ -76,9 +76,23 @@ def plan_photos(
             screen.line(f"{assignment.source} -> {target}")
             for file in further:
                 screen.line(f"  and {file}")
+            if assignment.source in waiting:
+                screen.line(f"  but {waiting[assignment.source]}")
             for line in plan_lines(planned.plan, deeds=True):
                 screen.line(line)
     return 1 if failed else 0
+
+
+def _overwriting(selection: Selection) -> tuple[Selection, dict[Path, str]]:
+    """With what is refused for want of --overwrite alone; also the words about each such photo."""
+    assignments = list(selection.assignments)
+    waiting: dict[Path, str] = {}
+    for refusal in selection.refusals:
+        if refusal.waiting is not None:
+            assignments.append(refusal.waiting)
+            waiting[refusal.path] = refusal.reason
+    refusals = tuple(refusal for refusal in selection.refusals if refusal.waiting is None)
+    return replace(selection, assignments=tuple(assignments), refusals=refusals), waiting
 
 
 def _overall(selection: Selection, advance: Advance) -> BatchProgress:
