@@ -157,6 +157,38 @@ def test_a_link_to_a_folder_is_not_followed_round_and_round(scans: Path) -> None
     assert len(select([scans], Naming(scans.parent / "out")).assignments) == 4
 
 
+def test_photos_in_linked_folders_are_taken(scans: Path, tmp_path: Path) -> None:
+    album = tmp_path / "album"
+    (album / "summer").mkdir(parents=True)
+    (album / "summer" / "sea.jpg").write_bytes(b"x")
+    (album / "back").symlink_to(scans)
+    (scans / "0-linked").symlink_to(album)
+    (scans / "0-again").symlink_to(scans / "1931")
+    (scans / "1931" / "album").symlink_to(album)
+    (scans / ".secret").symlink_to(album)
+    out = tmp_path / "out"
+    selection = select([scans], Naming(out))
+    # The real folder first: its photos keep their place, whatever the link is called.
+    assert _sources(selection, scans) == [
+        "A.TIF", "b.jpg", "1931/lake.png", "1931/deep/raw.CR2", "0-linked/summer/sea.jpg"
+    ]  # fmt: skip
+    assert selection.assignments[-1].target == out / "0-linked" / "summer" / "sea_restored.jpg"
+
+
+def test_a_link_to_the_output_folder_brings_no_results_back(scans: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results" / "out"
+    out.mkdir(parents=True)
+    (out / "b.jpg").write_bytes(b"y")
+    (scans / "out").symlink_to(out)
+    selection = select([scans], Naming(out, suffix="", overwrite=True))
+    assert (len(selection.assignments), selection.refusals) == (5, ())
+    (scans / "results").symlink_to(tmp_path / "results")
+    selection = select([scans], Naming(out, suffix="", overwrite=True))
+    assert len(selection.assignments) == 5
+    (refusal,) = selection.refusals
+    assert refusal.words.startswith(f"{scans / 'results'}: the output folder {out} lies inside it")
+
+
 def test_the_output_folder_must_not_lie_inside_a_searched_folder(scans: Path) -> None:
     photo = scans / "b.jpg"
     other = scans.parent / "other.jpg"

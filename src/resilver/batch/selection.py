@@ -3,9 +3,9 @@
 The rules, in the order in which they are asked:
 
 - A file that is named is always taken; whether it is a photo shows when it is opened.
-- A folder is searched with its sub-folders. What does not look like an image by its suffix, and
-  hidden files, are left aside and counted; what ends in the result suffix is a result of an
-  earlier run and is skipped; what is named twice is taken once.
+- A folder is searched with its sub-folders, those behind links too, each once. What does not look
+  like an image by its suffix, and hidden files, are left aside and counted; what ends in the result
+  suffix is a result of an earlier run and is skipped; what is named twice is taken once.
 - The output folder must not lie inside a folder that is searched: results would lie among the
   scans, and the next run would take them for scans. (The folder itself is allowed: that is the
   same as naming none, and results are told apart by their suffix.)
@@ -236,13 +236,7 @@ class _Search:
 
     def folder(self, folder: Path) -> None:
         """Takes the photos of a folder and its sub-folders, in the order of their names."""
-        output = self.naming.folder
-        if output is not None and _real(folder) in _real(output).parents:
-            reason = (
-                f"the output folder {output} lies inside it; choose one outside, "
-                "or none to write beside the photos"
-            )
-            self.refusals.append(Refusal(folder, reason))
+        if self._holds_output(folder):
             return
         empty = True
         for path in self._files(folder):
@@ -258,9 +252,35 @@ class _Search:
             self.refusals.append(Refusal(folder, "no photos were found in this folder"))
 
     def _files(self, folder: Path) -> Iterator[Path]:
-        for place, folders, names in os.walk(folder, onerror=self._refuse):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (Path(place, name) for name in sorted(names))
+        """Folders behind links come after all others, so that a photo keeps its own place."""
+        output = self.naming.folder
+        seen: set[Path] = set()  # each real folder once: links may lead round in circles
+        if output is not None and _real(output) != _real(folder):
+            seen.add(_real(output))  # what lies there are results
+        waiting = [folder]
+        while waiting:
+            for place, folders, names in os.walk(waiting.pop(0), onerror=self._refuse):
+                here = Path(place)
+                if _real(here) in seen:
+                    folders.clear()
+                    continue
+                seen.add(_real(here))
+                folders[:] = sorted(name for name in folders if not name.startswith("."))
+                links = [here / name for name in folders if (here / name).is_symlink()]
+                waiting.extend(link for link in links if not self._holds_output(link))
+                yield from (here / name for name in sorted(names))
+
+    def _holds_output(self, folder: Path) -> bool:
+        """Whether the output folder lies inside this one, which then is refused."""
+        output = self.naming.folder
+        if output is None or _real(folder) not in _real(output).parents:
+            return False
+        reason = (
+            f"the output folder {output} lies inside it; choose one outside, "
+            "or none to write beside the photos"
+        )
+        self.refusals.append(Refusal(folder, reason))
+        return True
 
     def _refuse(self, error: OSError) -> None:
         reason = f"the folder cannot be read ({error.strerror})"
