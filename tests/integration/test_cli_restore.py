@@ -225,7 +225,7 @@ def test_a_dry_run_plans_what_needs_overwrite_as_well(scans: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, ""), result.output
     there = f"  but its result {scans / 'lake_restored.png'} is already there; overwrite it"
     assert result.stdout.count(there) == 1
-    assert result.stdout.count("rests") + result.stdout.count("acts ") == 2  # both are measured
+    assert result.stdout.count("  denoise    ") == 2  # both are measured
     assert "but its" not in run(*asked, "--overwrite").stdout
     (scans / "empty.png").touch()
     (scans / "empty_restored.png").touch()
