@@ -92,11 +92,11 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
     return {name: table[name] for name in STAGES if name in table}
 
 
-def _denoiser(path: Path | None) -> StoredModel:
+def _denoiser(path: Path | str | None) -> StoredModel:
     bundled = bundled_model("denoise")
     if path is None:
         return bundled
-    given = stored_model(path)
+    given = stored_model(Path(path))
     if (given.card.inputs, given.card.outputs) != (bundled.card.inputs, bundled.card.outputs):
         raise ModelError(f"{path}: {given.card.name!r} is not a denoiser")
     return given
@@ -119,7 +119,7 @@ def _enlarger(options: Options) -> Enlarger:
     return Enlarger(faithful if share < 1.0 else None, vivid if share > 0.0 else None, share)
 
 
-def _given(path: Path | None, task: str, lack: str) -> StoredModel:
+def _given(path: Path | str | None, task: str, lack: str) -> StoredModel:
     """The network in a file, or the bundled one of this task where none is given.
 
     Raises:
@@ -127,7 +127,7 @@ def _given(path: Path | None, task: str, lack: str) -> StoredModel:
     """
     if path is None:
         return bundled_model(task)
-    given = stored_model(path)
+    given = stored_model(Path(path))
     if given.card.task != task:
         raise ModelError(f"{path}: {given.card.name!r} {lack}")
     return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Literal, cast
 
@@ -17,6 +18,7 @@ from resilver.stages.fills import FILLS
 from resilver.stages.upscale import FACTORS
 
 MASK_MODES = ("add", "replace", "subtract")
+LICENCES = ("any", "clean")
 SEEDS = 1 << 32  # so many choices of colours there are
 MOST_THREADS = 1024  # beyond that ONNX Runtime spends minutes on starting them
 
@@ -41,9 +43,10 @@ class Options:
     # (H, W), damaged: uint8 above 127, bool True, float above 0.5; kept as uint8
     mask: NDArray[np.uint8 | np.bool_ | np.floating] | None = None
     mask_mode: Literal["add", "replace", "subtract"] = "add"  # to, instead of, from what is found
-    denoise_model: Path | None = None  # weights from `resilver learn-noise`
-    tone_model: Path | None = None  # weights from the recipe `tone`; None = the bundled ones
-    colour_model: Path | None = None  # weights from the recipe `colourise`; None = bundled
+    # Files of weights, kept as Path; None = the bundled ones.
+    denoise_model: Path | str | None = None  # from `resilver learn-noise`
+    tone_model: Path | str | None = None  # from the recipe `tone`
+    colour_model: Path | str | None = None  # from the recipe `colourise`
     upscale: Literal["auto", 2, 4] | None = None  # times larger; "auto" = only what is tiny
     # Of the network that draws, 0..1, mixed with the one that is faithful; None = as measured best
     vivid: float | None = None
@@ -70,12 +73,9 @@ class Options:
         for name, strength in strengths:
             if strength is not None and not 0.0 <= strength <= 1.0:
                 raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
-        # Where nobody checks types, a wrong one would show only when the photo is half done.
-        seed, hints = cast("object", self.colour_seed), cast("tuple[object, ...]", self.hints)
-        if not isinstance(seed, int) or not 0 <= seed < SEEDS:
-            raise OptionError(f"a seed is from 0 to {SEEDS - 1}, not {seed}")
-        if not all(isinstance(hint, ColourHint) for hint in hints):
-            raise OptionError("hints are of the class ColourHint; ColourHint.parse reads a text")
+        self._check_types()
+        if not 0 <= self.colour_seed < SEEDS:
+            raise OptionError(f"a seed is from 0 to {SEEDS - 1}, not {self.colour_seed}")
         if not 0.0 <= self.fidelity <= 1.0:
             raise OptionError(f"fidelity is from 0 to 1, not {self.fidelity:g}")
         if self.upscale not in (None, "auto", *FACTORS):
@@ -94,10 +94,35 @@ class Options:
             )
         if self.mask is not None:
             object.__setattr__(self, "mask", as_mask(self.mask))
+        if self.licence not in LICENCES:
+            known = " or ".join(LICENCES)
+            raise OptionError(f"a licence is {known}, not {self.licence!r}")
         if self.tile_px is not None and self.tile_px < 192:
             raise OptionError(f"tiles are at least 192 px, not {self.tile_px}")
         if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
             raise OptionError(f"threads are from 1 to {MOST_THREADS}, not {self.threads}")
+
+    def _check_types(self) -> None:
+        """Where nobody checks types, a wrong one would show only when the photo is half done."""
+        numbers: dict[str, object] = {
+            "a seed": self.colour_seed, "tile_px": self.tile_px, "threads": self.threads
+        }  # fmt: skip
+        faces = cast("object", self.faces)
+        if not isinstance(faces, tuple | list):
+            raise OptionError(f"faces are a tuple of numbers, as in (1, 3), not {faces!r}")
+        numbers |= {f"face {face!r}": face for face in cast("tuple[object, ...]", faces)}
+        for name, number in numbers.items():
+            whole = isinstance(number, Integral) and type(number) is not bool
+            if number is not None and not whole:
+                raise OptionError(f"{name} is a whole number, not {number!r}")
+        if not all(isinstance(hint, ColourHint) for hint in cast("tuple[object, ...]", self.hints)):
+            raise OptionError("hints are of the class ColourHint; ColourHint.parse reads a text")
+        for name in ("denoise_model", "tone_model", "colour_model"):
+            file = getattr(self, name)
+            if isinstance(file, str):
+                object.__setattr__(self, name, Path(file))
+            elif file is not None and not isinstance(file, Path):
+                raise OptionError(f"{name} is a file, not {file!r}")
 
     @property
     def in_colour(self) -> bool:
@@ -116,8 +141,11 @@ def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint
     """A mask (H, W) as uint8, 255 = damaged.
 
     Raises:
-        OptionError: not two-dimensional, or of another type.
+        OptionError: no array, not two-dimensional, or of another type.
     """
+    given = cast("object", mask)
+    if not isinstance(given, np.ndarray):
+        raise OptionError(f"a mask is an array (height, width), not {type(given).__name__}")
     if mask.ndim != 2:
         raise OptionError(f"a mask has two axes, height and width, not {mask.ndim}")
     if mask.dtype == np.uint8:

@@ -85,10 +85,14 @@ class Pipeline:
         options: what the person asked for.
 
     Raises:
+        OptionError: a mode for no mask.
         ModelError: a weight file is missing or does not verify.
     """
 
     def __init__(self, options: Options | None = None) -> None:
+        if options is not None and options.mask is None and options.mask_mode != "add":
+            # Not of the options themselves: `restore` may be given the mask apart from them.
+            raise OptionError(f"the mask mode {options.mask_mode!r} needs a mask")
         self.options, unsearched = within_licence(options or Options())
         self.stages, refused = allowed(build_stages(self.options), self.options)
         self._notices = unsearched + refused

@@ -71,6 +71,16 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
         ({"tile_px": 8}, "tiles are at least 192 px"),
         ({"threads": 0}, "threads are from 1 to"),
         ({"threads": 100_000}, "threads are from 1 to"),
+        ({"threads": 1.5}, "threads is a whole number, not 1.5"),
+        ({"threads": True}, "threads is a whole number, not True"),
+        ({"tile_px": 512.0}, "tile_px is a whole number, not 512.0"),
+        ({"faces": ("1",)}, "face '1' is a whole number"),
+        ({"faces": 1}, r"faces are a tuple of numbers, as in \(1, 3\), not 1"),
+        ({"colour_seed": "7"}, "a seed is a whole number, not '7'"),
+        ({"denoise_model": 3}, "denoise_model is a file, not 3"),
+        ({"licence": "free"}, "a licence is any or clean, not 'free'"),
+        ({"mask": [[0, 1]]}, r"a mask is an array \(height, width\), not list"),
+        ({"mask": "mask.png"}, r"a mask is an array \(height, width\), not str"),
     ],
 )
 def test_impossible_options_fail(wrong: dict[str, Any], said: str) -> None:
@@ -135,6 +145,18 @@ def test_the_result_does_not_depend_on_tiles(sigma: float, tile_px: int) -> None
     tiled, _ = restore(pixels, Options(only=("denoise",), denoise=1.0, tile_px=tile_px))
     difference = np.abs(whole.pixels.astype(np.int64) - tiled.pixels.astype(np.int64))
     assert difference.max() <= 257
+
+
+def test_a_mask_mode_needs_a_mask() -> None:
+    with pytest.raises(OptionError, match="the mask mode 'replace' needs a mask"):
+        restore(noisy(), Options(mask_mode="replace"))
+
+
+def test_files_of_weights_may_be_named_by_text() -> None:
+    path = bundled_model("denoise").path
+    options = Options(denoise_model=str(path), tone_model="a.onnx", tile_px=np.int64(256))
+    assert (options.denoise_model, options.tone_model) == (path, Path("a.onnx"))
+    assert Pipeline(Options(only=("denoise",), denoise_model=str(path))).stages[0].cards
 
 
 def square(size: tuple[int, int] = (128, 160)) -> NDArray[np.bool_]:
