@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Literal, cast
 
@@ -104,16 +103,15 @@ class Options:
 
     def _check_types(self) -> None:
         """Where nobody checks types, a wrong one would show only when the photo is half done."""
-        numbers: dict[str, object] = {
-            "a seed": self.colour_seed, "tile_px": self.tile_px, "threads": self.threads
-        }  # fmt: skip
         faces = cast("object", self.faces)
         if not isinstance(faces, tuple | list):
             raise OptionError(f"faces are a tuple of numbers, as in (1, 3), not {faces!r}")
-        numbers |= {f"face {face!r}": face for face in cast("tuple[object, ...]", faces)}
-        for name, number in numbers.items():
-            whole = isinstance(number, Integral) and type(number) is not bool
-            if number is not None and not whole:
+        numbers: list[tuple[str, object]] = [("a seed", self.colour_seed)]
+        numbers.extend(("a face", face) for face in cast("tuple[object, ...]", faces))
+        may_be_none = (("tile_px", self.tile_px), ("threads", self.threads))
+        numbers.extend((name, number) for name, number in may_be_none if number is not None)
+        for name, number in numbers:
+            if not isinstance(number, int) or isinstance(number, bool):
                 raise OptionError(f"{name} is a whole number, not {number!r}")
         if not all(isinstance(hint, ColourHint) for hint in cast("tuple[object, ...]", self.hints)):
             raise OptionError("hints are of the class ColourHint; ColourHint.parse reads a text")

@@ -74,7 +74,8 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
         ({"threads": 1.5}, "threads is a whole number, not 1.5"),
         ({"threads": True}, "threads is a whole number, not True"),
         ({"tile_px": 512.0}, "tile_px is a whole number, not 512.0"),
-        ({"faces": ("1",)}, "face '1' is a whole number"),
+        ({"faces": ("1",)}, "a face is a whole number, not '1'"),
+        ({"colour_seed": None}, "a seed is a whole number, not None"),
         ({"faces": 1}, r"faces are a tuple of numbers, as in \(1, 3\), not 1"),
         ({"colour_seed": "7"}, "a seed is a whole number, not '7'"),
         ({"denoise_model": 3}, "denoise_model is a file, not 3"),
@@ -154,7 +155,7 @@ def test_a_mask_mode_needs_a_mask() -> None:
 
 def test_files_of_weights_may_be_named_by_text() -> None:
     path = bundled_model("denoise").path
-    options = Options(denoise_model=str(path), tone_model="a.onnx", tile_px=np.int64(256))
+    options = Options(denoise_model=str(path), tone_model="a.onnx")
     assert (options.denoise_model, options.tone_model) == (path, Path("a.onnx"))
     assert Pipeline(Options(only=("denoise",), denoise_model=str(path))).stages[0].cards
 
