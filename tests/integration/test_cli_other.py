@@ -107,6 +107,16 @@ def test_ageing_overwrites_only_when_asked(photo: Path, tmp_path: Path) -> None:
     assert run("age", tmp_path / "none.png", "-o", tmp_path / "x.png").exit_code == 1
 
 
+def test_ageing_with_masks_writes_all_or_nothing(photo: Path, tmp_path: Path) -> None:
+    mask = tmp_path / "old_mask_dust.png"
+    mask.write_bytes(b"precious")
+    refused = run("age", photo, "-o", tmp_path / "old.png", "--masks")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"resilver: {mask}: the file exists")
+    assert {path.name for path in tmp_path.iterdir()} == {photo.name, mask.name}
+    assert mask.read_bytes() == b"precious"
+
+
 @pytest.mark.parametrize(
     ("arguments", "deed"),
     [

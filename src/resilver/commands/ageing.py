@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from resilver.ageing import KINDS, AgeingRecipe, age
 from resilver.commands.screen import Screen
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
+from resilver.photofile.writing import check_place
 from resilver.version import SOFTWARE
 
 Preset = Literal["demo", "light", "heavy"]
@@ -27,14 +28,15 @@ def age_photo(
 ) -> int:
     """Ages one photo and writes it, and on request one mask a kind of damage; returns 0."""
     screen = Screen()
+    beside = [out.with_name(f"{out.stem}_mask_{kind}.png") for kind in KINDS] if masks else []
+    for place in (out, *beside):  # all of them or none
+        check_place(place, source=path, overwrite=overwrite)
     photo = Photo.open(path, max_megapixels=DEFAULT_MAX_MEGAPIXELS)
     aged = age(photo.tile_float(slice(None), slice(None)), seed, _PRESETS[preset]())
     _save(_to_u8(aged.photo), out, path, screen, overwrite=overwrite)
-    if masks:
-        for index, kind in enumerate(KINDS):
-            mask = (aged.masks[..., index] > 0).astype(np.uint8) * np.uint8(255)
-            beside = out.with_name(f"{out.stem}_mask_{kind}.png")
-            _save(mask, beside, path, screen, overwrite=overwrite)
+    for index, place in enumerate(beside):
+        mask = (aged.masks[..., index] > 0).astype(np.uint8) * np.uint8(255)
+        _save(mask, place, path, screen, overwrite=overwrite)
     return 0
 
 
