@@ -160,6 +160,35 @@ def test_a_pipe_gets_plain_lines(scans: Path, tmp_path: Path) -> None:
     assert len(result.stdout.splitlines()) == 3
 
 
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_reader_that_goes_away_does_not_stop_the_run(
+    scans: Path, tmp_path: Path, bad: bool
+) -> None:
+    """As in `resilver restore scans | true`."""
+    for index in range(2, 8):
+        (scans / f"p{index}.png").unlink()
+    if bad:
+        (scans / "p0.png").write_bytes(b"")
+    out = tmp_path / "out"
+    ours, theirs = os.pipe()
+    os.close(ours)
+    result = subprocess.run(
+        [*COMMAND, "restore", str(scans), "-o", str(out), "--only", "denoise"],
+        stdout=theirs, stderr=subprocess.PIPE, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == int(bad), result.stderr
+    names = sorted(path.name for path in out.iterdir())
+    assert names == (["p1_restored.png"] if bad else ["p0_restored.png", "p1_restored.png"])
+    assert len(result.stderr.splitlines()) == int(bad)  # no word of the pipe
+    found = subprocess.run(
+        [*COMMAND, "diagnose", str(scans), "--json", "--only", "denoise"],
+        stdout=theirs, stderr=subprocess.PIPE, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    os.close(theirs)
+    assert found.returncode == int(bad), found.stderr
+    assert len(found.stderr.splitlines()) == int(bad)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="file names of any bytes are a matter of Linux")
 def test_a_name_of_broken_bytes_is_restored_and_shown(scans: Path, tmp_path: Path) -> None:
     odd = os.fsencode(scans) + b"/gr\xff\x1b[2Jn.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -22,8 +23,21 @@ from resilver.reporting.words import printable
 Advance = Callable[[float, str], None]  # (share of the whole run 0..1, what is going on)
 
 
+class _Console(Console):
+    """A console whose reader may go away (`resilver ... | head`) without ending the run."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        # What is buffered still goes out when Python ends, and must not fail then.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 class Screen:
     """Results go to standard output; errors and the progress bar to standard error.
+
+    Where nobody reads one of them any more, the run goes on without it: the photos matter.
 
     Args:
         quiet: show errors only.
@@ -31,8 +45,8 @@ class Screen:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self._out = Console(highlight=False)
-        self._err = Console(highlight=False, stderr=True)
+        self._out = _Console(highlight=False)
+        self._err = _Console(highlight=False, stderr=True)
 
     def line(self, words: str, verdict: str = "", style: str = "") -> None:
         """One line, never broken; a verdict before it lines up with those of other lines."""
@@ -41,7 +55,11 @@ class Screen:
 
     def text(self, text: str) -> None:
         """Text for another program, exactly as it is."""
-        self._out.file.write(text)
+        try:
+            self._out.file.write(text)
+            self._out.file.flush()
+        except BrokenPipeError:
+            self._out.on_broken_pipe()
 
     def error(self, words: str, verdict: str = "failed") -> None:
         """One line on standard error."""
