@@ -10,19 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-INTERRUPTED = 130
+import typer
+import typer.core
+
+from resilver.commands import flags, serving_flags
+from resilver.errors import OptionError, ResilverError
+from resilver.version import __version__
+
+INTERRUPTED = 130  # as shells report a command that was stopped by Ctrl-C
 _STOPPED = "resilver: stopped\n"
-
-try:
-    import typer
-    import typer.core
-
-    from resilver.commands import flags, serving_flags
-    from resilver.errors import OptionError, ResilverError
-    from resilver.version import __version__
-except KeyboardInterrupt:  # loading takes a moment; Ctrl-C within it is no fault to trace either
-    sys.stderr.write(_STOPPED)
-    sys.exit(INTERRUPTED)
 
 _MAY_BE_EMPTY = ("--suffix", "--data-note")
 
@@ -733,7 +729,7 @@ def _given(paths: list[Path] | None, inputs: list[Path] | None) -> list[Path]:
 
 
 def main() -> None:
-    """What the command `resilver` runs."""
+    """Runs the command line; `resilver.__main__` guards its being loaded as well."""
     try:
         app()
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from skimage import data
 
 from resilver import __version__
 
-COMMAND = (sys.executable, "-m", "resilver.cli")
+COMMAND = (sys.executable, "-m", "resilver")
 HEAVY = ("torch", "onnxruntime", "fastapi", "gradio", "ray", "pyvips", "cv2", "numpy", "skimage")
 
 
@@ -102,7 +102,11 @@ def test_ctrl_c_while_starting_is_quiet_too(scans: Path, tmp_path: Path) -> None
         assert "Traceback" not in stderr
 
 
-@pytest.mark.parametrize("module", ["typer", "resilver.commands.flags", "resilver.batch"])
+@pytest.mark.parametrize(
+    "module",
+    ["resilver.cli", "typing", "pathlib", "contextlib", "typer", "resilver.commands.flags",
+     "resilver.version", "resilver.batch"],
+)  # fmt: skip
 def test_ctrl_c_while_a_module_is_loaded_says_so_in_one_line(module: str) -> None:
     # The interrupt comes at the same moment each time: when Python looks for the module.
     code = (
@@ -111,7 +115,9 @@ def test_ctrl_c_while_a_module_is_loaded_says_so_in_one_line(module: str) -> Non
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {module!r}: raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, CtrlC())\n"
-        "from resilver.cli import main\n"
+        # As the script `resilver` does; what Python has loaded for itself is loaded anew.
+        f"sys.modules.pop({module!r}, None)\n"
+        "from resilver.__main__ import main\n"
         "main()"
     )
     result = subprocess.run(
