@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import select
 import signal
 import subprocess
@@ -128,6 +127,7 @@ def test_ctrl_c_while_a_module_is_loaded_says_so_in_one_line(module: str) -> Non
 
 
 def test_a_terminal_gets_a_progress_bar(scans: Path, tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="Windows has no such terminals")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, "restore", str(scans / "p0.png"), str(scans / "p1.png"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,8 @@ import pytest
 import pyvips
 
 import making_photos as made
+
+resource = pytest.importorskip("resource", reason="Windows does not tell how much memory was used")
 
 MEMORY = """
     import resource, sys

@@ -16,6 +16,7 @@ from resilver.options import Options
 from resilver.stages import STAGES
 
 SOURCE = Path(resilver.__file__).parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_public_surface_is_pinned() -> None:
@@ -52,6 +53,21 @@ def test_importing_the_command_line_loads_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_tests_can_be_collected_on_windows() -> None:
+    script = (
+        "import os, sys, pytest; "
+        "sys.modules |= dict.fromkeys(('resource', 'pty', 'fcntl', 'termios', 'pwd', 'grp')); "
+        "del os.geteuid, os.mkfifo; "
+        "sys.exit(pytest.main(['--collect-only', '-q', '-p', 'no:cacheprovider', *sys.argv[1:]]))"
+    )
+    folders = [str(ROOT / "tests" / name) for name in ("unit", "integration")]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *folders],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_a_restoration_loads_no_torch(tmp_path: Path) -> None:
