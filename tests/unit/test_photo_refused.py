@@ -179,7 +179,7 @@ def test_decompression_bomb_is_refused_by_its_header(refuse: Refuse) -> None:
     reason = refuse(png_claiming(60_000, 50_000), "bomb.png", PhotoTooLarge)
     assert "3000 megapixels" in reason
     assert "500" in reason
-    assert "--max-megapixels" in reason
+    assert "--" not in reason  # who opens a photo from Python typed no flag
     tall = made.tiff_of(np.zeros((1, 8, 3), np.uint8), 2)
     at = tall.index(struct.pack("<HHI", 257, 4, 1)) + 8
     claimed = tall[:at] + struct.pack("<I", 90_000_000) + tall[at + 4 :]
