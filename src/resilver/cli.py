@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 import typer.core
@@ -26,7 +26,7 @@ _MAY_BE_EMPTY = ("--suffix", "--data-note")
 class _Commands(typer.core.TyperGroup):
     """All commands; none of them takes an empty word."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As ever, but an empty word, as of a variable that nobody set, does not mean this folder.
 
         Raises:

@@ -143,13 +143,14 @@ def _restore_one(
     def part(step: str, share: float) -> None:
         progress(step, 0.02 + 0.9 * share)
 
+    first = assignment.results[0]
     if len(assignment.results) > 1:
         photo, report = _in_many_colours(assignment, pipeline, overwrite, max_megapixels, part)
     else:
         # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
         photo, report = pipeline.restore(_open(assignment, max_megapixels), part)
     progress("save", 0.92)
-    _write(assignment.results[0], photo, report, overwrite)
+    _write(first, photo, report, overwrite)
     progress("done", 1.0)
     return report
 

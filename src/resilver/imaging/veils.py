@@ -78,8 +78,9 @@ def clear_veil(
         seen, true = image[..., channel], guess[..., channel]
         mean = mean_seen[..., channel] = _local(seen * border) / weight
         true_mean = mean_true[..., channel] = _local(true * border) / weight
-        variance = _local(seen * seen * border) / weight - mean**2
-        return variance, _local(seen * true * border) / weight - mean * true_mean
+        variance = _local(seen * seen * border) / weight - mean * mean
+        together = _local(seen * true * border) / weight - mean * true_mean
+        return variance.astype(np.float32, copy=False), together.astype(np.float32, copy=False)
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         fits = list(pool.map(fit, range(3)))

@@ -85,8 +85,8 @@ class OrtNetwork:
             import onnxruntime as ort  # noqa: PLC0415
 
             # What it raises has names here only.
-            from onnxruntime.capi import (  # noqa: PLC0415  # pyright: ignore[reportMissingModuleSource, reportMissingImports, reportAttributeAccessIssue]
-                onnxruntime_pybind11_state as raised,
+            from onnxruntime.capi import (  # noqa: PLC0415
+                onnxruntime_pybind11_state as raised,  # pyright: ignore[reportAttributeAccessIssue]
             )
 
         options = ort.SessionOptions()

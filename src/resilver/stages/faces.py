@@ -85,7 +85,11 @@ class FacesStage:
         found = placed_faces(self._detector, draft.photo.pixels)
         found = found.chosen(np.argsort(found.boxes[:, ::2].mean(axis=1), kind="stable"))
         factor = 1 if draft.enlargement is None else draft.enlargement.factor
-        known = {} if self.first is None else _known(self.first, found.boxes / factor)
+        known = (
+            {}
+            if self.first is None
+            else _known(self.first, (found.boxes / factor).astype(np.float32))
+        )
         number = 0 if self.first is None else len(self.first)
         faces: list[Face] = []
         for index in range(len(found)):
