@@ -249,7 +249,7 @@ def test_a_hint_of_no_colour_fails_at_once(colour: tuple[int, int, int]) -> None
         ColourHint(1, 2, colour)
     with pytest.raises(OptionError, match="of the class ColourHint"):
         Options(hints=("1,2,#aabbcc",))  # type: ignore[arg-type] (nobody may have checked)
-    with pytest.raises(OptionError, match="a seed is from 0"):
+    with pytest.raises(OptionError, match=r"a seed is a whole number, not 1\.5"):
         Options(colour_seed=1.5)  # type: ignore[arg-type] (as above)
 
 
