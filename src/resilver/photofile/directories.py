@@ -9,6 +9,9 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 # Bytes of one value and of the numbers inside it, by field type.
 _VALUE_BYTES = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), strict=True)) | {
     16: 8,
@@ -57,10 +60,14 @@ class Field:
 
     def number(self, layout: Layout) -> int:
         """The first value of an integer field."""
+        return int(self.numbers(layout)[0])
+
+    def numbers(self, layout: Layout) -> NDArray[np.unsignedinteger]:
+        """The values of an integer field, (n,), one at least."""
         size = _NUMBER_BYTES[self.kind]
         if self.kind not in (BYTE, SHORT, LONG, 13, 16, 18) or len(self.data) < size:
             raise DirectoryError(f"tag {self.tag} holds no whole number")
-        return int.from_bytes(self.data[:size], "little" if layout.order == "<" else "big")
+        return np.frombuffer(self.data, f"{layout.order}u{size}", len(self.data) // size)
 
     def ratio(self, layout: Layout) -> float:
         """The first value of a rational field."""

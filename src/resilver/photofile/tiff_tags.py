@@ -10,6 +10,8 @@ import os
 import struct
 from dataclasses import dataclass
 
+import numpy as np
+
 from resilver.photofile.directories import (
     BYTE,
     UNDEFINED,
@@ -30,6 +32,9 @@ from resilver.photofile.metadata import Metadata
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _WIDTH, _HEIGHT, _BITS, _SAMPLE_FORMAT = 256, 257, 258, 339
+_COMPRESSION, _PHOTOMETRIC, _TILE_OFFSETS, _TILE_BYTES, _EXTRA_SAMPLES = 259, 262, 324, 325, 338
+_ALPHA = (1, 2)  # of ExtraSamples: associated, unassociated; 0 is unspecified (infrared of a scan)
+_JPEG = (6, 7)  # of Compression
 _DNG_VERSION = 0xC612
 
 
@@ -43,6 +48,11 @@ class TiffTags:
     dpi: tuple[float, float] | None = None
     size: tuple[int, int] | None = None  # (height, width) as claimed
     strange_depth: str | None = None  # samples other than unsigned 1-16 bits, in words
+    strange_colour: str | None = None  # a colour space that is not decoded, in words
+    alpha_at: int | None = None  # which of the channels beyond the colours is alpha, from 0
+    tiled: bool = False
+    cut_short: bool = False  # tiles lie beyond the end of the file
+    as_jpeg: bool = False  # pixels are compressed as JPEG
 
 
 def read_tiff_tags(descriptor: int) -> TiffTags:
@@ -52,6 +62,7 @@ def read_tiff_tags(descriptor: int) -> TiffTags:
         layout, offset = read_header(read_at)
         fields, _ = read_directory(read_at, layout, offset)
         found = {field.tag: field for field in fields}
+        bits = _number(found, _BITS, layout) or 1
         iptc = None
         for tag in (_IPTC, _PHOTOSHOP):
             if tag in found and iptc is None:
@@ -62,9 +73,12 @@ def read_tiff_tags(descriptor: int) -> TiffTags:
             iptc=iptc,
             dpi=dpi_of_fields(fields, layout),
             size=(_number(found, _HEIGHT, layout), _number(found, _WIDTH, layout)),
-            strange_depth=_strange_depth(
-                _number(found, _BITS, layout) or 1, _number(found, _SAMPLE_FORMAT, layout)
-            ),
+            strange_depth=_strange_depth(bits, _number(found, _SAMPLE_FORMAT, layout)),
+            strange_colour=_strange_colour(_number(found, _PHOTOMETRIC, layout), bits),
+            alpha_at=_alpha_at(found, layout),
+            tiled=_TILE_OFFSETS in found,
+            cut_short=_cut_short(found, layout, os.fstat(descriptor).st_size),
+            as_jpeg=_number(found, _COMPRESSION, layout) in _JPEG,
         )
     except DirectoryError:
         return TiffTags()
@@ -73,6 +87,36 @@ def read_tiff_tags(descriptor: int) -> TiffTags:
 def _number(found: dict[int, Field], tag: int, layout: Layout) -> int:
     """A whole number from the directory; 0 where it is missing."""
     return found[tag].number(layout) if tag in found else 0
+
+
+def _alpha_at(found: dict[int, Field], layout: Layout) -> int | None:
+    """The first of the extra samples that is called alpha; without the tag, none is."""
+    if _EXTRA_SAMPLES not in found:
+        return None
+    kinds = found[_EXTRA_SAMPLES].numbers(layout).tolist()
+    return next((at for at, kind in enumerate(kinds) if kind in _ALPHA), None)
+
+
+def _cut_short(found: dict[int, Field], layout: Layout, file_bytes: int) -> bool:
+    """Whether tiles lie beyond the end of the file. (libvips finds out for strips itself.)"""
+    if _TILE_OFFSETS not in found or _TILE_BYTES not in found:
+        return False
+    starts = found[_TILE_OFFSETS].numbers(layout).astype(np.float64)  # no sum can overflow
+    lengths = found[_TILE_BYTES].numbers(layout)
+    count = min(len(starts), len(lengths))
+    return bool((starts[:count] + lengths[:count] > file_bytes).any())
+
+
+def _strange_colour(photometric: int, bits: int) -> str | None:
+    match photometric:
+        case 8 if bits == 8:  # libvips reads 16 bits of it only
+            return "8-bit CIELab"
+        case 9:
+            return "ICCLab"
+        case 10:
+            return "ITULab"
+        case _:
+            return None
 
 
 def _strange_depth(bits: int, sample_format: int) -> str | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from resilver.errors import PhotoError, PhotoUnsupported
+from resilver.errors import PhotoError, PhotoUnreadable, PhotoUnsupported
+from resilver.photofile.bands import Bands, one_band, split_bands, unsupported_depth
 from resilver.photofile.boxes import is_monochrome
 from resilver.photofile.colour_profile import (
     CLIPPED,
@@ -22,18 +23,19 @@ from resilver.photofile.colour_profile import (
     to_srgb,
     try_profile,
 )
+from resilver.photofile.damage import DAMAGED, tells_damage, warns_of_damage
 from resilver.photofile.formats import animated
 from resilver.photofile.headers import is_animated_png, notes_of, stated_dpi
 from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.reading import Scan, check_size, upright
 from resilver.photofile.tiff_tags import TiffTags, read_tiff_tags
 from resilver.photofile.vips_runtime import (
+    CUT_SHORT,
     VIPS_ERRORS,
     Samples,
     blob_field,
     number_field,
     samples_of,
-    tagged,
     unreadable,
 )
 
@@ -44,16 +46,6 @@ _LOADERS = {
     "webp": pyvips.Image.webpload_source,
     "avif": pyvips.Image.heifload_source,
     "gif": pyvips.Image.gifload_source,
-}
-_DEPTH_WORDS = {
-    "char": "signed 8-bit",
-    "short": "signed 16-bit",
-    "int": "signed 32-bit",
-    "uint": "32-bit",
-    "float": "32-bit floating-point",
-    "double": "64-bit floating-point",
-    "complex": "complex",
-    "dpcomplex": "complex",
 }
 _STRIP_ROWS = 256
 
@@ -67,29 +59,43 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         if tags.size is not None:
             check_size(path, tags.size, max_megapixels)
         if tags.strange_depth is not None:
-            raise _unsupported_depth(path, tags.strange_depth)
+            raise unsupported_depth(path, tags.strange_depth)
+        if tags.strange_colour is not None:
+            raise _unsupported_colour(path, tags.strange_colour)
+        if tags.cut_short:
+            raise PhotoUnreadable(path, CUT_SHORT.format("TIFF"))
     dpi = stated_dpi(descriptor, name)
     written = notes_of(descriptor, name)
     one_channel = name == "avif" and is_monochrome(descriptor)
 
-    def load() -> pyvips.Image:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        source = pyvips.Source.new_from_descriptor(descriptor)
-        image = _LOADERS[name](source, access="sequential", fail_on="error")
-        return _one_band(image) if one_channel else image
+    def read(fail_on: str) -> Scan:
+        def load() -> pyvips.Image:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            source = pyvips.Source.new_from_descriptor(descriptor)
+            image = _LOADERS[name](source, access="sequential", fail_on=fail_on)
+            return one_band(image) if one_channel else image
 
-    try:
         image = load()
         pages = number_field(image, "n-pages", 1)
         check_size(path, (image.height, image.width), max_megapixels)
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
         metadata, notices = _metadata_of(image, tags, dpi)
-        described = replace(metadata, notes=written), notices
+        described = _Described(replace(metadata, notes=written), notices, tags)
         scan = _decode(path, image, name, described, pages, load)
+        return replace(scan, grey=True) if one_channel else scan
+
+    damage: tuple[str, ...] = ()
+    if warns_of_damage(name, tags):
+        try:
+            return read("warning")
+        except VIPS_ERRORS as error:  # only such a file is decoded once more
+            damage = (DAMAGED,) if tells_damage(error, tags) else ()
+    try:
+        scan = read("error")
     except VIPS_ERRORS as error:
         raise unreadable(path, error, name) from error
-    return replace(scan, grey=True) if one_channel else scan
+    return replace(scan, notices=(*scan.notices, *damage))
 
 
 def stored_size(descriptor: int, name: str) -> tuple[int, int]:
@@ -107,35 +113,25 @@ def stored_size(descriptor: int, name: str) -> tuple[int, int]:
     return image.height, image.width
 
 
-def _one_band(image: pyvips.Image) -> pyvips.Image:
-    """A grey AVIF as one band, which libvips opens as three; as it is if its profile is for RGB."""
-    icc = blob_field(image, "icc-profile-data")
-    if image.bands < 3 or (icc is not None and profile_channels(icc) == 3):
-        return image
-    grey = image.extract_band(0)
-    return tagged(grey if image.bands < 4 else grey.bandjoin(image.extract_band(3)))
-
-
 def _decode(
     path: Path,
     image: pyvips.Image,
     name: str,
-    described: tuple[Metadata, tuple[str, ...]],
+    described: _Described,
     pages: int,
     load: Callable[[], pyvips.Image],
 ) -> Scan:
-    metadata, notices = described
-    notes = list(notices)
+    notes = list(described.notices)
     if pages > 1 and name == "tiff":
         notes.append(f"multi-page TIFF: only the first of {pages} pages was opened")
-    bands = _split_bands(path, image, notes)
+    bands = split_bands(path, image, described.tags, notes)
     working = _to_working(bands, blob_field(image, "icc-profile-data"), notes)
     # libvips turns AVIF upright itself, as its standard asks; the EXIF orientation is only a copy.
     orientation = 1 if name == "avif" else number_field(image, "orientation", 1)
     pixels, alpha = _to_arrays(working.colour, working.alpha)
     if bands.channels == 3 and working.converted_by is not None:
         # Decoded anew, since the colours as they were are not held.
-        look = _sampled(_split_bands(path, load(), []).colour)
+        look = _sampled(split_bands(path, load(), described.tags, []).colour)
         if leaves_srgb(look, working.converted_by):
             notes.append(CLIPPED)
     return Scan(
@@ -143,22 +139,20 @@ def _decode(
         alpha=None if alpha is None else upright(alpha, orientation),
         grey=bands.channels == 1,
         profile=working.profile,
-        metadata=metadata,
+        metadata=described.metadata,
         bit_depth=bands.bit_depth,
         format=name,
         notices=tuple(notes),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Bands:
-    colour: pyvips.Image  # 1, 3 or 4 bands, uchar or ushort
-    alpha: pyvips.Image | None
-    bit_depth: int  # 8 or 16
+@dataclass(frozen=True)
+class _Described:
+    """What a file says of its pixels."""
 
-    @property
-    def channels(self) -> int:
-        return self.colour.bands
+    metadata: Metadata
+    notices: tuple[str, ...]
+    tags: TiffTags | None  # of a TIFF
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,41 +163,13 @@ class _Working:
     converted_by: bytes | None = None  # the profile whose colours these were
 
 
-def _split_bands(path: Path, image: pyvips.Image, notes: list[str]) -> _Bands:
-    """Colour and alpha apart; depths and channel counts that mean nothing here are refused."""
-    if image.interpretation in ("lab", "labs"):
-        notes.append("Lab colour: the result is saved as sRGB")
-        image = image.colourspace("rgb16")
-    if image.format not in ("uchar", "ushort"):
-        words = _DEPTH_WORDS.get(str(image.format), str(image.format))
-        raise _unsupported_depth(path, words)
-    bit_depth = 8 if image.format == "uchar" else 16
-    significant = number_field(image, "bits-per-sample", bit_depth)
-    if bit_depth == 16 and significant in (10, 12):
-        # libvips shifts 10 and 12 bits up and leaves zeros below: white would not be white.
-        image = image | (image >> significant)
-    if image.interpretation == "cmyk":
-        channels = 4
-    elif image.interpretation in ("b-w", "grey16") or image.bands < 3:
-        channels = 1
-    else:
-        channels = 3
-    if image.bands < channels:
-        raise PhotoUnsupported(path, f"{image.bands} channels are not a photo")
-    if image.bands > channels + 1:
-        notes.append(f"{image.bands - channels - 1} extra channels were left out")
-    colour = image if image.bands == channels else image.extract_band(0, n=channels)
-    alpha = image.extract_band(channels) if image.bands > channels else None
-    return _Bands(tagged(colour, cmyk=channels == 4), alpha, bit_depth)
-
-
-def _unsupported_depth(path: Path, words: str) -> PhotoError:
+def _unsupported_colour(path: Path, words: str) -> PhotoError:
     return PhotoUnsupported(
-        path, f"{words} samples cannot be restored; save it with 8 or 16 bits per channel first"
+        path, f"{words} colours cannot be restored; save it as RGB or with 16-bit CIELab first"
     )
 
 
-def _to_working(bands: _Bands, icc: bytes | None, notes: list[str]) -> _Working:
+def _to_working(bands: Bands, icc: bytes | None, notes: list[str]) -> _Working:
     """sRGB with three bands, and the profile to save in.
 
     Pixels that need no conversion keep their depth and their values. Converted ones are held in 16

@@ -39,7 +39,8 @@ Samples = NDArray[np.uint8 | np.uint16]
 # What a call raises: pyvips decodes libvips's text as UTF-8, and that text can quote a file.
 VIPS_ERRORS = (pyvips.Error, UnicodeDecodeError)
 
-_CUT_SHORT = (
+CUT_SHORT = "the {} file is truncated or damaged"
+_CUT_SHORT_WORDS = (
     "premature end",
     "read error",
     "seek error",
@@ -55,8 +56,8 @@ _CUT_SHORT = (
 def unreadable(path: Path, error: Exception, format_name: str) -> PhotoUnreadable:
     """The one-line error for what libvips said (its own text runs over many lines)."""
     said = str(error).lower()
-    if any(words in said for words in _CUT_SHORT):
-        return PhotoUnreadable(path, f"the {format_name.upper()} file is truncated or damaged")
+    if any(words in said for words in _CUT_SHORT_WORDS):
+        return PhotoUnreadable(path, CUT_SHORT.format(format_name.upper()))
     return PhotoUnreadable(path, f"the {format_name.upper()} data is damaged beyond decoding")
 
 
