@@ -157,14 +157,15 @@ def test_mutated_files_open_or_are_refused(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_a_mutated_file_opens_as_can_be_saved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.jpg"])
+def test_what_a_mutated_file_opens_as_can_be_saved(tmp_path: Path, name: str) -> None:
     """Damaged metadata must not stop the writer either."""
 
     @seed(7)
     @settings(max_examples=60, deadline=None, database=None, phases=[Phase.generate])
-    @given(mutations("a.tif"))
+    @given(mutations(name))
     def run(content: bytes) -> None:
-        path = tmp_path / "a.tif"
+        path = tmp_path / name
         path.write_bytes(content)
         try:
             photo = Photo.open(path, max_megapixels=20)

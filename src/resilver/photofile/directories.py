@@ -94,8 +94,9 @@ def long_field(layout: Layout, tag: int, value: int) -> Field:
 
 
 def ratio_field(layout: Layout, tag: int, value: float) -> Field:
-    """A rational to four decimals (1/10,000 of a dot per inch)."""
-    return Field(tag, RATIONAL, 1, struct.pack(layout.order + "II", round(value * 10_000), 10_000))
+    """A rational to four decimals (1/10,000 of a dot per inch), at most 429,496."""
+    above = min(round(value * 10_000), 0xFFFFFFFF)
+    return Field(tag, RATIONAL, 1, struct.pack(layout.order + "II", above, 10_000))
 
 
 def text_field(tag: int, text: str) -> Field:

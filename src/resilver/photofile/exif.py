@@ -27,6 +27,7 @@ from resilver.photofile.directories import (
     short_field,
     text_field,
 )
+from resilver.photofile.resolution import plausible_dpi
 
 ORIENTATION, SOFTWARE = 0x0112, 0x0131
 _WIDTH, _HEIGHT = 0x0100, 0x0101
@@ -85,9 +86,7 @@ def dpi_of_fields(fields: Sequence[Field], layout: Layout) -> tuple[float, float
     except DirectoryError:
         return None
     scale = {2: 1.0, 3: 2.54}.get(unit)
-    if scale is None or not 0 < x < 1e5 or not 0 < y < 1e5:
-        return None
-    return x * scale, y * scale
+    return None if scale is None else plausible_dpi(x * scale, y * scale)
 
 
 def freshen_exif(

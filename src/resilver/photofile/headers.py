@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from resilver.photofile.metadata import Note
+from resilver.photofile.resolution import plausible_dpi
 
 _INCH_UNITS = {1: 1.0, 2: 2.54}  # JFIF density per inch, per cm
 _MOST_PARTS = 10_000
@@ -45,14 +46,14 @@ def stated_dpi(descriptor: int, name: str) -> tuple[float, float] | None:
             data = chunk.start
             if chunk.kind == "pHYs" and chunk.length == 9 and data[8:] == b"\1":
                 x, y = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
-                return (x * 0.0254, y * 0.0254) if x and y else None
+                return plausible_dpi(x * 0.0254, y * 0.0254)
     if name == "jpeg":
         for segment in _jpeg_segments(descriptor):
             data = segment.start
             if segment.kind == "E0" and data[:5] == b"JFIF\0" and len(data) >= 12:
                 scale = _INCH_UNITS.get(data[7])
                 x, y = int.from_bytes(data[8:10], "big"), int.from_bytes(data[10:12], "big")
-                return (x * scale, y * scale) if scale and x and y else None
+                return None if scale is None else plausible_dpi(x * scale, y * scale)
     return None
 
 
