@@ -10,6 +10,7 @@ from PIL import Image
 
 import making_photos as made
 from resilver.photo import Photo
+from resilver.photofile.iptc import PHOTOSHOP_MARKER, photoshop_segment
 
 
 def png_with(kind: bytes, data: bytes, *, after: bytes = b"IHDR", **options: object) -> bytes:
@@ -39,3 +40,71 @@ def test_highest_resolution_can_be_saved_of_an_enlarged_photo(tmp_path: Path) ->
         larger.save(tmp_path / f"b{suffix}", software=made.SOFTWARE)
     dpi = Photo.open(tmp_path / "b.tif").metadata.dpi
     assert dpi is None  # the most that a TIFF can state is again more than any scanner has
+
+
+def jpeg_with(*segments: tuple[int, bytes]) -> bytes:
+    """A JPEG with more segments behind its first."""
+    whole = made.pillow_bytes(Image.fromarray(made.picture()), "JPEG")
+    at = 4 + int.from_bytes(whole[4:6], "big")
+    new = b"".join(
+        bytes((0xFF, marker)) + (len(data) + 2).to_bytes(2, "big") + data
+        for marker, data in segments
+    )
+    return whole[:at] + new + whole[at:]
+
+
+def test_iptc_of_a_jpeg_is_found_in_a_later_segment(tmp_path: Path) -> None:
+    records = photoshop_segment(made.IPTC)
+    assert records is not None
+    other = PHOTOSHOP_MARKER + b"8BIM\x03\xed\0\0\0\0\0\x04abcd"
+    content = jpeg_with((0xED, other), (0xED, records))
+    assert made.opened(tmp_path / "a.jpg", content).metadata.iptc == made.IPTC
+    content = jpeg_with((0xED, b"Adobe_CM\0\x01"), (0xED, records))
+    assert made.opened(tmp_path / "a.jpg", content).metadata.iptc == made.IPTC
+
+
+def test_iptc_of_a_jpeg_may_run_over_several_segments(tmp_path: Path) -> None:
+    records = photoshop_segment(made.IPTC)
+    assert records is not None
+    content = jpeg_with((0xED, records[:40]), (0xED, PHOTOSHOP_MARKER + records[40:]))
+    opened = made.opened(tmp_path / "a.jpg", content)
+    assert opened.metadata.iptc == made.IPTC
+    opened.save(tmp_path / "b.jpg")
+    assert Photo.open(tmp_path / "b.jpg").metadata.iptc == made.IPTC
+
+
+@pytest.mark.parametrize("as_element", [False, True])
+def test_extended_xmp_is_named_and_nothing_points_at_it(tmp_path: Path, as_element: bool) -> None:
+    space = b' xmlns:xmpNote="http://ns.adobe.com/xmp/note/"'
+    if as_element:
+        inside = b"<xmpNote:HasExtendedXMP" + space + b">ABC</xmpNote:HasExtendedXMP><dc:subject>"
+        packet = made.XMP.replace(b"<dc:subject>", inside)
+    else:
+        said = space + b' xmpNote:HasExtendedXMP="ABC" tiff:Orientation'
+        packet = made.XMP.replace(b" tiff:Orientation", said)
+    extended = b"http://ns.adobe.com/xmp/extension/\0" + b"A" * 32 + bytes(8) + b"<more/>"
+    content = jpeg_with((0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet), (0xE1, extended))
+    opened = made.opened(tmp_path / "a.jpg", content)
+    assert opened.notices == ("the extended part of the XMP was left out",)
+    opened.save(tmp_path / "b.jpg")
+    again = Photo.open(tmp_path / "b.jpg")
+    assert again.notices == ()
+    assert again.metadata.xmp is not None
+    assert b"HasExtendedXMP" not in again.metadata.xmp
+    assert b"grandmother" in again.metadata.xmp
+
+
+@pytest.mark.parametrize(("stated", "words"), [(100_000, "1"), (55_556, "1.8"), (41_667, "2.4")])
+def test_gamma_that_is_ignored_is_named(tmp_path: Path, stated: int, words: str) -> None:
+    content = png_with(b"gAMA", stated.to_bytes(4, "big"))
+    opened = made.opened(tmp_path / "a.png", content)
+    assert opened.notices == (f"the file's gamma of {words} was ignored: sRGB is assumed",)
+
+
+def test_gamma_that_changes_nothing_is_not_named(tmp_path: Path) -> None:
+    for stated in (45_455, 45_000, 45_454):
+        content = png_with(b"gAMA", stated.to_bytes(4, "big"))
+        assert made.opened(tmp_path / "a.png", content).notices == ()
+    linear = (100_000).to_bytes(4, "big")
+    profiled = png_with(b"gAMA", linear, after=b"iCCP", icc_profile=made.wide_profile())
+    assert not any("gamma" in said for said in made.opened(tmp_path / "a.png", profiled).notices)

@@ -1,24 +1,26 @@
-"""What libvips does not tell of a JPEG or PNG: stated resolution, animation, written notes.
+"""What libvips does not tell of a JPEG or PNG: resolution, animation, notes, IPTC, gamma.
 
 libvips reports 72 dpi where a file states none, opens an animated PNG as a still, takes the text in
-a PNG for UTF-8, and leaves a JPEG's comments aside.
+a PNG for UTF-8, leaves a JPEG's comments aside, and of its IPTC sees one segment.
 
-References: JFIF 1.02; JPEG ITU-T T.81 (COM); PNG third edition (W3C 2025), pHYs, acTL and tEXt.
+References: JFIF 1.02; JPEG ITU-T T.81 (COM); PNG third edition (W3C 2025), pHYs, acTL, gAMA, tEXt.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
+from resilver.photofile.iptc import records_of_segments
 from resilver.photofile.metadata import Note
 from resilver.photofile.resolution import plausible_dpi
 
 _INCH_UNITS = {1: 1.0, 2: 2.54}  # JFIF density per inch, per cm
 _MOST_PARTS = 10_000
-_MOST_NOTE_BYTES = 1 << 20
+_MOST_BYTES = 1 << 20  # of notes or of IPTC
+_SRGB_GAMMA, _SAME_GAMMA = 45_455, 0.05  # as gAMA states it; apart by this share at most
 _PNG_NOTES = ("tEXt", "zTXt", "iTXt")
 # XMP is merged, and what ImageMagick calls raw profiles is EXIF, IPTC or XMP of before, in hex.
 _NOT_NOTES = (b"XML:com.adobe.xmp\0", b"Raw profile type ")
@@ -65,16 +67,35 @@ def notes_of(descriptor: int, name: str) -> tuple[Note, ...]:
         parts = [part for part in _jpeg_segments(descriptor) if part.kind == "COM"]
     else:
         return ()
-    notes: list[Note] = []
-    room = _MOST_NOTE_BYTES
+    wanted = (part for part in parts if not part.start.startswith(_NOT_NOTES))
+    return tuple(Note(part.kind, data) for part, data in _contents(descriptor, wanted))
+
+
+def jpeg_iptc(descriptor: int) -> bytes | None:
+    """The IPTC records of a JPEG, in whichever of its APP13 segments they stand."""
+    parts = (part for part in _jpeg_segments(descriptor) if part.kind == "ED")
+    return records_of_segments([data for _, data in _contents(descriptor, parts)])
+
+
+def ignored_gamma(descriptor: int) -> float | None:
+    """The display gamma that a PNG states, where it is not about sRGB's and nothing else holds."""
+    chunks = {chunk.kind: chunk.start for chunk in _png_head(descriptor)}
+    stated = int.from_bytes(chunks.get("gAMA", b"")[:4], "big")
+    if stated == 0 or chunks.keys() & {"iCCP", "sRGB", "cICP"}:
+        return None
+    return None if abs(stated / _SRGB_GAMMA - 1) < _SAME_GAMMA else 100_000 / stated
+
+
+def _contents(descriptor: int, parts: Iterable[_Part]) -> Iterator[tuple[_Part, bytes]]:
+    """Parts with all their bytes; damaged ones, and what is too much, are left out."""
+    room = _MOST_BYTES
     for part in parts:
-        if part.length <= room and not part.start.startswith(_NOT_NOTES):
+        if part.length <= room:
             os.lseek(descriptor, part.at, os.SEEK_SET)
             data = os.read(descriptor, part.length)
             if len(data) == part.length:
-                notes.append(Note(part.kind, data))
+                yield part, data
                 room -= part.length
-    return tuple(notes)
 
 
 def _png_head(descriptor: int) -> Iterator[_Part]:

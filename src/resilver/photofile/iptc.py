@@ -6,6 +6,8 @@ Resource Blocks".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 PHOTOSHOP_MARKER = b"Photoshop 3.0\0"
 _IPTC_RESOURCE = 0x0404
 _LONGEST_SEGMENT = 65_000
@@ -28,6 +30,13 @@ def iptc_records(data: bytes) -> bytes | None:
             return body
         at = start + 4 + length + length % 2
     return None
+
+
+def records_of_segments(segments: Sequence[bytes]) -> bytes | None:
+    """The records in the APP13 segments of a JPEG: in any of them, or running over several."""
+    joined = b"".join(segment.removeprefix(PHOTOSHOP_MARKER) for segment in segments)
+    found = (iptc_records(data) for data in (joined, *segments))
+    return next((records for records in found if records is not None), None)
 
 
 def photoshop_segment(records: bytes) -> bytes | None:

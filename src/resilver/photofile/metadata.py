@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from resilver.photofile.directories import DirectoryError
 from resilver.photofile.exif import bare_exif, check_exif, exif_dpi, freshen_exif
 from resilver.photofile.iptc import iptc_records
-from resilver.photofile.xmp import PacketError, merge_xmp, parse_xmp
+from resilver.photofile.xmp import PacketError, has_extended_part, merge_xmp, parse_xmp
 
 # What EXIF says where the resolution is unknown (Exif 3.0, XResolution).
 _UNKNOWN_DPI = (72.0, 72.0)
@@ -80,10 +80,13 @@ def checked_metadata(
             notices.append("the EXIF block is damaged and was left out")
     if xmp is not None:
         try:
-            parse_xmp(xmp)
+            root, _ = parse_xmp(xmp)
         except PacketError:
             xmp = None
             notices.append("the XMP packet is damaged and was left out")
+        else:
+            if has_extended_part(root):
+                notices.append("the extended part of the XMP was left out")
     if iptc is not None:
         iptc = iptc_records(iptc)
     stated = None if exif is None else exif_dpi(exif)

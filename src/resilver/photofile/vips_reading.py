@@ -25,7 +25,13 @@ from resilver.photofile.colour_profile import (
 )
 from resilver.photofile.damage import DAMAGED, tells_damage, warns_of_damage
 from resilver.photofile.formats import animated
-from resilver.photofile.headers import is_animated_png, notes_of, stated_dpi
+from resilver.photofile.headers import (
+    ignored_gamma,
+    is_animated_png,
+    jpeg_iptc,
+    notes_of,
+    stated_dpi,
+)
 from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.reading import Scan, check_size, upright
 from resilver.photofile.tiff_tags import TiffTags, read_tiff_tags
@@ -66,6 +72,11 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
             raise PhotoUnreadable(path, CUT_SHORT.format("TIFF"))
     dpi = stated_dpi(descriptor, name)
     written = notes_of(descriptor, name)
+    iptc = jpeg_iptc(descriptor) if name == "jpeg" else None
+    gamma = ignored_gamma(descriptor) if name == "png" else None
+    heard = (
+        () if gamma is None else (f"the file's gamma of {gamma:.3g} was ignored: sRGB is assumed",)
+    )
     one_channel = name == "avif" and is_monochrome(descriptor)
 
     def read(fail_on: str) -> Scan:
@@ -80,8 +91,8 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         check_size(path, (image.height, image.width), max_megapixels)
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
-        metadata, notices = _metadata_of(image, tags, dpi)
-        described = _Described(replace(metadata, notes=written), notices, tags)
+        metadata, notices = _metadata_of(image, tags, dpi, iptc)
+        described = _Described(replace(metadata, notes=written), notices + heard, tags)
         scan = _decode(path, image, name, described, pages, load)
         return replace(scan, grey=True) if one_channel else scan
 
@@ -241,13 +252,16 @@ def _sampled(colour: pyvips.Image) -> Samples:
 
 
 def _metadata_of(
-    image: pyvips.Image, tags: TiffTags | None, dpi: tuple[float, float] | None
+    image: pyvips.Image,
+    tags: TiffTags | None,
+    dpi: tuple[float, float] | None,
+    iptc: bytes | None,
 ) -> tuple[Metadata, tuple[str, ...]]:
     if tags is not None:
         return checked_metadata(exif=tags.exif, xmp=tags.xmp, iptc=tags.iptc, dpi=tags.dpi)
     return checked_metadata(
         exif=blob_field(image, "exif-data"),
         xmp=blob_field(image, "xmp-data"),
-        iptc=blob_field(image, "iptc-data"),
+        iptc=iptc or blob_field(image, "iptc-data"),
         dpi=dpi,
     )

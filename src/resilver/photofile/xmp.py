@@ -15,6 +15,7 @@ _XMP = "http://ns.adobe.com/xap/1.0/"
 _IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _EXIF = "http://ns.adobe.com/exif/1.0/"
+_EXTENDED = "{http://ns.adobe.com/xmp/note/}HasExtendedXMP"
 _CREATOR_TOOL = f"{{{_XMP}}}CreatorTool"
 _SOURCE_TYPE = f"{{{_IPTC_EXT}}}DigitalSourceType"
 _PREFIXES = {
@@ -65,6 +66,17 @@ def parse_xmp(packet: bytes) -> tuple[ET.Element, dict[str, str]]:
     return root, prefixes
 
 
+def has_extended_part(root: ET.Element) -> bool:
+    """Whether a packet says that more XMP follows, in segments of a JPEG that are not read here.
+
+    Args:
+        root: as from `parse_xmp`.
+    """
+    rdf = _rdf_of(root)
+    described = [] if rdf is None else rdf.findall(f"{{{RDF}}}Description")
+    return any(one.get(_EXTENDED) or one.find(_EXTENDED) is not None for one in described)
+
+
 def merge_xmp(
     packet: bytes | None,
     *,
@@ -75,7 +87,8 @@ def merge_xmp(
     """The packet as it belongs into the restored file.
 
     Sets xmp:CreatorTool and Iptc4xmpExt:DigitalSourceType, corrects orientation and pixel
-    dimensions where the packet has them, removes thumbnails. A damaged packet is replaced by one
+    dimensions where the packet has them, removes thumbnails and what points at an extended part,
+    which does not come along. A damaged packet is replaced by one
     that holds the new properties only.
 
     Args:
@@ -154,8 +167,10 @@ def _correct(rdf: ET.Element, size: tuple[int, int]) -> None:
                 description.set(name, value)
             for element in description.findall(name):
                 element.text = value
-        for thumbnails in description.findall(f"{{{_XMP}}}Thumbnails"):
-            description.remove(thumbnails)
+        description.attrib.pop(_EXTENDED, None)
+        for name in (f"{{{_XMP}}}Thumbnails", _EXTENDED):
+            for element in description.findall(name):
+                description.remove(element)
 
 
 def _set_properties(rdf: ET.Element, new: dict[str, str]) -> None:
