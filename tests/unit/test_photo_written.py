@@ -87,11 +87,12 @@ def test_file_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.png"]
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL])  # FAT in Linux, in Windows
 def test_without_hard_links_the_name_is_still_not_taken_from_anyone(
-    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def no_links(_from: object, _to: object) -> None:
-        raise OSError(errno.EPERM, os.strerror(errno.EPERM))  # what FAT answers
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "link", no_links)
     photo.save(tmp_path / "a.png")
@@ -104,6 +105,19 @@ def test_without_hard_links_the_name_is_still_not_taken_from_anyone(
     with pytest.raises(PhotoNotWritten, match="the file exists"):
         writing.write_whole(tmp_path / "b.png", fill, overwrite=False)
     assert (tmp_path / "b.png").read_bytes() == b"theirs"
+
+
+def test_name_that_was_taken_first_is_given_back(
+    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(PhotoNotWritten, match="cannot be written"):
+        photo.save(tmp_path / "a.png")
+    assert names(tmp_path) == []
 
 
 def test_source_is_never_written_by_any_name(photo: Photo, tmp_path: Path) -> None:

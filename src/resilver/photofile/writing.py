@@ -17,7 +17,6 @@ from resilver.photofile.formats import FORMATS, WRITABLE_FORMATS, WritableFormat
 from resilver.photofile.vips_runtime import apart
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 def write_picture(
@@ -35,11 +34,7 @@ def write_picture(
             the source itself, the folder does not exist, the disk is full.
         PhotoDenied: no permission to write there.
     """
-    form = writable_format(path)
-    longest = max(picture.size)
-    if longest > form.longest_px:
-        reason = f"{form.name.upper()} holds at most {form.longest_px} pixels a side, not {longest}"
-        raise PhotoNotWritten(path, reason)
+    form = check_sides(path, max(picture.size))
     check_place(path, source=source, overwrite=overwrite)
 
     stop = threading.Event()
@@ -64,6 +59,19 @@ def writable_format(path: Path) -> WritableFormat:
         known = ", ".join(entry.suffixes[0] for entry in FORMATS.values())
         raise PhotoNotWritten(path, f"no photo is written as {path.suffix!r}; known: {known}")
     return FORMATS[name]
+
+
+def check_sides(path: Path, longest_px: int) -> WritableFormat:
+    """The format that a suffix stands for, once it is sure to hold a picture with this longer side.
+
+    Raises:
+        PhotoNotWritten: none that is written, or it does not.
+    """
+    form = writable_format(path)
+    if longest_px > form.longest_px:
+        holds = f"{form.name.upper()} holds at most {form.longest_px} pixels a side"
+        raise PhotoNotWritten(path, f"{holds}, not {longest_px}")
+    return form
 
 
 def check_place(path: Path, *, source: Path | None, overwrite: bool) -> None:
@@ -140,12 +148,17 @@ def _publish(beside: Path, path: Path, *, overwrite: bool) -> None:
         return
     try:
         os.link(beside, path)  # fails if the name is taken, which a rename would not
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # A file system without hard links (FAT, some network shares): take the name first.
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links (FAT, some network shares), which each system says in a
+        # way of its own: take the name first. Whatever else is wrong shows there again.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        beside.replace(path)
+        try:
+            beside.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _flush_folder(folder: Path) -> None:
