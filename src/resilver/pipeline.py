@@ -23,6 +23,7 @@ from resilver.stages.draft import Draft, Face, Finding, Mark, Stage
 from resilver.stages.faces import FacesStage
 from resilver.stages.recognition import KIND_MARKS
 from resilver.stages.repair import share_of
+from resilver.stages.upscale import UpscaleStage
 from resilver.version import SOFTWARE
 
 PREVIEW_PX = 1600  # longest side of the pictures in a report
@@ -112,6 +113,16 @@ class Pipeline:
             planned.append(PlannedStage(finding, strength, why))
         notices = (*photo.notices, *self._notices)
         return Plan(tuple(planned), notices, draft.faces, draft.marks)
+
+    def enlargement(self, photo: Photo) -> int:
+        """How many times larger the result will be than the photo; measures nothing."""
+        longest_px = max(photo.size)
+        for stage in self.stages:
+            if isinstance(stage, UpscaleStage):
+                finding, _ = stage.diagnose(Draft(photo), lambda _share: None)
+                if decide(finding, self.options)[0] > 0.0:
+                    return stage.factor(longest_px)
+        return 1
 
     def restore(self, photo: Photo, progress: Progress | None = None) -> tuple[Photo, Report]:
         """Restores a photo.

@@ -38,9 +38,15 @@ from resilver.version import SOFTWARE
 class Brightener:
     """Adds ten to every pixel and reports a scratch; raises what it is told to, by photo name."""
 
+    factor = 1  # times larger, as a person may ask of the real one
+
     def __init__(self, **raises: BaseException) -> None:
         self.raises = raises
         self.begun: list[str] = []
+
+    def enlargement(self, photo: Photo) -> int:
+        assert photo.source is not None
+        return self.factor
 
     def restore(
         self, photo: Photo, progress: Callable[[str, float], None] | None = None
@@ -124,6 +130,21 @@ def test_a_photo_that_fails_is_named_and_the_rest_goes_on(
     assert words in error
     assert "\n" not in error
     assert len(list(out.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("width", "factor"), [(17_000, 1), (9_000, 2)])
+def test_result_that_its_format_cannot_hold_is_not_worked_on(
+    tmp_path: Path, width: int, factor: int
+) -> None:
+    Image.new("RGB", (width, 8)).save(tmp_path / "a.png")
+    pipeline = Brightener()
+    pipeline.factor = factor
+    outcomes, out = _run(tmp_path, pipeline, Naming(tmp_path / "out", extension=".webp"))
+    words = f"WEBP holds at most 16383 pixels a side, not {factor * width}"
+    assert outcomes[0].error == f"{tmp_path / 'a.png'}: {out / 'a_restored.webp'}: {words}"
+    assert pipeline.begun == []
+    _run(tmp_path, pipeline, Naming(tmp_path / "out", extension=".jpg"))
+    assert pipeline.begun == ["a"]
 
 
 def test_an_unreadable_photo_does_not_stop_the_rest(scans: Path) -> None:

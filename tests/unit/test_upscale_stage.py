@@ -208,6 +208,24 @@ def test_what_cannot_be_enlarged_is_told_so() -> None:
     assert headline(report).endswith(" Enlarging was not possible.")
 
 
+@pytest.mark.parametrize(
+    ("options", "longest", "factor"),
+    [
+        (Options(threads=1), 100, 1),
+        (Options(upscale=4, threads=1), 900, 4),
+        (Options(upscale=4, max_megapixels=0.01, threads=1), 900, 1),
+        (Options(upscale="auto", threads=1), 100, 4),
+        (Options(upscale="auto", threads=1), 900, 1),
+        (Options(upscale=2, skip=("upscale",), threads=1), 100, 1),
+    ],
+)
+def test_how_much_larger_a_result_will_be_is_known_before(
+    options: Options, longest: int, factor: int
+) -> None:
+    photo = Photo.from_array(np.zeros((20, longest), np.uint8))
+    assert Pipeline(options).enlargement(photo) == factor
+
+
 def run(options: Options) -> tuple[Photo, Report]:
     return restore(small(), options)
 

@@ -21,7 +21,7 @@ from resilver.errors import (
     ResilverError,
 )
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
-from resilver.photofile.writing import check_place, write_text
+from resilver.photofile.writing import check_place, format_for, write_text
 from resilver.report import Report
 from resilver.reporting import to_html, to_json
 
@@ -37,6 +37,8 @@ _RENDER: dict[ReportKind, Callable[[Report], str]] = {"html": to_html, "json": t
 
 class Restorer(Protocol):
     """What a batch needs of a pipeline."""
+
+    def enlargement(self, photo: Photo) -> int: ...
 
     def restore(
         self, photo: Photo, progress: Callable[[str, float], None] | None = None
@@ -148,7 +150,7 @@ def _restore_one(
         photo, report = _in_many_colours(assignment, pipeline, overwrite, max_megapixels, part)
     else:
         # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
-        photo, report = pipeline.restore(_open(assignment, max_megapixels), part)
+        photo, report = pipeline.restore(_open(assignment, pipeline, max_megapixels), part)
     progress("save", 0.92)
     _write(first, photo, report, overwrite)
     progress("done", 1.0)
@@ -188,7 +190,7 @@ def _in_many_colours(
 ) -> tuple[Photo, Report]:
     """Writes the further colourings; gives the first, whose report names them."""
     seeds = tuple(result.seed or 0 for result in assignment.results)
-    choices = pipeline.choices(_open(assignment, max_megapixels), seeds, progress)
+    choices = pipeline.choices(_open(assignment, pipeline, max_megapixels), seeds, progress)
     photo, report = next(choices)
     written: list[str] = []
     for result, (other, its_report) in zip(assignment.results[1:], choices, strict=False):
@@ -200,9 +202,10 @@ def _in_many_colours(
     return photo, report
 
 
-def _open(assignment: Assignment, max_megapixels: float) -> Photo:
+def _open(assignment: Assignment, pipeline: Restorer, max_megapixels: float) -> Photo:
     """The photo, once its result has a place: what cannot be written is not worked on first."""
     photo = Photo.open(assignment.source, max_megapixels=max_megapixels)
+    format_for(assignment.target, pipeline.enlargement(photo) * max(photo.size))
     make_folder(assignment.target.parent)
     return photo
 

@@ -34,7 +34,7 @@ def write_picture(
             the source itself, the folder does not exist, the disk is full.
         PhotoDenied: no permission to write there.
     """
-    form = check_sides(path, max(picture.size))
+    form = format_for(path, max(picture.size))
     check_place(path, source=source, overwrite=overwrite)
 
     stop = threading.Event()
@@ -48,28 +48,22 @@ def write_picture(
     write_whole(path, fill, overwrite=overwrite)
 
 
-def writable_format(path: Path) -> WritableFormat:
+def format_for(path: Path, longest_px: int) -> WritableFormat:
     """The format that a suffix stands for.
 
+    Args:
+        longest_px: the longer side of what it has to hold.
+
     Raises:
-        PhotoNotWritten: none that is written.
+        PhotoNotWritten: none that is written, or it holds no picture of that size.
     """
     name = WRITABLE_FORMATS.get(path.suffix.lower())
     if name is None:
         known = ", ".join(entry.suffixes[0] for entry in FORMATS.values())
         raise PhotoNotWritten(path, f"no photo is written as {path.suffix!r}; known: {known}")
-    return FORMATS[name]
-
-
-def check_sides(path: Path, longest_px: int) -> WritableFormat:
-    """The format that a suffix stands for, once it is sure to hold a picture with this longer side.
-
-    Raises:
-        PhotoNotWritten: none that is written, or it does not.
-    """
-    form = writable_format(path)
+    form = FORMATS[name]
     if longest_px > form.longest_px:
-        holds = f"{form.name.upper()} holds at most {form.longest_px} pixels a side"
+        holds = f"{name.upper()} holds at most {form.longest_px} pixels a side"
         raise PhotoNotWritten(path, f"{holds}, not {longest_px}")
     return form
 
@@ -156,7 +150,7 @@ def _publish(beside: Path, path: Path, *, overwrite: bool) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         try:
             beside.replace(path)
-        except OSError:
+        except BaseException:
             path.unlink(missing_ok=True)
             raise
 
