@@ -139,7 +139,8 @@ class Photo:
         The format is recognised by content. Colours are converted to sRGB (relative colorimetric,
         black point compensation), without a profile they are taken as sRGB; colours outside sRGB
         are clipped to its edge, with a notice. Orientation is applied. Of a file with several pages
-        the first is opened, with a notice.
+        the first is opened, with a notice. So is a file with damage that its decoder notices and
+        passes over; much damage is noticed by none.
 
         Args:
             path: a JPEG, PNG, TIFF, WebP, AVIF, HEIC, still GIF or camera RAW file.
