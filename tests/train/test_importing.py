@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from resilver.models.card import Terms
 from resilver.models.store import imported_models, model_named, stored_model
 from resilver.nets.rrdbnet import RRDBNet, RRDBNetConfig
 from resilver.nets.srvgg import SRVGGConfig, SRVGGNet
-from resilver.train.importing import import_checkpoint, read_checkpoint
+from resilver.nets.stylegan2 import Generator, StyleGAN2Config
+from resilver.train.checkpoint import read_checkpoint
+from resilver.train.importing import import_checkpoint
 from resilver.train.layouts import rebuild
 
 # Torch would rather export by its other exporter; ours is chosen in `resilver.train.export`.
@@ -104,11 +108,19 @@ class Trap:
     ("name", "said"),
     [
         ("missing.pth", "no such file"),
-        ("text.pth", "not a whole checkpoint|not a checkpoint of weights alone"),
-        ("empty.pt", "not a whole checkpoint"),
+        ("text.pth", "not a checkpoint at all"),
+        ("picture.pth", "not a checkpoint at all"),
+        ("empty.pt", "not a checkpoint at all"),
         ("cut.pth", "not a whole checkpoint"),
         ("cut.safetensors", "not a whole checkpoint"),
-        ("trap.pth", "what would run code is not opened"),
+        (
+            "trap.pth",
+            r"other than weights \(print\); what could run code is not opened",
+        ),
+        ("blocked.pth", r"holds objects other than weights \((posix|nt).system\)"),
+        ("nothing.pth", "not a whole checkpoint"),
+        ("grey.pth", "not a whole RRDBNet checkpoint"),
+        ("scalars.pth", "not a whole SRVGGNetCompact checkpoint"),
         ("number.pth", "there are no weights in it"),
         ("other.safetensors", "no architecture that is known"),
         ("half.safetensors", "not a whole SRVGGNetCompact checkpoint"),
@@ -120,12 +132,19 @@ def test_what_is_no_checkpoint_is_refused(
     good = small_checkpoint(tmp_path)
     weights = read_checkpoint(good)
     (tmp_path / "text.pth").write_text("no weights", "utf-8")
+    (tmp_path / "picture.pth").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    (tmp_path / "nothing.pth").write_bytes(b"\x80\x02.")
     (tmp_path / "empty.pt").touch()
     (tmp_path / "cut.pth").write_bytes(good.read_bytes()[:-400])
     save_file(weights, tmp_path / "whole.safetensors")
     whole = (tmp_path / "whole.safetensors").read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[:-10])
     (tmp_path / "trap.pth").write_bytes(pickle.dumps({"params": Trap()}, protocol=2))
+    (tmp_path / "blocked.pth").write_bytes(pickle.dumps({"params": os.system}, protocol=2))
+    grey = RRDBNet(RRDBNetConfig(4, 8, 1, 4)).state_dict()
+    grey["conv_first.weight"] = grey["conv_first.weight"][:, :1]
+    torch.save({"params": grey}, tmp_path / "grey.pth")
+    torch.save({key: torch.zeros(()) for key in weights}, tmp_path / "scalars.pth")
     torch.save({"step": 3}, tmp_path / "number.pth")
     save_file({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.safetensors")
     del weights["body.4.bias"]
@@ -136,6 +155,36 @@ def test_what_is_no_checkpoint_is_refused(
     assert name in str(raised.value)
     assert not (tmp_path / "out").exists()
     assert "was run" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])
+def test_changed_bytes_give_one_line(tmp_path: Path, form: str) -> None:
+    weights = read_checkpoint(small_checkpoint(tmp_path))
+    path = tmp_path / ("x.safetensors" if form == "safetensors" else "x.pth")
+    if form == "safetensors":
+        save_file(weights, path)
+    else:
+        torch.save({"params": weights}, path, _use_new_zipfile_serialization=form == "zip")
+    whole, rng, refusals = path.read_bytes(), np.random.default_rng(0), list[str]()
+    for _ in range(60):
+        changed = bytearray(whole)
+        for place in rng.integers(4, 1500, rng.integers(1, 4)):
+            changed[place] = rng.integers(256)
+        path.write_bytes(changed)
+        try:
+            rebuild(read_checkpoint(path))
+        except ModelError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 20
+    assert not any("\n" in refusal for refusal in refusals)
+
+
+def test_a_training_s_command_line_may_lie_beside_the_weights(tmp_path: Path) -> None:
+    generator = Generator(StyleGAN2Config(12, 2, (12, 12, 8))).state_dict()
+    command = argparse.Namespace(size=16, path="faces", channel_multiplier=2)
+    torch.save({"g": {}, "g_ema": generator, "args": command}, tmp_path / "x.pt")
+    found = read_checkpoint(tmp_path / "x.pt")
+    torch.testing.assert_close(found["input.input"], generator["input.input"])
 
 
 def run(*arguments: str) -> Any:

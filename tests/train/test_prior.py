@@ -16,8 +16,9 @@ from resilver.models.card import Terms
 from resilver.nets.stylegan2 import StyleGAN2Config
 from resilver.train import run
 from resilver.train.augment import MOST, TARGET, adapted, augment
+from resilver.train.checkpoint import read_checkpoint
 from resilver.train.distance import frechet
-from resilver.train.importing import import_checkpoint, read_checkpoint
+from resilver.train.importing import import_checkpoint
 from resilver.train.layouts import rebuild
 from resilver.train.loop import FitConfig, fit
 from resilver.train.recipes import prior

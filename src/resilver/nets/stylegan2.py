@@ -52,7 +52,9 @@ class StyleGAN2Config:
         channels = [weights["input.input"].shape[1]]
         while (name := f"convs.{2 * len(channels) - 2}.conv.weight") in weights:
             channels.append(weights[name].shape[1])
-        depth = max(int(name.split(".")[1]) for name in weights if name.startswith("style."))
+        depth = 0
+        while f"style.{depth + 1}.weight" in weights:
+            depth += 1
         return cls(weights["style.1.weight"].shape[0], depth, tuple(channels))
 
 

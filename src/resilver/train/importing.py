@@ -1,20 +1,12 @@
-"""Published checkpoints come in: read safely, recognised, rebuilt, exported, with a card.
-
-A checkpoint is read as weights only: one that carries code is refused, not run.
-"""
+"""Published checkpoints come in: recognised, rebuilt, exported, with a card."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from resilver.errors import ModelError
@@ -24,50 +16,12 @@ from resilver.nets.gfpgan import GFPGAN
 from resilver.nets.rrdbnet import RRDBNet
 from resilver.nets.srvgg import SRVGGNet
 from resilver.nets.stylegan2 import Generator
+from resilver.train.checkpoint import read_checkpoint
 from resilver.train.export import PRIOR_TOLERANCE, CardText, export
-from resilver.train.layouts import drawing_part, rebuild
+from resilver.train.layouts import rebuild
 from resilver.train.recipe import RecipeInfo, example_image
 
-# Where checkpoints keep their weights, the best first: a running average (the third is our own
-# runs'), then the raw ones.
-_HOLDERS = ("params_ema", "g_ema", "average", "params", "state_dict", "model")
 _TOLERANCE = 1e-2  # of networks that are deeper than ours
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The weights in a .pth, .pt or .safetensors file, by name.
-
-    Of a run's `state.pt` of the recipe `prior` they are those of the average generator.
-
-    Raises:
-        ModelError: no such file, not a checkpoint, damaged, or one that would run code.
-    """
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
-    try:
-        if path.suffix.lower() == ".safetensors":
-            return load_file(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{path}: not a checkpoint of weights alone; what would run code is not opened"
-        ) from error
-    except (
-        SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile,
-    ) as error:  # fmt: skip
-        raise ModelError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
-    for holder in _HOLDERS:
-        if isinstance(content, Mapping) and isinstance(content.get(holder), Mapping):
-            content = content[holder]
-            break
-    weights = (
-        {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
-        if isinstance(content, Mapping)
-        else {}
-    )
-    if not weights:
-        raise ModelError(f"{path}: there are no weights in it")
-    return drawing_part(weights)
 
 
 def import_checkpoint(path: Path, name: str, folder: Path, terms: Terms) -> ModelCard:
@@ -167,7 +121,3 @@ def _exported(network: nn.Module, info: RecipeInfo) -> tuple[_Exported, int]:
         return _Exported(_Drawing(network), info, size, ("z",), ("face",), latent), 1
     assert isinstance(network, RRDBNet | SRVGGNet)
     return _Exported(network, info, 0, ("image",), ("enlarged",)), network.config.scale
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__

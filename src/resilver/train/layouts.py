@@ -59,20 +59,21 @@ def rebuild(state: State) -> tuple[Layout, nn.Module]:
     try:
         network = layout.build(state)
         network.load_state_dict(dict(state))
-    except (KeyError, ValueError, IndexError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except Exception as error:  # shapes are read off weights that may be of any shape
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelError(f"not a whole {layout.name} checkpoint ({reason})") from error
     return layout, network.eval()
 
 
 def drawing_part(state: State) -> dict[str, Tensor]:
     """The generator's weights in the state of a prior in training; of any other state, all."""
-    part = {
-        name.removeprefix(_GENERATOR): weight
-        for name, weight in state.items()
-        if name.startswith(_GENERATOR)
-    }
-    return part or dict(state)
+    return part(state, _GENERATOR) or dict(state)
+
+
+def part(state: State, prefix: str) -> dict[str, Tensor]:
+    """The weights whose names begin so, by the rest of their names."""
+    start = len(prefix)
+    return {name[start:]: weight for name, weight in state.items() if name.startswith(prefix)}
 
 
 def _numbered(state: State, pattern: str) -> int:
@@ -92,7 +93,7 @@ def _rrdbnet(state: State) -> nn.Module:
 
 
 def _srvgg(state: State) -> nn.Module:
-    last = max(int(key.split(".")[1]) for key in state)
+    last = _numbered(state, "body.{}.weight") - 1
     features = state["body.0.weight"].shape[0]
     scale = math.isqrt(state[f"body.{last}.weight"].shape[0] // 3)
     return SRVGGNet(SRVGGConfig(scale, features, last // 2 - 1))

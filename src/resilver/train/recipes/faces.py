@@ -8,7 +8,6 @@ back into a photo that is still grey or faded.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from resilver.nets.discriminator import Discriminator
 from resilver.nets.gfpgan import GFPGAN, GFPGANConfig
 from resilver.nets.restorer import FaceRestorer
 from resilver.nets.stylegan2 import Generator, StyleGAN2Config
+from resilver.train.checkpoint import read_content
 from resilver.train.face_losses import (
     COMPONENTS,
     ComponentJudge,
@@ -35,7 +35,7 @@ from resilver.train.face_losses import (
     component,
     judged_component,
 )
-from resilver.train.layouts import rebuild
+from resilver.train.layouts import drawing_part, part, rebuild
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
 from resilver.train.photos import find_shards, part_overlays
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
@@ -197,19 +197,20 @@ class FacesRecipe:
             RecipeError: it is neither, or does not fit.
         """
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            state = read_content(path)
             average: dict[str, Tensor] = state["average"]
             if state["recipe"] == "faces":
-                found = _part(average, "restorer.network.")
-                _layout, network = rebuild(found)
-                assert isinstance(network, GFPGAN)
+                _layout, network = rebuild(part(average, "restorer.network."))
+                if not isinstance(network, GFPGAN):
+                    raise ModelError("its network restores no faces")
                 self.net = network.config
                 self.residual = "restorer.last_look.stem.weight" in average
                 training = self.network()
                 training.load_state_dict(average)
                 return training
-            _layout, prior = rebuild(_part(average, "generator."))
-            assert isinstance(prior, Generator)
+            _layout, prior = rebuild(drawing_part(average))
+            if not isinstance(prior, Generator):
+                raise ModelError("its network draws no faces")
             widths = UNET_CHANNELS[-len(prior.config.channels) :]
             self.net = GFPGANConfig(prior.config, widths)
             self.residual = False
@@ -217,10 +218,10 @@ class FacesRecipe:
             training.restorer.network.from_prior(prior)
             return training
         except (
-            OSError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError,
-            ModelError,
+            KeyError, AttributeError, TypeError, ValueError, RuntimeError, ModelError,
         ) as error:  # fmt: skip
-            raise RecipeError(f"{path}: no state of a prior or of a restorer ({error})") from error
+            reason = " ".join(str(error).removeprefix(f"{path}: ").split())[:200]
+            raise RecipeError(f"{path}: no state of a prior or of a restorer ({reason})") from error
 
     def _taught(self, name: str) -> Path:
         if self.teacher is None:
@@ -229,12 +230,6 @@ class FacesRecipe:
                 "mobilefacenet-insightface.safetensors"
             )
         return self.teacher / f"{name}.safetensors"
-
-
-def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The weights whose names begin so, by the rest of their names."""
-    start = len(prefix)
-    return {name[start:]: value for name, value in state.items() if name.startswith(prefix)}
 
 
 def _placed(face: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> NDArray[np.float32]:

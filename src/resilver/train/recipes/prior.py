@@ -11,11 +11,9 @@ says of the discriminator is not listened to.
 from __future__ import annotations
 
 import itertools
-import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +27,7 @@ from resilver.errors import ModelError, OptionError, RecipeError
 from resilver.nets.discriminator import Discriminator
 from resilver.nets.stylegan2 import Generator, StyleGAN2Config, ToRGB
 from resilver.train.augment import adapted, augment
+from resilver.train.checkpoint import read_content
 from resilver.train.distance import Statistics, frechet, in_view, statistics
 from resilver.train.layouts import drawing_part, rebuild
 from resilver.train.photos import find_shards, part_overlays, shuffled
@@ -237,17 +236,18 @@ def started_from(path: Path, config: StyleGAN2Config) -> PriorTraining:
         RecipeError: not the state of a prior, or of one that does not fit.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        average: dict[str, Tensor] = state["average"]
+        average: dict[str, Tensor] = read_content(path)["average"]
         _layout, generator = rebuild(drawing_part(average))
-        assert isinstance(generator, Generator)
+        if not isinstance(generator, Generator):
+            raise ModelError("its network draws no faces")
         before = PriorTraining(generator.config)
         before.load_state_dict(average)
         return before if generator.config == config else grown(before, config)
     except (
-        OSError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError, ModelError,
+        KeyError, AttributeError, TypeError, ValueError, RuntimeError, ModelError,
     ) as error:  # fmt: skip
-        raise RecipeError(f"{path}: not the state of a prior to go on from ({error})") from error
+        reason = " ".join(str(error).removeprefix(f"{path}: ").split())[:200]
+        raise RecipeError(f"{path}: not the state of a prior to go on from ({reason})") from error
 
 
 @torch.no_grad()
