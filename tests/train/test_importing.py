@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from resilver.cli import app
-from resilver.errors import ModelError
+from resilver.errors import ModelError, RecipeError
 from resilver.models.card import Terms
 from resilver.models.store import imported_models, model_named, stored_model
 from resilver.nets.rrdbnet import RRDBNet, RRDBNetConfig
@@ -120,6 +120,11 @@ class Trap:
         ("blocked.pth", r"holds objects other than weights \((posix|nt).system\)"),
         ("nothing.pth", "not a whole checkpoint"),
         ("grey.pth", "not a whole RRDBNet checkpoint"),
+        (
+            "nan.pth",
+            r"checkpoint \(body.0.weight holds numbers that are not finite\)",
+        ),
+        ("empties.pth", r"not a whole SRVGGNetCompact checkpoint \(body.0.weight is empty\)"),
         ("scalars.pth", "not a whole SRVGGNetCompact checkpoint"),
         ("number.pth", "there are no weights in it"),
         ("other.safetensors", "no architecture that is known"),
@@ -144,6 +149,9 @@ def test_what_is_no_checkpoint_is_refused(
     grey = RRDBNet(RRDBNetConfig(4, 8, 1, 4)).state_dict()
     grey["conv_first.weight"] = grey["conv_first.weight"][:, :1]
     torch.save({"params": grey}, tmp_path / "grey.pth")
+    nan = {key: torch.full_like(value, torch.nan) for key, value in weights.items()}
+    torch.save({"params": nan}, tmp_path / "nan.pth")
+    torch.save({key: torch.zeros(0) for key in weights}, tmp_path / "empties.pth")
     torch.save({key: torch.zeros(()) for key in weights}, tmp_path / "scalars.pth")
     torch.save({"step": 3}, tmp_path / "number.pth")
     save_file({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.safetensors")
@@ -155,6 +163,16 @@ def test_what_is_no_checkpoint_is_refused(
     assert name in str(raised.value)
     assert not (tmp_path / "out").exists()
     assert "was run" not in capfd.readouterr().out
+
+
+def test_weights_too_large_for_half_precision_are_refused(tmp_path: Path) -> None:
+    weights = RRDBNet(RRDBNetConfig(4, 8, 1, 4)).state_dict()
+    weights["conv_first.weight"] *= 1e8
+    weights["conv_last.weight"] /= 1e8
+    torch.save({"params": weights}, tmp_path / "large.pth")
+    with pytest.raises(RecipeError, match=r"conv_first\.weight are too large for half precision"):
+        import_checkpoint(tmp_path / "large.pth", "mine", tmp_path / "out", TERMS)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])

@@ -219,6 +219,49 @@ def test_an_export_that_differs_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+class Unbounded(torch.nn.Module):
+    """Answers with infinity or NaN, though all of its weights are small."""
+
+    def __init__(self, network: torch.nn.Module, last: float) -> None:
+        super().__init__()
+        self.network, self.last = network, last
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.network(*inputs).abs().add(1.0).mul(1e38).mul(self.last)
+
+
+@pytest.mark.parametrize("last", [1e38, 0.0])
+def test_what_answers_with_no_numbers_is_not_exported(tmp_path: Path, last: float) -> None:
+    recipe = tiny()
+    network = Unbounded(Unbounded(recipe.network(), 1e38), last)
+    with pytest.raises(RecipeError, match="differ by nan"):
+        export(recipe, network, tmp_path / "x.onnx", TEXT)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [(float("nan"), "not finite"), (float("inf"), "not finite"), (7e4, "too large for half")],
+)
+def test_weights_that_are_no_numbers_are_not_exported(
+    tmp_path: Path, wrong: float, said: str
+) -> None:
+    recipe = tiny()
+    network = recipe.network()
+    with torch.no_grad():
+        next(weight for weight in network.parameters() if weight.ndim > 1).view(-1)[0] = wrong
+    with pytest.raises(RecipeError, match=said):
+        export(recipe, network, tmp_path / "x.onnx", TEXT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_leaves_the_networks_beside_it_alone(tmp_path: Path) -> None:
+    beside = tmp_path / "x.partial.onnx"
+    beside.write_bytes(b"the network x.partial")
+    export(tiny(), tiny().network(), tmp_path / "x.onnx", TEXT)
+    assert beside.read_bytes() == b"the network x.partial"
+
+
 def test_weights_come_back_from_an_export(tmp_path: Path) -> None:
     recipe = tiny()
     network = recipe.network()

@@ -53,10 +53,16 @@ def rebuild(state: State) -> tuple[Layout, nn.Module]:
     """The layout of a checkpoint's weights, and our network with them in it.
 
     Raises:
-        ModelError: an unknown layout, or weights that are missing, left over or of another shape.
+        ModelError: an unknown layout, or weights that are missing, left over, of another shape,
+            empty, or not finite.
     """
     layout = recognise(state)
     try:
+        for name, weight in state.items():
+            if not weight.numel():
+                raise ValueError(f"{name} is empty")
+            if not bool(weight.isfinite().all()):
+                raise ValueError(f"{name} holds numbers that are not finite")
         network = layout.build(state)
         network.load_state_dict(dict(state))
     except Exception as error:  # shapes are read off weights that may be of any shape
