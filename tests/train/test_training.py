@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,46 @@ def test_a_state_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> N
     fit(tiny(), [photos], FitConfig(0.02, tmp_path, workers=0, threads=1))
     with pytest.raises(RecipeError, match="is of the recipe 'denoise', not 'fill'"):
         fit(recipe_named("fill"), [photos], FitConfig(0.02, tmp_path, workers=0))
+
+
+def test_a_state_that_is_damaged_or_of_another_shape_is_refused(
+    photos: Path, tmp_path: Path
+) -> None:
+    recipe, config = tiny(), FitConfig(0.02, tmp_path, workers=0, threads=1)
+    fit(recipe, [photos], config)
+    other = DenoiseRecipe(net=UNetConfig(widths=(16, 16), blocks=(1,), middle_blocks=1), crop_px=48)
+    for call in (
+        lambda: fit(other, [photos], config),
+        lambda: load_average(tmp_path / "state.pt", other),
+    ):
+        with pytest.raises(
+            RecipeError, match=r"of another shape .* --fresh starts over$"
+        ) as raised:
+            call()
+        assert "\n" not in str(raised.value)
+    whole = (tmp_path / "state.pt").read_bytes()
+    torch.save({"params": {}}, tmp_path / "other.pt")
+    for content in (whole[: len(whole) // 2], b"", (tmp_path / "other.pt").read_bytes()):
+        (tmp_path / "state.pt").write_bytes(content)
+        with pytest.raises(RecipeError, match="--fresh starts over") as raised:
+            fit(recipe, [photos], config)
+        assert str(raised.value).startswith(str(tmp_path / "state.pt"))
+        assert "\n" not in str(raised.value)
+        with pytest.raises(RecipeError):
+            load_average(tmp_path / "state.pt", recipe)
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"), [("faces", "perceptual,identity"), ("vivid", "perceptual")]
+)
+def test_a_teacher_is_needed_only_by_the_losses_that_look_with_it(
+    name: str, needed: str, tmp_path: Path
+) -> None:
+    request = TrainRequest(name, (tmp_path / "nowhere",), tmp_path, 1.0)
+    with pytest.raises(OptionError, match=f"{name} needs a teacher, or --without {needed}$"):
+        train(request)
+    with pytest.raises(RecipeError, match="neither a folder"):  # the next thing that is looked at
+        train(replace(request, without=tuple(needed.split(","))))
 
 
 def test_the_schedule_warms_up_and_ends_at_zero() -> None:

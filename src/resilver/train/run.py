@@ -41,7 +41,7 @@ from resilver.train.recipes.tone import ToneRecipe
 from resilver.train.recipes.upscale import UpscaleRecipe
 from resilver.train.recipes.vivid import VividLosses, VividRecipe, VividTraining
 from resilver.train.squeezenet import SqueezeNet
-from resilver.train.state import load_average
+from resilver.train.state import load_average, read_state
 from resilver.train.weights import load_onnx_weights
 
 # Recipes whose first argument is their teacher: SqueezeNet's weights, or a folder of networks.
@@ -90,7 +90,7 @@ def train(
     Raises:
         OptionError: an unknown recipe, `clean_targets` for another one than `denoise`,
             a side for another one than `prior`, a teacher for a recipe that takes none, or none
-            for one that needs it.
+            for one, or for a loss, that needs it.
         RecipeError: no photos, a loss that is not finite, or an export that is not equal.
     """
     recipe = _recipe(request)
@@ -113,7 +113,7 @@ def train(
 def export_state(request: TrainRequest) -> ModelCard:
     """Exports what `state.pt` in the output folder holds, without training further."""
     recipe = _recipe(request)
-    state = torch.load(request.out / "state.pt", map_location="cpu", weights_only=True)
+    state = read_state(request.out / "state.pt", recipe)
     steps = int(state["step"])
     result = FitResult(
         load_average(request.out / "state.pt", recipe),
@@ -207,21 +207,34 @@ def _recipe(request: TrainRequest) -> Recipe:
         if request.teacher is not None:
             SqueezeNet.read(request.teacher)  # wrong weights should not show after ten minutes
         return PriorRecipe(net=net, teacher=request.teacher)
-    by_choice = request.recipe in MAY_BE_TAUGHT
-    if (request.teacher is not None) != (request.recipe in TAUGHT) and not by_choice:
-        taught, others = ", ".join(TAUGHT), ", ".join(MAY_BE_TAUGHT)
-        raise OptionError(f"the recipes {taught} need a teacher, {others} may have one, no others")
     if request.side_px is not None:
         raise OptionError("the faces' side is a choice of the recipe prior only")
     if request.without and request.recipe not in ("faces", "vivid"):
         raise OptionError("losses are switched off in the recipes faces and vivid only")
     if request.recipe == "vivid":
         losses = without(VividLosses(), request.without)
-        return VividRecipe(request.teacher, losses=losses)
+        return _seen_to(VividRecipe(request.teacher, losses=losses))
     if request.recipe == "faces":
-        return FacesRecipe(request.teacher, weights=LossWeights().without(request.without))
+        weights = LossWeights().without(request.without)
+        return _seen_to(FacesRecipe(request.teacher, weights=weights))
+    by_choice = request.recipe in MAY_BE_TAUGHT
+    if (request.teacher is not None) != (request.recipe in TAUGHT) and not by_choice:
+        taught, others = ", ".join(TAUGHT), ", ".join(MAY_BE_TAUGHT)
+        raise OptionError(f"the recipes {taught} need a teacher, {others} may have one, no others")
     if request.clean_targets:
         return DenoiseRecipe(clean_targets=True)
     if request.teacher is not None:
         return {**TAUGHT, **MAY_BE_TAUGHT}[request.recipe](request.teacher)
     return recipe_named(request.recipe)
+
+
+def _seen_to(recipe: FacesRecipe | VividRecipe) -> Recipe:
+    """The recipe, if it has a teacher or no loss that looks with one's eyes.
+
+    Raises:
+        OptionError: such a loss, and no teacher.
+    """
+    if recipe.teacher is None and recipe.taught:
+        losses = ",".join(recipe.taught)
+        raise OptionError(f"the recipe {recipe.info.name} needs a teacher, or --without {losses}")
+    return recipe

@@ -146,6 +146,11 @@ class FacesRecipe:
         prior = "no trained prior, its drawing added to the face" if self.residual else "a prior"
         return f"{prior}, losses switched off: {switched_off(self.weights)}"
 
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """The losses that are not switched off and need a teacher."""
+        return tuple(name for name in ("perceptual", "identity") if getattr(self.weights, name))
+
     def network(self) -> FaceTraining:
         return FaceTraining(FaceRestorer(self.net, residual=self.residual), self.weights)
 

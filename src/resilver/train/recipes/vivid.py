@@ -116,6 +116,11 @@ class VividRecipe:
         folder = self.teacher
         return folder / TEACHER if folder is not None and folder.is_dir() else None
 
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """The losses that are not switched off and need a teacher."""
+        return ("perceptual",) if self.losses.perceptual else ()
+
     def network(self) -> VividTraining:
         return VividTraining(Enlarger(self.net), self.losses)
 
