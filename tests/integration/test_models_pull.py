@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import threading
@@ -25,6 +26,9 @@ class Behaviour:
     send: int | None = None  # cuts every answer off after so many bytes
     ranges: bool = True  # whether it goes on from the middle
     length: bool = True  # whether it says how long the answer is
+    content: bytes = CONTENT  # what it has
+    off: int = 0  # bytes that it goes on from too late, as its Content-Range says
+    sent: int = 0  # bytes that went out
     asked: tuple[str | None, ...] = ()  # the Range header of every request
 
 
@@ -48,17 +52,23 @@ def server() -> Iterator[Server]:
             start = 0
             if wanted and behaviour.ranges:
                 start = int(wanted.removeprefix("bytes=").rstrip("-"))
-                if start >= len(CONTENT):
+                if start >= len(behaviour.content):
                     self.send_error(416)
                     return
+                start += behaviour.off
                 self.send_response(206)
+                last, all_of_it = len(behaviour.content) - 1, len(behaviour.content)
+                self.send_header("Content-Range", f"bytes {start}-{last}/{all_of_it}")
             else:
                 self.send_response(200)
             if behaviour.length:
-                self.send_header("Content-Length", str(len(CONTENT) - start))
+                self.send_header("Content-Length", str(len(behaviour.content) - start))
             self.end_headers()
-            whole = CONTENT[start:]
-            self.wfile.write(whole if behaviour.send is None else whole[: behaviour.send])
+            whole = behaviour.content[start:]
+            whole = whole if behaviour.send is None else whole[: behaviour.send]
+            with contextlib.suppress(ConnectionError):  # who asked has heard enough
+                for begin in range(0, len(whole), 1 << 16):
+                    behaviour.sent += self.wfile.write(whole[begin : begin + (1 << 16)])
 
         def log_message(self, *_values: object) -> None:
             pass
@@ -124,6 +134,47 @@ def test_without_a_length_the_digest_decides(server: Server, tmp_path: Path) -> 
         fetch(wanted(server), tmp_path)
     server.behaviour.send = None
     assert fetch(wanted(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_file_of_another_length_is_not_fetched(server: Server, tmp_path: Path) -> None:
+    server.behaviour.content = CONTENT + b"more"
+    with pytest.raises(ModelError, match=r"has 1,000,003 bytes, .* has 1,000,007: it is not fetch"):
+        fetch(wanted(server), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_comes_beyond_the_length_is_not_taken(server: Server, tmp_path: Path) -> None:
+    server.behaviour.length = False
+    server.behaviour.content = bytes(50_000_000)
+    with pytest.raises(ModelError, match=r"has 1,000,003 bytes, .* sends more: what came was del"):
+        fetch(wanted(server), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert server.behaviour.sent < 20_000_000  # what the sockets hold, and no more
+
+
+def test_another_part_than_was_asked_for_is_not_added(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth.part").write_bytes(CONTENT[:400_000])
+    server.behaviour.off = 5
+    assert fetch(wanted(server), tmp_path).read_bytes() == CONTENT
+    assert server.behaviour.asked == ("bytes=400000-", None)
+
+
+def test_a_folder_that_cannot_be_made_is_said(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file" / "downloads", tmp_path / "file"):
+        with pytest.raises(ModelError, match="cannot be made a folder") as raised:
+            fetch(wanted(server), folder)
+        assert str(raised.value).startswith(str(folder))
+    assert server.behaviour.asked == ()
+
+
+def test_a_full_disk_is_said(server: Server, tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    (tmp_path / "weights.pth.part").symlink_to(full)
+    with pytest.raises(ModelError, match=r"cannot be fetched .*No space left"):
+        fetch(wanted(server), tmp_path)
 
 
 def test_what_is_not_there_is_said(server: Server, tmp_path: Path) -> None:

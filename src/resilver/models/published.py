@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
@@ -119,21 +119,19 @@ def fetch(wanted: Published, folder: Path, progress: Progress = lambda _there, _
     """Downloads a file into a folder, going on where an earlier attempt stopped; its path.
 
     Raises:
-        ModelError: no network, an answer that is not the file, a transfer that was cut off (what
-            came is kept for the next attempt), or a file with another digest (it is deleted).
+        ModelError: no network, an answer that is not the file (of another length: refused before
+            it is fetched), a transfer that was cut off (what came is kept for the next attempt), a
+            file with another digest (it is deleted), or a folder that cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be made a folder ({error.strerror})") from error
     whole, partial = folder / wanted.file, folder / f"{wanted.file}.part"
-    if not (whole.is_file() and file_sha256(whole) == wanted.sha256):
-        try:
-            _transfer(wanted, partial, progress)
-        except urllib.error.HTTPError as error:
-            raise ModelError(
-                f"{wanted.name}: {wanted.url} answers {error.code} ({error.reason})"
-            ) from error
-        except (OSError, HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise ModelError(f"{wanted.name}: cannot be fetched ({reason})") from error
+    if whole.is_file() and file_sha256(whole) == wanted.sha256:
+        return whole
+    try:
+        _transfer(wanted, partial, progress)
         found = file_sha256(partial)
         if found != wanted.sha256:
             partial.unlink()
@@ -142,6 +140,13 @@ def fetch(wanted: Published, folder: Path, progress: Progress = lambda _there, _
                 f"(SHA-256 {found[:12]}…, not {wanted.sha256[:12]}…); it was deleted"
             )
         partial.replace(whole)
+    except urllib.error.HTTPError as error:
+        raise ModelError(
+            f"{wanted.name}: {wanted.url} answers {error.code} ({error.reason})"
+        ) from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ModelError(f"{wanted.name}: cannot be fetched ({reason})") from error
     return whole
 
 
@@ -152,36 +157,65 @@ def _transfer(wanted: Published, partial: Path, progress: Progress) -> None:
         return
     if wanted.size is not None and there > wanted.size:
         there = 0
-    headers = {"User-Agent": SOFTWARE}
-    if there:
-        headers["Range"] = f"bytes={there}-"
-    request = urllib.request.Request(wanted.url, headers=headers)
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+        answer = _asked(wanted.url, there)
+        if there and answer.status == 206 and not _goes_on(answer, there):
+            answer.close()
+            there = 0
+            answer = _asked(wanted.url, there)
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # the range begins at the end: there is no more to come
+        if error.code != 416 or not there:
             raise
-        return
+        return  # the range begins at the end: there is no more to come
     with answer:
         if answer.status != 206:  # the server sends all of it again
             there = 0
-        length = answer.headers.get("Content-Length")
-        total = there + int(length) if length is not None else wanted.size or 0
+        total = wanted.size or 0 if answer.length is None else there + answer.length
+        if wanted.size is not None and total != wanted.size:
+            raise ModelError(
+                f"{wanted.name}: the published file has {wanted.size:,} bytes, "
+                f"{wanted.url} has {total:,}: it is not fetched"
+            )
         with partial.open("ab" if there else "wb") as file:
             there = _copy(answer, file, there, total, progress)
     if total and there < total:
         raise OSError(f"cut off after {there:,} of {total:,} bytes; run it again to go on")
+    if wanted.size is not None and there > wanted.size:
+        partial.unlink()
+        raise ModelError(
+            f"{wanted.name}: the published file has {wanted.size:,} bytes, "
+            f"{wanted.url} sends more: what came was deleted"
+        )
+
+
+def _asked(url: str, there: int) -> HTTPResponse:
+    """The answer to a request for a file, or for what of it is not there yet."""
+    headers = {"User-Agent": SOFTWARE} | ({"Range": f"bytes={there}-"} if there else {})
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
+
+
+def _goes_on(answer: HTTPResponse, there: int) -> bool:
+    """Whether a part of a file is the one that begins after so many bytes."""
+    return answer.headers.get("Content-Range", "").startswith(f"bytes {there}-")
 
 
 def _copy(answer: BinaryIO, file: BinaryIO, there: int, total: int, progress: Progress) -> int:
-    while chunk := answer.read(_CHUNK):
+    """Copies until the end, or beyond the total where one is known; how much is there."""
+    while (not total or there <= total) and (chunk := answer.read(_CHUNK)):
         file.write(chunk)
         there += len(chunk)
-        progress(there, total)
+        progress(min(there, total or there), total)
     return there
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, lower-case hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file, lower-case hex.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
