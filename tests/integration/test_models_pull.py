@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import http.server
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,70 +12,15 @@ import pytest
 
 from resilver.errors import ModelError
 from resilver.models.published import PUBLISHED, Published, fetch, published_named, published_with
+from serving_weights import Behaviour, Server, serving
 
 CONTENT = np.random.default_rng(0).bytes(1_000_003)
 
 
-@dataclass
-class Behaviour:
-    """What the server does; changed by the tests."""
-
-    send: int | None = None  # cuts every answer off after so many bytes
-    ranges: bool = True  # whether it goes on from the middle
-    length: bool = True  # whether it says how long the answer is
-    content: bytes = CONTENT  # what it has
-    off: int = 0  # bytes that it goes on from too late, as its Content-Range says
-    sent: int = 0  # bytes that went out
-    asked: tuple[str | None, ...] = ()  # the Range header of every request
-
-
-@dataclass(frozen=True)
-class Server:
-    url: str
-    behaviour: Behaviour
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    behaviour = Behaviour()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            wanted = self.headers.get("Range")
-            behaviour.asked = (*behaviour.asked, wanted)
-            if self.path != "/weights.pth":
-                self.send_error(404)
-                return
-            start = 0
-            if wanted and behaviour.ranges:
-                start = int(wanted.removeprefix("bytes=").rstrip("-"))
-                if start >= len(behaviour.content):
-                    self.send_error(416)
-                    return
-                start += behaviour.off
-                self.send_response(206)
-                last, all_of_it = len(behaviour.content) - 1, len(behaviour.content)
-                self.send_header("Content-Range", f"bytes {start}-{last}/{all_of_it}")
-            else:
-                self.send_response(200)
-            if behaviour.length:
-                self.send_header("Content-Length", str(len(behaviour.content) - start))
-            self.end_headers()
-            whole = behaviour.content[start:]
-            whole = whole if behaviour.send is None else whole[: behaviour.send]
-            with contextlib.suppress(ConnectionError):  # who asked has heard enough
-                for begin in range(0, len(whole), 1 << 16):
-                    behaviour.sent += self.wfile.write(whole[begin : begin + (1 << 16)])
-
-        def log_message(self, *_values: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield Server(f"http://127.0.0.1:{running.server_port}", behaviour)
-        running.shutdown()
-        thread.join()
+    with serving(Behaviour(CONTENT)) as running:
+        yield running
 
 
 def wanted(server: Server) -> Published:

@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save({"params": SRVGGNet(SRVGGConfig(2, 8, 2)).state_dict()}, folder / "larger.pth")
     torch.save({"params": SRVGGNet(SRVGGConfig(1, 8, 2)).state_dict()}, folder / "same.pth")
     for file, name in (("prior.pt", "small"), ("larger.pth", "larger"), ("same.pth", "same")):
-        import_checkpoint(folder / file, name, folder / "models", TERMS)
+        import_checkpoint(folder / file, name, folder / "models", lambda: TERMS)
     return folder / "models"
 
 
@@ -190,7 +190,7 @@ def test_from_python_a_prior_of_the_official_layout(
     shared: Path, models: Path, tiny: Path, tmp_path: Path
 ) -> None:
     checkpoint = shared / "fixtures" / "stylegan2_rosinality_64" / "checkpoint.pt"
-    import_checkpoint(checkpoint, "official", models, TERMS)
+    import_checkpoint(checkpoint, "official", models, lambda: TERMS)
     with pytest.raises(ModelError, match="there are several priors: official, small; name one"):
         open_prior()
     prior = open_prior("official")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import pickle
 from pathlib import Path
@@ -14,9 +15,11 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+from making_networks import enlarger
 from resilver.cli import app
 from resilver.errors import ModelError, RecipeError
 from resilver.models.card import Terms
+from resilver.models.published import Published
 from resilver.models.store import imported_models, model_named, stored_model
 from resilver.nets.rrdbnet import RRDBNet, RRDBNetConfig
 from resilver.nets.srvgg import SRVGGConfig, SRVGGNet
@@ -51,7 +54,7 @@ def test_official_checkpoints_come_in_and_compute_the_same(
     shared: Path, tmp_path: Path, name: str
 ) -> None:
     (path,) = (shared / "fixtures" / name).glob("checkpoint.*")
-    card = import_checkpoint(path, "mine", tmp_path, TERMS)
+    card = import_checkpoint(path, "mine", tmp_path, lambda: TERMS)
     assert (card.task, card.size_px, card.scale) == FIXTURES[name]
     model = stored_model(tmp_path / "mine.onnx")
     assert model.card == card
@@ -75,7 +78,7 @@ def test_official_checkpoints_come_in_and_compute_the_same(
 
 def test_the_real_enlarger_comes_in(shared: Path, tmp_path: Path) -> None:
     weights = shared / "weights"
-    import_checkpoint(weights / "realesr-general-x4v3.pth", "x4", tmp_path, TERMS)
+    import_checkpoint(weights / "realesr-general-x4v3.pth", "x4", tmp_path, lambda: TERMS)
     image = np.random.default_rng(0).random((1, 3, 20, 33), np.float32)
     (ours,) = stored_model(tmp_path / "x4.onnx").open(1).run(image)
     from resilver.models.session import OrtNetwork
@@ -158,7 +161,7 @@ def test_what_is_no_checkpoint_is_refused(
     del weights["body.4.bias"]
     save_file(weights, tmp_path / "half.safetensors")
     with pytest.raises(ModelError, match=said) as raised:
-        import_checkpoint(tmp_path / name, "mine", tmp_path / "out", TERMS)
+        import_checkpoint(tmp_path / name, "mine", tmp_path / "out", lambda: TERMS)
     assert "\n" not in str(raised.value)
     assert name in str(raised.value)
     assert not (tmp_path / "out").exists()
@@ -171,7 +174,7 @@ def test_weights_too_large_for_half_precision_are_refused(tmp_path: Path) -> Non
     weights["conv_last.weight"] /= 1e8
     torch.save({"params": weights}, tmp_path / "large.pth")
     with pytest.raises(RecipeError, match=r"conv_first\.weight are too large for half precision"):
-        import_checkpoint(tmp_path / "large.pth", "mine", tmp_path / "out", TERMS)
+        import_checkpoint(tmp_path / "large.pth", "mine", tmp_path / "out", lambda: TERMS)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -239,3 +242,100 @@ def test_a_name_that_cannot_be_is_refused(tmp_path: Path, models: Path, name: st
     result = run("models", "import", str(small_checkpoint(tmp_path)), "--as", name)
     assert result.exit_code == 2
     assert not models.exists()
+
+
+def published(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Makes a file a published one that is called "known"."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    known = Published("known", "https://nowhere/small.pth", digest, None, "clean", "MIT")
+    monkeypatch.setattr("resilver.models.published.PUBLISHED", (known,))
+
+
+def test_nobody_is_asked_of_a_file_that_is_no_network(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def answer(path: Path) -> str:
+        asked.append(path)
+        return "clean"
+
+    monkeypatch.setattr("resilver.commands.importing._asked_licence", answer)
+    (tmp_path / "text.pth").write_text("no weights", "utf-8")
+    (tmp_path / "text.onnx").write_text("no network", "utf-8")
+    for name in ("missing.pth", "missing.onnx", "text.pth", "text.onnx", "x" * 300 + ".pth"):
+        result = run("models", "import", str(tmp_path / name))
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert len(result.stderr.splitlines()) == 1
+        assert f"{name}: n" in result.stderr  # no such file; not a ...
+    assert asked == []
+    path = small_checkpoint(tmp_path)
+    assert run("models", "import", str(path)).exit_code == 0
+    assert asked == [path]
+    card = model_named("small", "upscale").card
+    assert (card.licence, card.training_data) == (
+        "clean",
+        "unknown; the person who imported says: clean",
+    )
+
+
+def test_the_card_says_that_nobody_said(tmp_path: Path, models: Path) -> None:
+    result = run("models", "import", str(small_checkpoint(tmp_path)))
+    assert "the card says research" in result.stdout
+    card = model_named("small", "upscale").card
+    assert card.licence == "research"
+    assert card.training_data == "unknown; nobody said what they may be used for"
+
+
+def test_the_licence_of_a_file_that_is_known_is_its_own(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = small_checkpoint(tmp_path)
+    published(monkeypatch, path)
+    result = run("models", "import", str(path), "--licence", "research")
+    assert "--licence research counts for nothing: these are the published" in result.stdout
+    card = model_named("known", "upscale").card
+    assert (card.licence, card.training_data) == ("clean", "https://nowhere/small.pth; MIT")
+    again = run("models", "import", str(path), "--as", "again")
+    assert "--licence" not in again.stdout
+
+
+@pytest.mark.parametrize("place", ["file", "under a file", "/proc/nowhere"])
+@pytest.mark.parametrize("kind", ["pth", "onnx"])
+def test_a_folder_that_cannot_be_written_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, kind: str
+) -> None:
+    (tmp_path / "file").touch()
+    folder = {"file": tmp_path / "file", "under a file": tmp_path / "file" / "models"}
+    monkeypatch.setenv("RESILVER_MODELS", str(folder.get(place, place)))
+    made = enlarger(tmp_path / "made", "cubic").path
+    path = small_checkpoint(tmp_path) if kind == "pth" else made
+    result = run("models", "import", str(path), "--as", "mine", "--licence", "clean")
+    assert result.exit_code == 1
+    assert "mine cannot be written there (" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_what_was_replaced_leaves_no_file_and_a_failure_leaves_all(
+    tmp_path: Path, models: Path
+) -> None:
+    torch.save(
+        {"g_ema": Generator(StyleGAN2Config(12, 2, (12, 12, 8))).state_dict()}, tmp_path / "g.pt"
+    )
+    assert run("models", "import", str(tmp_path / "g.pt"), "--as", "mine").exit_code == 0
+    (models / "mine.partial.onnx").write_bytes(b"another network")
+    before = {path.name: path.read_bytes() for path in models.iterdir()}
+    assert set(before) == {"mine.onnx", "mine.safetensors", "mine.toml", "mine.partial.onnx"}
+    nan = SRVGGNet(SRVGGConfig(2, 8, 2)).state_dict() | {"body.0.bias": torch.full((8,), 1e38)}
+    torch.save({"params": nan}, tmp_path / "large.pth")
+    for path in (tmp_path / "large.pth", enlarger(tmp_path, "loud", amount=200.0).path):
+        failed = run("models", "import", str(path), "--as", "mine", "--replace")
+        assert failed.exit_code == 1, failed.output
+        assert {path.name: path.read_bytes() for path in models.iterdir()} == before
+    for path in (small_checkpoint(tmp_path), enlarger(tmp_path, "cubic").path):
+        replaced = run("models", "import", str(path), "--as", "mine", "--replace")
+        assert replaced.exit_code == 0, replaced.output
+        names = {path.name for path in models.iterdir()}
+        assert names == {"mine.onnx", "mine.toml", "mine.partial.onnx"}
+        assert (models / "mine.partial.onnx").read_bytes() == b"another network"

@@ -97,7 +97,10 @@ def test_what_a_run_has_come_to_can_be_imported(tmp_path: Path, photos: Path) ->
     recipe = PriorRecipe(net=SMALL, info=replace(INFO, batch=4))
     result = fit(recipe, [photos], FitConfig(0.01, tmp_path / "out", workers=0, threads=1))
     card = import_checkpoint(
-        tmp_path / "out" / "state.pt", "mine", tmp_path / "models", Terms("research", "a test")
+        tmp_path / "out" / "state.pt",
+        "mine",
+        tmp_path / "models",
+        lambda: Terms("research", "a test"),
     )
     assert (card.task, card.size_px) == ("prior", 16)
     average = result.network.state_dict()

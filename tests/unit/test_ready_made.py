@@ -37,7 +37,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("scale", [2, 4])
 def test_an_enlarger_is_told_by_what_it_makes(tmp_path: Path, models: Path, scale: int) -> None:
     made = enlarger(tmp_path, "cubic", scale=scale)
-    card = import_network(made.path, "mine", models, TERMS)
+    card = import_network(made.path, "mine", models, lambda: TERMS)
     assert (card.task, card.scale, card.licence, card.size_px) == ("upscale", scale, "clean", 0)
     (model,) = imported_models()
     assert model.card == card
@@ -55,7 +55,7 @@ def test_an_enlarger_is_told_by_what_it_makes(tmp_path: Path, models: Path, scal
 def test_a_wrong_card_stands_in_nobodys_way(
     tmp_path: Path, models: Path, card: str | bytes | None
 ) -> None:
-    good = import_network(enlarger(tmp_path, "cubic", scale=2).path, "good", models, TERMS)
+    good = import_network(enlarger(tmp_path, "cubic", scale=2).path, "good", models, lambda: TERMS)
     if card is None:  # every field is there, one of them of another type
         card = good.to_toml().replace('outputs = ["', 'outputs = 3 #["')
     (models / "x.toml").write_bytes(card if isinstance(card, bytes) else card.encode())
@@ -91,7 +91,7 @@ def test_what_does_not_enlarge_is_refused(tmp_path: Path, models: Path) -> None:
         (tmp_path / "missing.onnx", "no such file"),
     ):
         with pytest.raises(ModelError, match=words) as raised:
-            import_network(path, "mine", models, TERMS)
+            import_network(path, "mine", models, lambda: TERMS)
         assert str(raised.value).startswith(f"{path}: ")
         assert "partial" not in str(raised.value)
     assert list(models.iterdir()) == []
@@ -122,7 +122,7 @@ def test_weights_that_lie_beside_the_file_are_missed(tmp_path: Path, models: Pat
         size_threshold=0,
     )  # fmt: skip
     with pytest.raises(ModelError, match="not a network that can be loaded"):
-        import_network(split, "mine", models, TERMS)
+        import_network(split, "mine", models, lambda: TERMS)
     assert list(models.iterdir()) == []
 
 
@@ -144,8 +144,8 @@ def test_by_the_command_without_torch(
 
 def test_published_ones_come_in(shared: Path, models: Path) -> None:
     for name in ("safmn-x4", "realesr-general-x4v3"):
-        card = import_network(shared / "weights" / f"{name}.onnx", name, models, TERMS)
+        card = import_network(shared / "weights" / f"{name}.onnx", name, models, lambda: TERMS)
         assert card.scale == 4
     for name in ("ffdnet-color", "squeezenet1_0", "yunet-n"):
         with pytest.raises(ModelError, match=f"{name}.onnx: "):
-            import_network(shared / "weights" / f"{name}.onnx", name, models, TERMS)
+            import_network(shared / "weights" / f"{name}.onnx", name, models, lambda: TERMS)

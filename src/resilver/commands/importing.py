@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from resilver.commands.screen import Screen
 from resilver.errors import ModelError, OptionError
 from resilver.models.card import Licence, Terms
+from resilver.models.placing import SUFFIXES
 from resilver.models.published import (
     PUBLISHED,
     Published,
@@ -27,24 +30,15 @@ def import_file(
     path: Path, name: str | None, licence: Licence | None, *, replace: bool = False
 ) -> int:
     """Imports a checkpoint or a network in ONNX; returns the exit code."""
+    if not os.path.isfile(path):  # noqa: PTH113 (Path.is_file raises on a name that is too long)
+        raise ModelError(f"{path}: no such file")
     if path.suffix.lower() != ".onnx":
         _need_torch()
     screen = Screen()
-    known = published_with(file_sha256(path)) if path.is_file() else None
+    known = published_with(file_sha256(path))
     own = known.name if known is not None else path.stem
     chosen = _free_name(own if name is None else name, replace=replace)
-    if known is not None:
-        _imported(screen, path, chosen, known.licence, _origin(known))
-        return 0
-    if licence is None:
-        licence = _asked_licence(path)
-        if licence is None:
-            screen.line(
-                "what these weights may be used for is not known: the card says research. "
-                "Say --licence clean if any use is allowed."
-            )
-            licence = "research"
-    _imported(screen, path, chosen, licence, f"unknown; the person who imported says: {licence}")
+    _take_in(screen, path, chosen, lambda: _terms(screen, path, known, licence))
     return 0
 
 
@@ -66,8 +60,9 @@ def pull(name: str | None, as_name: str | None, *, replace: bool = False) -> int
             downloads,
             lambda there, total: advance(there / total if total else 0.0, wanted.file),
         )
-    _imported(screen, path, chosen, wanted.licence, _origin(wanted))
-    path.unlink()  # all that is in it is in the import
+    _take_in(screen, path, chosen, lambda: _published_terms(wanted))
+    # All that is in it is in the import; if that failed, it is there for the next attempt.
+    path.unlink(missing_ok=True)
     return 0
 
 
@@ -77,24 +72,43 @@ def remove(name: str) -> int:
     paths |= {stem: user_folder() / f"{stem}.toml" for stem in wrong_imports()}
     if name not in paths:
         raise ModelError(f"no imported network is called {name!r}")
-    for suffix in (".onnx", ".safetensors", ".toml"):
+    for suffix in SUFFIXES:
         paths[name].with_suffix(suffix).unlink(missing_ok=True)
     Screen().line(name, "removed")
     return 0
 
 
-def _imported(screen: Screen, path: Path, name: str, licence: Licence, origin: str) -> None:
+def _take_in(screen: Screen, path: Path, name: str, terms: Callable[[], Terms]) -> None:
     if path.suffix.lower() == ".onnx":
         from resilver.models.ready_made import import_network as take_in  # noqa: PLC0415
     else:
         from resilver.train.importing import import_checkpoint as take_in  # noqa: PLC0415
 
-    card = take_in(path, name, user_folder(), Terms(licence, origin))
+    card = take_in(path, name, user_folder(), terms)
     screen.line(f"{name}: {card.summary} Licence class: {card.licence}.", "imported", "green")
 
 
-def _origin(known: Published) -> str:
-    return f"{known.url}; {known.terms}"
+def _terms(screen: Screen, path: Path, known: Published | None, licence: Licence | None) -> Terms:
+    """What is known of the weights, or else what the person says of them."""
+    if known is not None:
+        if licence is not None:
+            screen.line(
+                f"--licence {licence} counts for nothing: these are the published weights "
+                f"{known.name}, classed {known.licence}."
+            )
+        return _published_terms(known)
+    said = _asked_licence(path) if licence is None else licence
+    if said is None:
+        screen.line(
+            "what these weights may be used for is not known: the card says research. "
+            "Say --licence clean if any use is allowed."
+        )
+        return Terms("research", "unknown; nobody said what they may be used for")
+    return Terms(said, f"unknown; the person who imported says: {said}")
+
+
+def _published_terms(known: Published) -> Terms:
+    return Terms(known.licence, f"{known.url}; {known.terms}")
 
 
 def _free_name(name: str, *, replace: bool) -> str:

@@ -7,63 +7,63 @@ that make photos larger are recognised.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from resilver.errors import ModelError
 from resilver.models.card import ModelCard, Terms
+from resilver.models.placing import placed
 from resilver.models.published import file_sha256
 from resilver.models.session import Array, OrtNetwork
-from resilver.photofile.writing import write_text
 
 SCALES = (2, 3, 4, 8)
 _SIZES = ((48, 64), (67, 50))  # height, width of the pictures it is tried with
 _OFF = 0.1  # mean difference from the picture plainly enlarged; one in 0 to 255 is far off
 
 
-def import_network(path: Path, name: str, folder: Path, terms: Terms) -> ModelCard:
+def import_network(path: Path, name: str, folder: Path, terms: Callable[[], Terms]) -> ModelCard:
     """Copies an enlarger in a file to `<name>.onnx` in a folder, with its card.
 
-    It takes float32 (N, 3, H, W) RGB in [0, 1] of any size and gives the same, larger.
+    It takes float32 (N, 3, H, W) RGB in [0, 1] of any size and gives the same, larger. `terms` is
+    called once it is known to be one.
 
     Raises:
-        ModelError: no network, or none that makes photos larger.
+        ModelError: no network, none that makes photos larger, or a folder that cannot be written.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    folder.mkdir(parents=True, exist_ok=True)
-    target, partial = folder / f"{name}.onnx", folder / f"{name}.partial.onnx"
-    shutil.copyfile(path, partial)
-    try:
+    digest = file_sha256(path)
+    with placed(name, folder) as apart:
+        target = apart / f"{name}.onnx"
+        shutil.copyfile(path, target)
         # The copy is tried, not the file: weights that lie beside the file are not in it.
-        network = _opened(partial, path)
+        network = _opened(target, path)
         scale = _scale(network, path)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    summary = f"Enlarges photos {scale} times, as it was published."
-    card = ModelCard(
-        name=name,
-        file=target.name,
-        sha256=file_sha256(target),
-        summary=summary,
-        reference="As its authors say",
-        task="upscale",
-        size_px=0,
-        scale=scale,
-        licence=terms.licence,
-        inputs=network.inputs,
-        outputs=network.outputs,
-        parameters=0,
-        parity=0.0,
-        training_data=terms.origin,
-        training=f"a network imported from {path.name} (SHA-256 {file_sha256(path)})",
-        scores={},
-        intended_use=summary,
-        limits="As its authors describe; not measured by resilver.",
-    )
-    write_text(target.with_suffix(".toml"), card.to_toml(), overwrite=True)
+        given = terms()
+        summary = f"Enlarges photos {scale} times, as it was published."
+        card = ModelCard(
+            name=name,
+            file=target.name,
+            sha256=file_sha256(target),
+            summary=summary,
+            reference="As its authors say",
+            task="upscale",
+            size_px=0,
+            scale=scale,
+            licence=given.licence,
+            inputs=network.inputs,
+            outputs=network.outputs,
+            parameters=0,
+            parity=0.0,
+            training_data=given.origin,
+            training=f"a network imported from {path.name} (SHA-256 {digest})",
+            scores={},
+            intended_use=summary,
+            limits="As its authors describe; not measured by resilver.",
+        )
+        target.with_suffix(".toml").write_text(card.to_toml(), "utf-8")
     return card
 
 

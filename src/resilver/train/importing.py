@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from resilver.errors import ModelError
 from resilver.models.card import ModelCard, Terms
+from resilver.models.placing import placed
 from resilver.models.published import file_sha256
 from resilver.nets.gfpgan import GFPGAN
 from resilver.nets.rrdbnet import RRDBNet
@@ -24,13 +26,15 @@ from resilver.train.recipe import RecipeInfo, example_image
 _TOLERANCE = 1e-2  # of networks that are deeper than ours
 
 
-def import_checkpoint(path: Path, name: str, folder: Path, terms: Terms) -> ModelCard:
+def import_checkpoint(path: Path, name: str, folder: Path, terms: Callable[[], Terms]) -> ModelCard:
     """Rebuilds a published checkpoint and writes `<name>.onnx` with its card into a folder.
 
-    A prior is written as `<name>.safetensors` as well: searching it needs gradients.
+    A prior is written as `<name>.safetensors` as well: searching it needs gradients. `terms` is
+    called once the network is rebuilt.
 
     Raises:
-        ModelError: it cannot be read, or is of an unknown architecture.
+        ModelError: it cannot be read, is of an unknown architecture, or the folder cannot be
+            written.
         RecipeError: ONNX Runtime and torch do not agree on it.
     """
     try:
@@ -47,27 +51,26 @@ def import_checkpoint(path: Path, name: str, folder: Path, terms: Terms) -> Mode
         limits="As its authors describe; not measured by resilver.",
     )
     exported, scale = _exported(network, info)
-    text = CardText(
-        licence=terms.licence,
-        training_data=terms.origin,
-        training=f"weights imported from {path.name} (SHA-256 {file_sha256(path)})",
-        scores={},
-        intended_use=layout.summary,
-        limits=info.limits,
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    tolerance = PRIOR_TOLERANCE if layout.task == "prior" else _TOLERANCE
-    card = export(
-        exported,
-        exported.network,
-        folder / f"{name}.onnx",
-        text,
-        scale=scale,
-        tolerance=tolerance,
-    )
-    if layout.task == "prior":
-        state = {key: value.contiguous() for key, value in network.state_dict().items()}
-        save_file(state, folder / f"{name}.safetensors")
+    with placed(name, folder) as apart:
+        given = terms()
+        card = export(
+            exported,
+            exported.network,
+            apart / f"{name}.onnx",
+            CardText(
+                licence=given.licence,
+                training_data=given.origin,
+                training=f"weights imported from {path.name} (SHA-256 {file_sha256(path)})",
+                scores={},
+                intended_use=layout.summary,
+                limits=info.limits,
+            ),
+            scale=scale,
+            tolerance=PRIOR_TOLERANCE if layout.task == "prior" else _TOLERANCE,
+        )
+        if layout.task == "prior":
+            state = {key: value.contiguous() for key, value in network.state_dict().items()}
+            (apart / f"{name}.safetensors").write_bytes(save(state))
     return card
 
 
