@@ -80,7 +80,7 @@ class UNet(nn.Module):
     """
 
     # Fixed, not learned: buffers, so that they travel with the weights.
-    analysis: Tensor  # (4*in, 4*in, 1, 1)
+    analysis: Tensor  # (4*in, in, 2, 2)
     offset: Tensor  # (4*in,)
     synthesis: Tensor  # (4*out, 4*out, 1, 1)
 
@@ -130,8 +130,7 @@ class UNet(nn.Module):
         """The encoder alone: its features (N, widths[i], H/2^(i+1), W/2^(i+1)) at every scale."""
         x = pad_to_multiple(x, self.config.multiple)
         # In one step: a CPU takes as long to sort the pixels of cells as for a layer.
-        cells = self.analysis.view(-1, self.config.in_channels, 2, 2)
-        x = F.conv2d(x, cells, self.offset, stride=2)  # (N, in, H, W) -> (N, 4*in, H/2, W/2)
+        x = F.conv2d(x, self.analysis, self.offset, stride=2)  # -> (N, 4*in, H/2, W/2)
         x = self.stem(x)
         scales: list[Tensor] = []
         for encode, shrink in zip(self.encode, self.shrink, strict=True):
@@ -151,12 +150,13 @@ def _colours(channels: int, triplets: tuple[int, ...]) -> Tensor:
 
 
 def _analysis(config: UNetConfig) -> tuple[Tensor, Tensor]:
-    """Kernel (4*in, 4*in, 1, 1) and offset (4*in,): centre, opponent colours, Haar, gains."""
+    """Kernel (4*in, in, 2, 2) and offset (4*in,): centre, opponent colours, Haar, gains."""
     gains = torch.tensor([config.level_gain, *([config.detail_gain] * 3)]).T  # (in, 4)
     matrix = torch.kron(_colours(config.in_channels, config.in_colours), torch.tensor(_HAAR) / 2.0)
     matrix = matrix * gains.reshape(-1, 1)
     centre = torch.tensor(config.centre).repeat_interleave(4)
-    return matrix[..., None, None], -(matrix @ centre)
+    kernel = matrix.reshape(-1, config.in_channels, 2, 2)  # the four pixels of a cell
+    return kernel, -(matrix @ centre)
 
 
 def _synthesis(config: UNetConfig) -> Tensor:

@@ -32,6 +32,8 @@ def load_onnx_weights(network: nn.Module, path: Path) -> nn.Module:
     for name, weight in network.state_dict().items():
         if name in fixed and name not in stored:
             continue  # the export may have folded it away
+        if name in fixed and stored[name].numel() == weight.numel():
+            stored[name] = stored[name].reshape(weight.shape)  # the same, in another layout
         if name not in stored or stored[name].shape != weight.shape:
             raise RecipeError(f"{path}: has no weight {name} of shape {tuple(weight.shape)}")
         with torch.no_grad():
