@@ -214,9 +214,9 @@ class Pipeline:
         In a mended photo more of them may be found, or fewer, and a person names them by number.
         """
         coming = self.stages[len(work.records) + 1 :]
-        for stage in coming:
-            if isinstance(stage, FacesStage) and work.faces is None:
-                work.faces = stage.look(work.draft, lambda _share: None)
+        restores = next((stage for stage in coming if isinstance(stage, FacesStage)), None)
+        if restores is not None and work.faces is None:
+            work.faces = restores.look(work.draft, lambda _share: None)
 
     def _report(self, work: _Work) -> Report:
         draft, changes = work.draft, work.changes

@@ -56,16 +56,12 @@ def explore_face(
         found = explore(photo, opened, request, enlarger=enlarger, progress=advance)
     write(found, folder, path, overwrite=overwrite)
     for one in found.candidates:
+        doubt = "" if one.is_consistent else ", NOT consistent with what was given"
+        if not one.has_arrived:
+            doubt += ": the search did not arrive"
         screen.line(
             f"{folder / face_name(one.seed)}  {one.rmse_255:.2f} grey levels off when shrunk "
-            f"(the search alone: {one.searched_rmse_255:.1f})"
-            + (
-                ""
-                if one.is_consistent
-                else ", NOT consistent with what was given"
-                if one.has_arrived
-                else ", NOT consistent with what was given: the search did not arrive"
-            ),
+            f"(the search alone: {one.searched_rmse_255:.1f}){doubt}",
             "imagined",
             "yellow",
         )

@@ -128,4 +128,3 @@ async function picture(photo, job, name) {
   const blob = await api.file(job, name);
   if (photo.look === job || photo.work === job) photo.pictures[name] = URL.createObjectURL(blob);
 }
-
