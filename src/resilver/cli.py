@@ -516,8 +516,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Begin with an exported network; prior, faces: with a run's state.pt; "
-            "colourise: or with the weights of SqueezeNet v1.0.",
+            help="Begin with an exported network; prior: with a run's state.pt; faces: or with "
+            "one, of its own or of a prior; colourise: or with the weights of SqueezeNet v1.0.",
         ),
     ] = None,
     side: Annotated[

@@ -290,3 +290,20 @@ def test_the_export_is_the_restorer_alone(tmp_path: Path) -> None:
     (restored,) = OrtNetwork(tmp_path / "faces.onnx", 1).run(face.numpy())
     with torch.no_grad():
         np.testing.assert_allclose(restored, network(face).numpy(), atol=2e-3)
+
+
+def test_a_run_begins_with_an_exported_restorer(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    recipe = FacesRecipe(net=SMALL)
+    network = recipe.network().eval()
+    request = TrainRequest("faces", (tmp_path,), tmp_path, 1.0, data_note="none")
+    export_result(recipe, FitResult(network, 1, 60.0, 4), request)
+    torch.manual_seed(1)  # a fresh network is another one
+    begun = FacesRecipe(net=SMALL).started_from(tmp_path / "faces.onnx").eval()
+    face = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(begun(face), network(face), atol=1e-5, rtol=0)
+    biases = [layer.bias for layer in network.restorer.network.stylegan_decoder.to_rgbs]
+    assert all(torch.equal(bias, biases[0]) for bias in biases)  # so they are stored as one
+    with pytest.raises(RecipeError, match="has no weight"):
+        FacesRecipe().started_from(tmp_path / "faces.onnx")

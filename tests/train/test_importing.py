@@ -327,8 +327,10 @@ def test_what_was_replaced_leaves_no_file_and_a_failure_leaves_all(
     (models / "mine.partial.onnx").write_bytes(b"another network")
     before = {path.name: path.read_bytes() for path in models.iterdir()}
     assert set(before) == {"mine.onnx", "mine.safetensors", "mine.toml", "mine.partial.onnx"}
-    nan = SRVGGNet(SRVGGConfig(2, 8, 2)).state_dict() | {"body.0.bias": torch.full((8,), 1e38)}
-    torch.save({"params": nan}, tmp_path / "large.pth")
+    large = {"body.0.weight": torch.full((8, 3, 3, 3), 1e6)}  # more than half precision holds
+    torch.save(
+        {"params": SRVGGNet(SRVGGConfig(2, 8, 2)).state_dict() | large}, tmp_path / "large.pth"
+    )
     for path in (tmp_path / "large.pth", enlarger(tmp_path, "loud", amount=200.0).path):
         failed = run("models", "import", str(path), "--as", "mine", "--replace")
         assert failed.exit_code == 1, failed.output

@@ -24,6 +24,7 @@ from resilver.models.session import OrtNetwork
 from resilver.nets.unet import parameter_count
 from resilver.photofile.writing import write_text
 from resilver.train.recipe import RecipeInfo
+from resilver.train.weights import TWIN
 
 OPSET = 18
 TOLERANCE = 2e-3  # |ONNX Runtime - torch|, colours in [0, 1]
@@ -85,7 +86,7 @@ def export(
     network = network.float().cpu().eval()
     _round(network, path.name)
     partial = path.with_name(f".{path.name}")  # no network's name begins with a dot
-    model = with_short_names(with_fp16_weights(to_onnx(recipe, network)))
+    model = with_short_names(with_fp16_weights(with_twins(to_onnx(recipe, network), network)))
     onnx.checker.check_model(model)
     partial.write_bytes(model.SerializeToString())
     try:
@@ -158,9 +159,28 @@ def to_onnx(recipe: Exportable, network: nn.Module) -> onnx.ModelProto:
             output_names=list(recipe.output_names),
             dynamic_axes=axes,
             opset_version=OPSET,
+            # ONNX Runtime folds when it loads. Folded here, weights lose their names, and their
+            # squares (demodulation) are stored beside them: a sixth of the recipe `faces`' file.
+            do_constant_folding=False,
             dynamo=False,
         )
     return onnx.load_model_from_string(buffer.getvalue())
+
+
+def with_twins(model: onnx.ModelProto, network: nn.Module) -> onnx.ModelProto:
+    """The same model, noting under which other name a weight is stored.
+
+    The exporter stores equal numbers once, under the first of their names; by the note
+    `resilver.train.weights.onnx_weights` finds them under all.
+    """
+    stored = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    for name, weight in network.named_parameters():
+        if name not in stored:
+            values = weight.detach().numpy()
+            twins = (other for other, theirs in stored.items() if np.array_equal(values, theirs))
+            if twin := next(twins, None):
+                model.metadata_props.add(key=f"{TWIN}{name}", value=twin)
+    return model
 
 
 def with_fp16_weights(model: onnx.ModelProto) -> onnx.ModelProto:

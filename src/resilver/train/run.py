@@ -73,8 +73,8 @@ class TrainRequest:
     workers: int = 1
     threads: int | None = None
     resume: bool = True
-    # An exported .onnx of the same network to go on from; of a prior, its state.pt; colourise may
-    # begin with SqueezeNet's weights.
+    # An exported .onnx of the same network to go on from; of a prior, its state.pt (faces may begin
+    # with either, or a state of theirs); colourise may begin with SqueezeNet's weights.
     start_from: Path | None = None
     side_px: int | None = None  # recipe `prior` only: of the faces it learns to draw
     without: tuple[str, ...] = ()  # recipes `faces` and `vivid` only: losses that are switched off

@@ -11,18 +11,27 @@ from torch import Tensor, nn
 
 from resilver.errors import RecipeError
 
+TWIN = "twin:"  # and a weight's name, before the name under which an export stores its numbers
+
 
 def onnx_weights(path: Path) -> dict[str, Tensor]:
     """All stored numbers of an exported .onnx file by their names in torch, as float32."""
+    model = onnx.load(str(path))
     stored: dict[str, Tensor] = {}
-    for initializer in onnx.load(str(path)).graph.initializer:
+    for initializer in model.graph.initializer:
         values = numpy_helper.to_array(initializer).astype("float32")
         stored[initializer.name.removesuffix("_fp16")] = torch.from_numpy(values.copy())
+    for note in model.metadata_props:
+        if note.key.startswith(TWIN) and note.value in stored:
+            stored[note.key.removeprefix(TWIN)] = stored[note.value]
     return stored
 
 
-def load_onnx_weights(network: nn.Module, path: Path) -> nn.Module:
+def load_onnx_weights(network: nn.Module, path: Path, *, fresh: tuple[str, ...] = ()) -> nn.Module:
     """Copies the weights of an exported .onnx file into a network of the same shape.
+
+    Weights whose names begin with one of `fresh` serve training alone and are in no export: they
+    stay as they are.
 
     Raises:
         RecipeError: a weight is missing in the file or has another shape.
@@ -32,6 +41,8 @@ def load_onnx_weights(network: nn.Module, path: Path) -> nn.Module:
     for name, weight in network.state_dict().items():
         if name in fixed and name not in stored:
             continue  # the export may have folded it away
+        if fresh and name.startswith(fresh):
+            continue
         if name in fixed and stored[name].numel() == weight.numel():
             stored[name] = stored[name].reshape(weight.shape)  # the same, in another layout
         if name not in stored or stored[name].shape != weight.shape:

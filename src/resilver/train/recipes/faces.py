@@ -39,6 +39,7 @@ from resilver.train.layouts import drawing_part, part, rebuild
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
 from resilver.train.photos import find_shards, part_overlays
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
+from resilver.train.weights import load_onnx_weights
 
 NET = GFPGANConfig(
     StyleGAN2Config(64, 2, (96, 96, 96, 64, 48, 32)), (24, 32, 48, 64, 96, 96), fold=2
@@ -48,6 +49,8 @@ JUDGE_CHANNELS = (64, 64, 64, 64, 48, 32, 16, 8)  # at 4, 8, ... 512 px
 R1_EVERY, R1_WEIGHT = 16, 1.0  # steps; the penalty then counts as often
 _SEEN_SHARE = 0.5  # of the side: the perceptual loss looks at a part of the face, to save time
 _MOVED = 0.5  # share of faces that are not quite in their frame
+# Parts of the restorer that no face passes through once it is trained.
+_TRAINING_ONLY = ("network.toRGB.", "network.stylegan_decoder.style_mlp.")
 
 INFO = RecipeInfo(
     name="faces",
@@ -194,13 +197,18 @@ class FacesRecipe:
         return (example_image(self.size_px, self.size_px, seed),)
 
     def started_from(self, path: Path) -> FaceTraining:
-        """Goes on from a prior's `state.pt` (as its decoder) or a restorer's `state.pt`.
+        """Goes on from a prior's `state.pt` (as its decoder), or a restorer's, or its export.
 
-        The recipe takes over the shape of what it starts from.
+        The recipe takes over the shape of the state that it starts from; an exported .onnx must
+        have the recipe's own, and its judges are fresh.
 
         Raises:
             RecipeError: it is neither, or does not fit.
         """
+        if path.suffix == ".onnx":
+            training = self.network()
+            load_onnx_weights(training.restorer, path, fresh=_TRAINING_ONLY)
+            return training
         try:
             state = read_content(path)
             average: dict[str, Tensor] = state["average"]
