@@ -67,7 +67,11 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
         ),
         "denoise": lambda: DenoiseStage(denoiser, options.tile_px, options.threads),
         "tone": lambda: ToneStage(
-            toner, options.neutral, options.threads, told="tone" in options.force
+            toner,
+            options.neutral,
+            options.tone > 0.0,
+            options.threads,
+            told="tone" in options.force,
         ),
         "faces": lambda: FacesStage(
             bundled_model("detect"),

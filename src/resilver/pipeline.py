@@ -266,7 +266,8 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
     asked = {
         "repair": options.repair,
         "denoise": options.denoise,
-        "tone": options.tone,
+        # A toned print is made grey by the same stage, whether or not it is to be revived.
+        "tone": options.tone or float(options.neutral),
         "upscale": 1.0,
         "faces": 1.0 - options.fidelity,
         "colourise": None,

@@ -150,6 +150,9 @@ def test_a_photo_met_twice_is_taken_once(scans: Path) -> None:
     given = [scans / "b.jpg", scans, scans / "1931" / ".." / "b.jpg"]
     names = [one.source.name for one in select(given, Naming(scans.parent / "out")).assignments]
     assert names.count("b.jpg") + names.count("link.jpg") == 1
+    # Nobody misses a photo of an album without a word; one that is named twice is no link.
+    assert select(given, Naming()).twins == ((scans / "link.jpg", scans / "b.jpg"),)
+    assert select(given[:1] * 2, Naming()).twins == ()
 
 
 def test_a_link_to_a_folder_is_not_followed_round_and_round(scans: Path) -> None:
@@ -239,6 +242,19 @@ def test_reports_of_raw_and_jpeg_of_one_shot_have_their_own_names(tmp_path: Path
     ]
 
 
+def test_a_photo_stays_done_when_another_of_its_name_comes(tmp_path: Path) -> None:
+    naming = Naming(reports=("html",))
+    for name in ("p.jpg", "p.tif", "p_restored.jpg", "p_report.html"):
+        (tmp_path / name).write_bytes(b"x")
+    selection = select([tmp_path], naming)
+    assert selection.done == (tmp_path / "p.jpg",)
+    assert [one.source.name for one in selection.assignments] == ["p.tif"]
+    assert selection.refusals == ()
+    (tmp_path / "p_report.html").unlink()
+    (half,) = select([tmp_path], naming).refusals
+    assert "p_restored.jpg is already there" in half.reason
+
+
 def test_a_result_that_is_there_is_refused_unless_overwriting(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     (tmp_path / "a_restored.jpg").write_bytes(b"y")
@@ -282,6 +298,12 @@ def test_no_result_replaces_a_scan(tmp_path: Path, overwrite: bool) -> None:
     second.write_bytes(b"y")
     same = select([first], Naming(suffix="", overwrite=overwrite))
     assert "would replace a scan" in same.refusals[0].reason
+    link = tmp_path / "link.jpg"
+    for target in (first, tmp_path / "nowhere"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        linked = select([link], Naming(suffix="", overwrite=overwrite))
+        assert "would replace a scan" in linked.refusals[0].reason
     both = select([first, second], Naming(overwrite=overwrite))
     assert both.refusals[0].path == first
     assert "would replace a scan" in both.refusals[0].reason

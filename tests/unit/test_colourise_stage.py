@@ -148,6 +148,11 @@ def test_a_hint_outside_of_a_photo_is_told(model: StoredModel) -> None:
         "colours were led by hints: 10,10,#96463c",
         "hints outside of this photo: 1 of 2",
     )
+    for given, words in ((hints, "led by one hint"), (hints[1:], "colours of its own:")):
+        finding, _ = ColouriseStage(model, given, threads=1).diagnose(
+            Draft(Photo.from_array(grey())), lambda _share: None
+        )
+        assert words in finding.words
 
 
 def test_seeds_choose_other_colours_and_repeat(model: StoredModel) -> None:
@@ -222,6 +227,31 @@ def test_variants_are_written_beside_the_result(model: StoredModel, tmp_path: Pa
     assert again.assignments == ()
     assert again.refusals == ()
     assert {path.name for path in again.done} == {"aunt.png", "colour.png"}
+
+
+@pytest.mark.parametrize("moment", ["aunt-colour2_restored.png", "aunt_restored.png"])
+def test_an_interrupt_amid_colourings_leaves_none_of_them(
+    model: StoredModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Else the next run would find results in its way, and never make the first."""
+    Photo.from_array(grey()).save(tmp_path / "aunt.png")
+    options = Options(only=("colourise",), colour_model=model.path, threads=1)
+    naming = Naming(seeds=(0, 1, 2))
+    save = Photo.save
+
+    def stopped(photo: Photo, path: Path, *, overwrite: bool = False) -> None:
+        if path.name == moment:
+            raise KeyboardInterrupt
+        save(photo, path, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Photo, "save", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            list(restore_each(select([tmp_path], naming).assignments, Pipeline(options)))
+    assert [path.name for path in tmp_path.iterdir()] == ["aunt.png"]
+    again = select([tmp_path], naming)
+    assert [len(one.results) for one in again.assignments] == [3]
+    assert again.refusals == ()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from resilver.models.store import bundled_model
 from resilver.photo import Photo
 from resilver.pipeline import Options, Pipeline, restore
 from resilver.report import Report
+from resilver.reporting.words import headline, left_as_asked, unmet
 from resilver.stages.detection import find_faces, placed_again, second_look
 from resilver.stages.draft import Draft, Face, FaceVerdict, Mark
 from resilver.stages.faces import SURE, FacesStage
@@ -160,6 +161,10 @@ def test_faces_are_numbered_from_the_left_and_chosen_by_number(models: Path) -> 
     _photo, none = run(picture, faces=(5,))
     assert "There is no face 5." in none.stages[0].finding.words
     assert not none.stages[0].acted
+    assert headline(none) == "The photo comes back as it was. There is no face 5."
+    assert unmet(none) == ["there is no face 5"]
+    _photo, kept = run(picture, fidelity=1.0)
+    assert (left_as_asked(kept), left_as_asked(both)) == (["faces"], [])
 
 
 def pixelated(part: Picture) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -155,6 +156,19 @@ def test_neutral_takes_the_tone_of_a_toned_print_and_of_nothing_else(model: Stor
     assert not finding_of(stage, good()).act
     coloured = revived(stage, faded(good()))
     assert error_255(coloured, good()) < 1.0
+    # However weakly it is to be revived, or not at all.
+    weak = revived(stage, sepia(good()), 0.5).pixels
+    full = revived(stage, sepia(good())).pixels
+    assert np.ptp(weak, axis=2).max() <= 1
+    assert np.ptp(full.astype(int)) > np.ptp(weak.astype(int)) + 5_000
+    options = Options(only=("tone",), tone_model=model.path, neutral=True, tone=0.0, threads=1)
+    photo, report = restore(sepia(good()), options)
+    assert report.stages[0].changed
+    np.testing.assert_allclose(photo.pixels[..., 1] / 257.0, sepia(good()) @ LUMA, atol=1.01)
+    assert np.ptp(photo.pixels, axis=2).max() <= 1
+    for asked in (options, replace(options, force=("tone",))):
+        photo, report = restore(faded(good()), asked)
+        assert not report.stages[0].changed
 
 
 def test_strips_and_threads_do_not_show(model: StoredModel) -> None:

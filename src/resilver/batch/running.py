@@ -7,7 +7,8 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -68,10 +69,11 @@ class Summary:
     """How a run ended, in numbers."""
 
     restored: int = 0  # written, with changes
-    unchanged: int = 0  # written, nothing needed mending
+    unchanged: int = 0  # written as they were
     failed: int = 0
     done: int = 0  # not touched: an earlier run restored them
     skipped: int = 0  # results of earlier runs
+    twins: int = 0  # links to a photo that is taken by another name
     ignored: int = 0  # files that are no images
     left: int = 0  # not reached when the run was stopped
     seconds: float = 0.0
@@ -146,19 +148,38 @@ def _restore_one(
         progress(step, 0.02 + 0.9 * share)
 
     first = assignment.results[0]
-    if len(assignment.results) > 1:
-        photo, report = _in_many_colours(assignment, pipeline, overwrite, max_megapixels, part)
-    else:
-        # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
-        photo, report = pipeline.restore(_open(assignment, pipeline, max_megapixels), part)
-    progress("save", 0.92)
-    _write(first, photo, report, overwrite)
+    with _all_or_none() as new:
+        if len(assignment.results) > 1:
+            photo, report = _in_many_colours(
+                assignment, pipeline, overwrite, max_megapixels, part, new
+            )
+        else:
+            # Not bound to a name: the pipeline lets go of the pixels as soon as it can.
+            photo, report = pipeline.restore(_open(assignment, pipeline, max_megapixels), part)
+        progress("save", 0.92)
+        _write(first, photo, report, overwrite, new)
     progress("done", 1.0)
     return report
 
 
-def _write(result: Result, photo: Photo, report: Report, overwrite: bool) -> None:
-    """Writes a photo and its reports within one moment; new files all of them, or none.
+@contextmanager
+def _all_or_none() -> Generator[list[Path]]:
+    """A list for the new files of one photo: they are taken back where not all could be written.
+
+    A photo without its report, or one colouring of several, would be taken for done or stand in the
+    way of the next run.
+    """
+    new: list[Path] = []
+    try:
+        yield new
+    except BaseException:
+        for file in new:
+            file.unlink(missing_ok=True)
+        raise
+
+
+def _write(result: Result, photo: Photo, report: Report, overwrite: bool, new: list[Path]) -> None:
+    """Writes a photo and its reports within one moment; puts what was not there before into `new`.
 
     Raises:
         PhotoNotWritten, PhotoDenied: one of them cannot be written.
@@ -166,19 +187,12 @@ def _write(result: Result, photo: Photo, report: Report, overwrite: bool) -> Non
     texts = [(path, _RENDER[kind](report)) for kind, path in result.reports]
     for path, _ in texts:
         check_place(path, source=None, overwrite=overwrite)
-    replaced = [file for file in result.files if os.path.lexists(file)]
-    written: list[Path] = []
-    try:
-        photo.save(result.target, overwrite=overwrite)
-        written.append(result.target)
-        for path, text in texts:
-            write_text(path, text, overwrite=overwrite)
-            written.append(path)
-    except BaseException:
-        # A photo without its report would be taken for done, or stand in the way of the next run.
-        for file in set(written) - set(replaced):
-            file.unlink(missing_ok=True)
-        raise
+    fresh = [file for file in result.files if not os.path.lexists(file)]
+    photo.save(result.target, overwrite=overwrite)
+    new += [file for file in fresh if file == result.target]
+    for path, text in texts:
+        write_text(path, text, overwrite=overwrite)
+        new += [file for file in fresh if file == path]
 
 
 def _in_many_colours(
@@ -187,6 +201,7 @@ def _in_many_colours(
     overwrite: bool,
     max_megapixels: float,
     progress: Callable[[str, float], None],
+    new: list[Path],
 ) -> tuple[Photo, Report]:
     """Writes the further colourings; gives the first, whose report names them."""
     seeds = tuple(result.seed or 0 for result in assignment.results)
@@ -194,7 +209,7 @@ def _in_many_colours(
     photo, report = next(choices)
     written: list[str] = []
     for result, (other, its_report) in zip(assignment.results[1:], choices, strict=False):
-        _write(result, other, its_report, overwrite)
+        _write(result, other, its_report, overwrite, new)
         written.append(f"{result.target.name} (seed {result.seed})")
     if written:
         notice = f"other colourings to choose from: {', '.join(written)}"

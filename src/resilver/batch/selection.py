@@ -5,7 +5,8 @@ The rules, in the order in which they are asked:
 - A file that is named is always taken; whether it is a photo shows when it is opened.
 - A folder is searched with its sub-folders, those behind links too, each once. What does not look
   like an image by its suffix, and hidden files, are left aside and counted; what ends in the result
-  suffix is a result of an earlier run and is skipped; what is named twice is taken once.
+  suffix is a result of an earlier run and is skipped; what is named twice is taken once, and so is
+  a photo that links lead to as well.
 - The output folder must not lie inside a folder that is searched: results would lie among the
   scans, and the next run would take them for scans. (The folder itself is allowed: that is the
   same as naming none, and results are told apart by their suffix.)
@@ -158,6 +159,7 @@ class Selection:
     refusals: tuple[Refusal, ...]
     results: tuple[Path, ...]  # skipped: results of earlier runs
     done: tuple[Path, ...]  # skipped: photos out of folders whose results are there
+    twins: tuple[tuple[Path, Path], ...]  # skipped: links, and the photo each leads to as well
     ignored: int  # files in folders that are no images
 
 
@@ -168,6 +170,7 @@ class Found:
     photos: tuple[tuple[Path, Path], ...]  # (file, its folder below the one that was searched)
     refusals: tuple[Refusal, ...]
     results: tuple[Path, ...]  # left out: results of earlier runs
+    twins: tuple[tuple[Path, Path], ...]  # left out: links, and the photo each leads to as well
     ignored: int  # files in folders that are no images
 
 
@@ -180,7 +183,11 @@ def find_photos(paths: list[Path], naming: Naming) -> Found:
         else:
             search.take(path, Path())
     return Found(
-        tuple(search.photos.values()), tuple(search.refusals), tuple(search.results), search.ignored
+        tuple(search.photos.values()),
+        tuple(search.refusals),
+        tuple(search.results),
+        tuple(search.twins),
+        search.ignored,
     )
 
 
@@ -192,19 +199,25 @@ def select(paths: list[Path], naming: Naming) -> Selection:
     taken: dict[str, Path] = {}  # identity of a file to write -> the source it comes from
     done: list[Path] = []
     named = {_real(path) for path in paths}
-    scans = {_identity(_real(path)) for path, _ in found.photos}
+    # A scan is not replaced, nor is a link to one.
+    scans = {_identity(name) for path, _ in found.photos for name in (path, _real(path))}
     # RAW and JPEG of one shot share a name: their reports must not.
     targets = [(path, naming.target(path, below)) for path, below in found.photos]
     stems = Counter(_stem(path, target) for path, target in targets)
     for path, target in targets:
         stem = path.name if stems[_stem(path, target)] > 1 else path.stem
         results = naming.results(path, target, stem)
-        # Of a photo that has colours already there is one result only.
-        always = list(results[0].files)
         writes = [file for result in results for file in result.files]
         reason = _obstacle(writes, scans, taken)
         there = [] if naming.overwrite else [file for file in writes if os.path.lexists(file)]
-        finished = there[: len(always)] == always and _real(path) not in named
+        # Of a photo that has colours already there is one result only. Its reports are called after
+        # its stem alone if it was restored before another scan of that stem came.
+        always = (results[0], naming.results(path, target, path.stem)[0])
+        finished = (
+            not naming.overwrite
+            and _real(path) not in named
+            and any(all(os.path.lexists(file) for file in result.files) for result in always)
+        )
         assignment = Assignment(path, results)
         if reason is not None:
             refusals.append(Refusal(path, reason))
@@ -218,7 +231,9 @@ def select(paths: list[Path], naming: Naming) -> Selection:
             done.append(path)
         else:
             assignments.append(assignment)
-    return Selection(tuple(assignments), tuple(refusals), found.results, tuple(done), found.ignored)
+    return Selection(
+        tuple(assignments), tuple(refusals), found.results, tuple(done), found.twins, found.ignored
+    )
 
 
 class _Search:
@@ -229,10 +244,13 @@ class _Search:
         self.photos: dict[Path, tuple[Path, Path]] = {}  # by the file behind links
         self.refusals: list[Refusal] = []
         self.results: list[Path] = []
+        self.twins: list[tuple[Path, Path]] = []
         self.ignored = 0
 
     def take(self, path: Path, below: Path) -> None:
-        self.photos.setdefault(_real(path), (path, below))
+        taken, _ = self.photos.setdefault(_real(path), (path, below))
+        if _identity(taken) != _identity(path):
+            self.twins.append((path, taken))
 
     def folder(self, folder: Path) -> None:
         """Takes the photos of a folder and its sub-folders, in the order of their names."""

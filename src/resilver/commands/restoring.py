@@ -118,12 +118,15 @@ def _show_selection(screen: Screen, selection: Selection) -> Summary:
         screen.line(f"{path}: a result of an earlier run, by its name", "skipped", "yellow")
     for path in selection.done:
         screen.line(f"{path}: an earlier run restored it", "skipped", "yellow")
+    for path, photo in selection.twins:
+        screen.line(f"{path}: the same photo as {photo}", "skipped", "yellow")
     for refusal in selection.refusals:
         screen.error(refusal.words)
     return Summary(
         failed=len(selection.refusals),
         done=len(selection.done),
         skipped=len(selection.results),
+        twins=len(selection.twins),
         ignored=selection.ignored,
         left=len(selection.assignments),
     )

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from resilver.batch import Outcome, Summary
 from resilver.commands.screen import Screen
 from resilver.pipeline import Plan
-from resilver.reporting.words import duration, impossible, limit, percent, quantity, telling
+from resilver.reporting.words import (
+    duration,
+    left_as_asked,
+    limit,
+    percent,
+    quantity,
+    telling,
+    unmet,
+)
 
 
 def show_outcome(screen: Screen, outcome: Outcome) -> None:
@@ -16,8 +24,9 @@ def show_outcome(screen: Screen, outcome: Outcome) -> None:
         screen.error(outcome.error or f"{outcome.source}: not restored")
         return
     acted = [record.finding.stage for record in outcome.report.stages if record.changed]
-    undone = impossible(outcome.report)
-    what = ", ".join([*acted, *undone]) or "nothing needed mending"
+    asked = left_as_asked(outcome.report)
+    spared = [f"left alone as asked: {', '.join(asked)}"] if asked else []
+    what = ", ".join([*acted, *spared, *unmet(outcome.report)]) or "nothing needed mending"
     if outcome.report.invented_share > 0.0:
         what += f", {percent(outcome.report.invented_share)} made up"
     if outcome.report.coloured_share > 0.0:
@@ -34,7 +43,7 @@ def show_summary(screen: Screen, summary: Summary) -> None:
     done = summary.restored + summary.unchanged
     parts = [f"{summary.restored} restored"]
     if summary.unchanged:
-        parts.append(f"{summary.unchanged} needed nothing")
+        parts.append(f"{summary.unchanged} unchanged")
     if summary.failed:
         parts.append(f"{summary.failed} failed")
     if summary.left:
@@ -43,6 +52,8 @@ def show_summary(screen: Screen, summary: Summary) -> None:
         parts.append(f"{summary.done} done by earlier runs")
     if summary.skipped:
         parts.append(f"{summary.skipped} skipped (results of earlier runs)")
+    if summary.twins:
+        parts.append(f"{summary.twins} skipped (links to another photo of these)")
     if summary.ignored:
         files = "file" if summary.ignored == 1 else "files"
         parts.append(f"{summary.ignored} other {files} ignored")

@@ -126,7 +126,7 @@ def joined(parts: list[str]) -> str:
 def headline(report: Report) -> str:
     """What happened, in one or two sentences that a person reads first."""
     deeds = [stage_words(record.finding.stage).deed for record in report.stages if record.changed]
-    undone = "".join(f" {words[0].upper()}{words[1:]}." for words in impossible(report))
+    undone = "".join(f" {words[0].upper()}{words[1:]}." for words in unmet(report))
     if not deeds and undone:
         return f"The photo comes back as it was.{undone}"
     if not deeds:
@@ -142,12 +142,22 @@ def headline(report: Report) -> str:
     return f"We {joined(deeds)}. {invention(report)}{undone}"
 
 
-def impossible(report: Report) -> list[str]:
+def unmet(report: Report) -> list[str]:
     """What was asked for and could not be done: "enlarging was not possible"."""
+    words: list[str] = []
+    for record in report.stages:
+        if not record.finding.possible:
+            words.append(f"{stage_words(record.finding.stage).title.lower()} was not possible")
+        words += record.finding.unmet
+    return words
+
+
+def left_as_asked(report: Report) -> list[str]:
+    """Stages that found their defect and were switched off by the person."""
     return [
-        f"{stage_words(record.finding.stage).title.lower()} was not possible"
+        record.finding.stage
         for record in report.stages
-        if not record.finding.possible
+        if record.finding.act and record.finding.possible and not record.acted
     ]
 
 

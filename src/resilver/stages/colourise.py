@@ -51,7 +51,7 @@ class ColouriseStage:
         progress(1.0)
         plain = left < TONED_255
         words = (
-            f"Without colours of its own{_led_by(self.hints)}: {A_GUESS}."
+            f"Without colours of its own{_led_by(self._hints_in(photo))}: {A_GUESS}."
             if plain
             else "It has colours of its own already; to have them guessed anew, force colourise."
         )
@@ -60,7 +60,7 @@ class ColouriseStage:
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
-        hints = tuple(hint for hint in self.hints if hint.is_in(photo.size))
+        hints = self._hints_in(photo)
         colours = self._colours(photo.pixels, hints)
         progress(0.3)
         pixels = _coloured(
@@ -79,6 +79,9 @@ class ColouriseStage:
         if hints:
             draft = draft.evolve(note=f"colours were led by hints: {'; '.join(map(str, hints))}")
         return draft.evolve(photo=_in_colour(photo, pixels), marks=marks, note=note)
+
+    def _hints_in(self, photo: Photo) -> tuple[ColourHint, ...]:
+        return tuple(hint for hint in self.hints if hint.is_in(photo.size))
 
     def _colours(self, pixels: Pixels, hints: tuple[ColourHint, ...]) -> JoinedColours:
         size = (pixels.shape[0], pixels.shape[1])

@@ -52,6 +52,7 @@ class Finding:
     words: str  # one sentence: "3.1 % of the photo is damaged: scratches, a torn corner."
     measurements: tuple[Measurement, ...] = ()
     possible: bool = True  # False: not even a person who forces it can have it done
+    unmet: tuple[str, ...] = ()  # what the person asked for and is not there: "there is no face 7"
 
 
 FaceVerdict = Literal["lost detail", "sharp", "too small", "hidden", "not chosen"]

@@ -140,13 +140,14 @@ class FacesStage:
             words = f"1 face: it {_COUNTED[faces[0].verdict][0]}."
         numbers = {face.number for face in faces}
         absent = [str(number) for number in self.chosen if number not in numbers]
+        unmet = (f"there is no face {', '.join(absent)}",) if absent else ()
         if absent:
             words += f" There is no face {', '.join(absent)}."
         measured = (
             Measurement("faces that lost detail", float(lost), "", 1.0),
             Measurement("faces", float(len(faces)), ""),
         )
-        return Finding(self.name, lost > 0, words, measured)
+        return Finding(self.name, lost > 0, words, measured, unmet=unmet)
 
     def _judged(self, draft: Draft, found: Faces, number: int) -> Face | None:
         """The face that was found, and what is to be done with it; None if it is none."""

@@ -64,7 +64,8 @@ class ToneStage:
     """One look at a thumbnail, then a table for every pixel."""
 
     model: StoredModel
-    neutral: bool = False  # a toned print comes back grey
+    neutral: bool = False  # a toned print comes back grey, however weakly it is revived
+    revives: bool = True  # False = that alone is done
     threads: int | None = None
     told: bool = False  # the person says that it has faded, whatever is measured
     name: str = "tone"
@@ -105,16 +106,21 @@ class ToneStage:
             Measurement("darkest tone", dark, "% of the range"),
             Measurement("lightest tone", light, "% of the range"),
         )
-        return Finding(self.name, faded or (tinted and self.neutral), words, measured), draft
+        act = (faded and self.revives) or (tinted and self.neutral)
+        return Finding(self.name, act, words, measured), draft
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
         height, width = photo.size
         small = self._thumbnail(photo.pixels)
         correction = self._correction(photo, small)
-        if correction.toned and self.neutral and not self.told:
+        greyed = correction.toned and self.neutral
+        if not (greyed or self.revives):
+            return draft
+        if greyed and not (self.told and self.revives):
             moved = distance(small, _on_thumbnail(correction, small))
-            correction = replace(correction, revives=_has_faded(correction, small, moved))
+            faded = self.revives and _has_faded(correction, small, moved)
+            correction = replace(correction, revives=faded)
         cells = correction.field.shape[-1]
         columns = spline_weights(width, cells)
 
@@ -122,6 +128,8 @@ class ToneStage:
             pixels = to_float(photo.pixels[strip])
             rows = spline_weights(height, cells, strip.start, strip.stop)
             revived = correction.apply(pixels, rows, columns)
+            if greyed:
+                pixels = (pixels @ LUMA)[..., None]
             mixed = pixels + np.float32(strength) * (revived - pixels)
             return to_u16(mixed.astype(np.float32, copy=False))
 
