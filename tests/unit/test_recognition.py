@@ -14,19 +14,23 @@ from resilver.models.store import bundled_model
 from resilver.stages import recognition
 from resilver.stages.draft import Mark
 from resilver.stages.recognition import (
-    EVIDENCE_SHARE,
     FLOOD_SHARE,
+    LEAST_SHARE,
+    LIKELY_DAMAGED,
+    MAYBE_DAMAGED,
     OLD_CAST,
     OLD_FADED,
     OPEN,
-    PLENTY_SHARE,
     STRICT,
+    SURELY_DAMAGED,
     TOLD,
     WARY,
+    Evidence,
     Look,
     Marks,
     Sight,
     believed,
+    evidence_of,
     found_in,
     is_old,
     keep,
@@ -95,30 +99,74 @@ def toned(size: tuple[int, int] = (60, 80)) -> NDArray[np.uint8]:
         (toned(), 0.0, 0.0, True),
     ],
 )
-@pytest.mark.parametrize("much", [0.9, 1.1])
-def test_the_open_look_is_for_old_prints_with_much_damage(
-    pixels: NDArray[np.uint8], faded: float, cast: float, old: bool, much: float
+@pytest.mark.parametrize("certain_px", [0, 40])
+def test_the_open_look_is_for_old_prints_that_are_likely_damaged(
+    pixels: NDArray[np.uint8], faded: float, cast: float, old: bool, certain_px: int
 ) -> None:
-    line = maps_with((OPEN.weak + OPEN.certain) / 2, np.s_[5:6, 2:32], 0)
-    line[:, 5, 2:32] = (OPEN.certain + STRICT.certain) / 2
-    marks = np.zeros((20, round(30 / (much * EVIDENCE_SHARE) / 20)), np.uint8)
-    marks[:, :40] = marks_from_maps(line)[:20]
-    sight = Sight(marks, faded, cast)
+    """The same marks in one photo and another; a share of one of them certain, or none."""
+    sight = Sight(_block((60, 80), certain_px), faded, cast)
     assert is_old(pixels, sight) == old
-    assert np.count_nonzero(found_in(pixels, sight, NO_FACES, told=False)) == (
-        30 if old and much > 1 else 0
+    evidence = evidence_of(pixels, sight, believed(sight.marks, OPEN))
+    assert (evidence.log_odds >= LIKELY_DAMAGED) == (certain_px > 0)
+    found = np.count_nonzero(found_in(pixels, sight, NO_FACES, told=False))
+    assert found == (400 if old and certain_px else 0)
+
+
+def _block(size: tuple[int, int], certain_px: int) -> Marks:
+    """Marks of a block of 20 x 20 px, sure but for some of them not certain."""
+    maps = maps_with((OPEN.certain + STRICT.certain) / 2, np.s_[10:30, 10:30], 0)
+    maps[:, 10, 10 : 10 + min(certain_px, 20)] = 1.0
+    maps[:, 11, 10 : 10 + max(certain_px - 20, 0)] = 1.0
+    marks = np.zeros(size, np.uint8)
+    marks[:40, :40] = marks_from_maps(maps)
+    return marks
+
+
+def test_what_speaks_for_damage_is_measured() -> None:
+    sight = Sight(_block((60, 80), 12), 0.25, 0.0)
+    for pixels, is_grey in ((toned(), True), (pale(), False)):
+        found = believed(sight.marks, OPEN)
+        evidence = evidence_of(pixels, sight, found)
+        assert evidence == Evidence(400 / 4800, 1.0, 12 / 4800, 0.25, is_grey)
+    likelier = (
+        Evidence(0.2, 1.0, 12 / 4800, 0.25, False),
+        Evidence(400 / 4800, 1.0, 0.01, 0.25, False),
+        Evidence(400 / 4800, 1.0, 12 / 4800, 0.5, False),
+        Evidence(400 / 4800, 1.0, 12 / 4800, 0.25, True),
     )
+    assert all(one.log_odds > evidence.log_odds for one in likelier)
+    assert Evidence(400 / 4800, 0.5, 12 / 4800, 0.25, False).log_odds < evidence.log_odds
+    # Of next to nothing no share means anything.
+    assert Evidence(LEAST_SHARE / 2, 1.0, LEAST_SHARE / 2, 1.0, True).log_odds == -np.inf
+    assert Evidence(1.0, 1.0, 0.0, 0.0, False).log_odds > -np.inf
 
 
-@pytest.mark.parametrize("witnesses", [0.9, 1.1])
-def test_an_old_print_flooded_with_doubtful_marks_is_looked_at_warily(witnesses: float) -> None:
+@pytest.mark.parametrize("certain_share", [0.9, 1.1])
+def test_an_old_print_flooded_with_doubtful_marks_is_looked_at_warily(certain_share: float) -> None:
     maps = maps_with((OPEN.certain + STRICT.certain) / 2, np.s_[2:38, 2:38], 0)
-    sure = round(witnesses * WARY.share * 36)
-    maps[:, 2 : 2 + sure, 2:38] = 1.0
-    marks = marks_from_maps(maps)
-    assert believed(marks, OPEN).mean() > FLOOD_SHARE
-    found = found_in(toned(), Sight(marks, 0.0, 0.0), NO_FACES, told=False)
-    assert np.count_nonzero(found) == (36 * 36 if witnesses > 1 else 0)
+    certain = round(certain_share * WARY.share * 36)
+    maps[:, 2 : 2 + certain, 2:38] = 1.0
+    sight = Sight(marks_from_maps(maps), 0.0, 0.0)
+    evidence = evidence_of(toned(), sight, believed(sight.marks, OPEN))
+    assert evidence.open_share > FLOOD_SHARE
+    assert evidence.log_odds > SURELY_DAMAGED
+    found = found_in(toned(), sight, NO_FACES, told=False)
+    assert np.count_nonzero(found) == (36 * 36 if certain_share > 1 else 0)
+
+
+def test_an_old_print_that_may_be_damaged_is_looked_at_warily() -> None:
+    """What would be left alone for its doubtful neighbours elsewhere is found; they are not."""
+    marks = np.zeros((300, 300), np.uint8)
+    marks[:40, :40] = _block((40, 40), 0)
+    line = maps_with((OPEN.certain + STRICT.certain) / 2, np.s_[5:6, 2:32], 0)
+    line[:, 5, 2:17] = 1.0
+    marks[100:140, :40] = marks_from_maps(line)
+    sight = Sight(marks, 0.0, 0.0)
+    pixels = toned((300, 300))
+    odds = evidence_of(pixels, sight, believed(marks, OPEN)).log_odds
+    for faded, found_px in ((0.0, 0), ((MAYBE_DAMAGED + 0.1 - odds) / 0.906, 30)):
+        now = Sight(marks, faded, 0.0)
+        assert np.count_nonzero(found_in(pixels, now, NO_FACES, told=False)) == found_px
 
 
 def test_what_is_beyond_doubt_is_found_on_every_photo() -> None:
@@ -196,7 +244,8 @@ def test_of_eyes_nose_and_mouth_only_what_is_beyond_doubt_is_damage(
     where: tuple[slice, slice], level: float, stays: bool, told: bool
 ) -> None:
     maps = np.zeros((5, 160, 160), np.float32)
-    maps[:, 120:127, 20:120] = DOUBTFUL  # enough damage for the open look
+    maps[:, 120:127, 20:120] = DOUBTFUL
+    maps[:, 120, 20:50] = SURE  # so that the photo is likely to be damaged
     maps[(4, 0), *where] = level
     sight = Sight(marks_from_maps(maps), 0.0, 0.0)
     pixels = toned((160, 160))
@@ -210,6 +259,7 @@ def test_of_eyes_nose_and_mouth_only_what_is_beyond_doubt_is_damage(
 def test_in_a_face_nothing_more_is_believed_for_being_told(told: bool) -> None:
     maps = np.zeros((5, 160, 160), np.float32)
     maps[:, 120:127, 20:120] = DOUBTFUL
+    maps[:, 120, 20:50] = SURE  # likely, not surely
     for where in (np.s_[15:17, 26:36], np.s_[80:82, 26:36]):  # the forehead, and outside
         maps[(4, 0), *where] = FAINT
         maps[(4, 0), where[0].start, where[1].start] = SURE
@@ -219,13 +269,18 @@ def test_in_a_face_nothing_more_is_believed_for_being_told(told: bool) -> None:
     assert not found[15, 30]
 
 
-def test_plenty_of_damage_is_as_good_as_being_told() -> None:
+def test_damage_beyond_doubt_is_as_good_as_being_told() -> None:
     maps = np.zeros((5, 160, 160), np.float32)
     maps[(4, 0), 80:82, 26:36] = FAINT
     maps[(4, 0), 80, 26] = SURE
-    for rows, plenty in ((7, False), (21, True)):
-        maps[:, 120 : 120 + rows, 20:120] = DOUBTFUL
-        assert (rows * 100 >= PLENTY_SHARE * 160 * 160) == plenty
+    maps[:, 120:130, 20:120] = DOUBTFUL
+    for certain_px, told in ((20, False), (100, True)):
+        maps[:, 120, 20 : 20 + certain_px] = SURE
         sight = Sight(marks_from_maps(maps), 0.0, 0.0)
-        found = found_in(toned((160, 160)), sight, NO_FACES, told=False)
-        assert bool(found[80, 30]) == plenty
+        pixels = toned((160, 160))
+        odds = evidence_of(pixels, sight, believed(sight.marks, OPEN)).log_odds
+        assert (odds >= SURELY_DAMAGED) == told
+        assert odds >= LIKELY_DAMAGED
+        found = found_in(pixels, sight, NO_FACES, told=False)
+        assert found[125, 60]
+        assert bool(found[80, 30]) == told
