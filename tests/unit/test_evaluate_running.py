@@ -187,7 +187,7 @@ def test_what_has_no_network_is_left_out_and_said_so() -> None:
 
 
 def test_unknown_names_are_one_clear_line() -> None:
-    with pytest.raises(OptionError, match="unknown suite 'denoize'; there are: clean, aged"):
+    with pytest.raises(OptionError, match="unknown suite 'denoize'; there are: clean, sound, aged"):
         suite_named("denoize")
     with pytest.raises(OptionError, match="no contender 'other'; there are: input, half, whole"):
         evaluate(small_suite(), Setting(Path()), against="other")

@@ -12,12 +12,24 @@ from resilver.evaluate.declared.faces import FACES256, FACES512
 from resilver.evaluate.declared.noise import DENOISE
 from resilver.evaluate.declared.size import UPSCALE
 from resilver.evaluate.declared.tone import TONE
-from resilver.evaluate.declared.whole import CLEAN, OLD
+from resilver.evaluate.declared.whole import CLEAN, OLD, SOUND
 from resilver.evaluate.values import Suite
 
 SUITES: Mapping[str, Suite[Any]] = {
     suite.name: suite
-    for suite in (CLEAN, AGED, REPAIR, DENOISE, TONE, COLOURISE, UPSCALE, FACES256, FACES512, OLD)
+    for suite in (
+        CLEAN,
+        SOUND,
+        AGED,
+        REPAIR,
+        DENOISE,
+        TONE,
+        COLOURISE,
+        UPSCALE,
+        FACES256,
+        FACES512,
+        OLD,
+    )
 }
 """Every suite by its name, as `resilver evaluate --list` shows them."""
 
