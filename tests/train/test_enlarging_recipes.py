@@ -115,6 +115,9 @@ def test_losses_that_do_not_exist_and_none_at_all(photos: Path, tmp_path: Path) 
         recipe.loss(
             recipe.network(), {"small": torch.rand(1, 3, 8, 8), "large": torch.rand(1, 3, 32, 32)}
         )
+    with pytest.raises(OptionError, match="of the recipe vivid that are left needs a teacher"):
+        train(TrainRequest("vivid", (tmp_path,), tmp_path, 1.0, teacher=tmp_path,
+                           without=("perceptual",)))  # fmt: skip
     with pytest.raises(OptionError, match="vivid needs a teacher, or --without perceptual"):
         train(TrainRequest("vivid", (photos,), tmp_path, 1.0))
 

@@ -232,8 +232,12 @@ def _seen_to(recipe: FacesRecipe | VividRecipe) -> Recipe:
     """The recipe, if it has a teacher or no loss that looks with one's eyes.
 
     Raises:
-        OptionError: such a loss, and no teacher.
+        OptionError: such a loss and no teacher, or a teacher and no such loss.
     """
+    if recipe.teacher is not None and not recipe.taught:
+        raise OptionError(
+            f"none of the losses of the recipe {recipe.info.name} that are left needs a teacher"
+        )
     if recipe.teacher is None and recipe.taught:
         losses = ",".join(recipe.taught)
         raise OptionError(f"the recipe {recipe.info.name} needs a teacher, or --without {losses}")
