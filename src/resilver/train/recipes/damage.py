@@ -37,8 +37,8 @@ INFO = RecipeInfo(
     trained=("unet.stem", "unet.encode", "unet.shrink", "unet.middle"),  # by the recipe content
     limits=(
         "Trained on synthetic ageing: damage unlike it (tape, paper backing, burnt holes) is "
-        "missed; on real prints lettering, bare twigs, foliage, brickwork, flowers and the rims of "
-        "glasses are sometimes taken for damage."
+        "missed; on real prints lettering, bare twigs, foliage, clouds, brickwork, flowers, bright "
+        "collars and the rims of glasses are sometimes taken for damage."
     ),
 )
 
