@@ -278,6 +278,7 @@ def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
         (["x.jpg", "--vivid", "1"], "--vivid needs --upscale"),
         (["x.jpg", "--only", "denoise", "--fill", "telea"], "--fill has no effect"),
         (["x.jpg", "--only", "denoise", "--fidelity", "0.5"], "leaves the stage faces out"),
+        (["x.jpg", "--only", "denoise", "--upscale", "2"], "--upscale has no effect"),
         (["x.jpg", "--only", "repair", "--faces", "7"], "--faces has no effect"),
         (["x.jpg", "--only", "repair", "--tone", "0.5"], "--tone has no effect"),
         (["x.jpg", "--only", "repair", "--force", "denoise"], "denoise is forced, and --only"),

@@ -52,7 +52,8 @@ def test_biharmonic_continues_a_gradient_without_error() -> None:
     truth = np.repeat(np.tile(ramp, (48, 1))[..., None], 3, axis=2)
     mask = box((48, 64), 20, 34, 24, 40)
     damaged = np.where(mask[..., None], np.float32(0.0), truth)
-    np.testing.assert_allclose(fill_biharmonic(damaged, mask), truth, atol=1e-5)
+    # A fortieth of a grey level: how a solver rounds depends on the processor.
+    np.testing.assert_allclose(fill_biharmonic(damaged, mask), truth, atol=1e-4)
 
 
 def test_precision_is_finer_than_eight_bits() -> None:

@@ -160,6 +160,14 @@ def test_a_photo_that_seems_all_damage_is_left_alone_and_says_why() -> None:
     assert stage(None).finding(marks, {}).act
 
 
+def test_of_an_empty_mask_nothing_is_said_that_nobody_looked_for() -> None:
+    empty = np.zeros((96, 96), np.uint8)
+    for mode, words in (("replace", "Your mask marks nothing"), ("add", "No scratches")):
+        finding, _ = stage(empty, mode).diagnose(Draft(Photo.from_array(stripes())), quiet)
+        assert not finding.act
+        assert finding.words.startswith(words)
+
+
 def test_what_may_be_damage_is_said_and_left_alone() -> None:
     marks = np.zeros((50, 50), np.uint8)
     finding = stage(None).finding(marks, {Mark.SCRATCH: 0.02, Mark.DUST: 1e-6})

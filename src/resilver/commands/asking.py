@@ -134,6 +134,7 @@ def _of_stages(asked: Options) -> dict[str, tuple[str, bool]]:
         "--tone": ("tone", asked.tone != 1.0),
         "--neutral": ("tone", asked.neutral),
         "--tone-model": ("tone", asked.tone_model is not None),
+        "--upscale": ("upscale", asked.enlarges),
         "--faces": ("faces", bool(asked.faces)),
         "--fidelity": ("faces", asked.fidelity != 0.0),
         "--face-model": ("faces", asked.face_model is not None),

@@ -151,6 +151,8 @@ class RepairStage:
             words = f"{_percent(damaged)} of the photo is damaged: {_listed(named)}."
         elif doubtful:
             words = "Nothing is damaged beyond doubt."
+        elif self.given is not None and self.given.mode == "replace":
+            words = "Your mask marks nothing, and nothing else was looked for."
         else:
             words = "No scratches, stains, dust or missing parts."
         if credible and doubtful:
