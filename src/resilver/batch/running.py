@@ -189,10 +189,12 @@ def _write(result: Result, photo: Photo, report: Report, overwrite: bool, new: l
         check_place(path, source=None, overwrite=overwrite)
     fresh = [file for file in result.files if not os.path.lexists(file)]
     photo.save(result.target, overwrite=overwrite)
-    new += [file for file in fresh if file == result.target]
+    if result.target in fresh:
+        new.append(result.target)
     for path, text in texts:
         write_text(path, text, overwrite=overwrite)
-        new += [file for file in fresh if file == path]
+        if path in fresh:
+            new.append(path)
 
 
 def _in_many_colours(
