@@ -31,7 +31,7 @@ from resilver.train.layouts import rebuild
 from resilver.train.loop import FitConfig, FitResult, fit
 from resilver.train.losses import judged
 from resilver.train.mobilefacenet import MobileFaceNet
-from resilver.train.optimise import Optimiser, to_channels_last
+from resilver.train.optimise import Optimiser, lay_out
 from resilver.train.recipe import Batch, Sample
 from resilver.train.recipes.faces import INFO, FacesRecipe
 from resilver.train.recipes.prior import PriorTraining
@@ -140,7 +140,7 @@ def test_a_few_steps_bring_the_face_nearer(photos: Path) -> None:
     batch = batch_of(recipe, photos, 4)
     torch.manual_seed(0)
     network = recipe.network().train()
-    to_channels_last(network)
+    lay_out(network, torch.channels_last)
     optimiser = Optimiser(network, 1e-2, judges=INFO.judges)
     left: list[float] = []
     for _ in range(60):

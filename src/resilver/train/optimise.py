@@ -33,10 +33,11 @@ class OptimiserState(TypedDict):
 
 
 class Optimiser:
-    """Updates a network in place; `network` must already be on its device and in channels-last.
+    """Updates a network in place; `network` must already be on its device.
 
     Muon orthogonalises the update of a whole weight matrix, and torch's own takes matrices only: it
-    is given two-dimensional views (out, height * width * in) that share the convolutions' memory.
+    is given the convolutions as matrices (out, height * width * in), and what it makes of them is
+    written back, so that neither it nor its checkpoints depend on how the weights lie in memory.
     First and last layers are left to AdamW, as its authors advise, and so is what is no matrix.
     Modulated convolutions (1, out, in, height, width) are matrices as well.
     """
@@ -59,7 +60,7 @@ class Optimiser:
         each other need it (Karras et al., 2018).
         """
         self._rate = learning_rate
-        self._hidden: list[tuple[nn.Parameter, nn.Parameter]] = []  # (weight, its view)
+        self._hidden: list[tuple[nn.Parameter, nn.Parameter]] = []  # (weight, its matrix)
         matrices: list[list[nn.Parameter]] = [[], []]  # the rest, then the trained parts
         others: list[list[nn.Parameter]] = [[], []]
         judging: list[nn.Parameter] = []
@@ -68,11 +69,9 @@ class Optimiser:
             if judges and name.startswith(judges):
                 judging.append(weight)
             elif weight.ndim >= 4 and not adversarial and not _OUTER & set(name.split(".")):
-                rows = _rows_first(weight.detach())
-                # `view`, not `flatten`: a copy would be trained in the network's stead, unsaid.
-                view = nn.Parameter(rows.view(len(rows), -1))
-                self._hidden.append((weight, view))
-                matrices[group].append(view)
+                matrix = nn.Parameter(_matrix(weight.detach()))
+                self._hidden.append((weight, matrix))
+                matrices[group].append(matrix)
             else:
                 others[group].append(weight)
         self._muon = (
@@ -95,12 +94,14 @@ class Optimiser:
     def step(self, factor: float) -> None:
         """One update from the gradients in place, at `factor` times the learning rate."""
         if self._muon is not None:
-            for weight, view in self._hidden:
-                gradient = weight.grad
-                view.grad = None if gradient is None else _rows_first(gradient).flatten(1)
+            for weight, matrix in self._hidden:
+                matrix.data.copy_(_matrix(weight.detach()))
+                matrix.grad = None if weight.grad is None else _matrix(weight.grad)
             for group in self._muon.param_groups:
                 group["lr"] = self._rate * factor * group["factor"]
             self._muon.step()
+            for weight, matrix in self._hidden:
+                _rows_first(weight.detach()).copy_(matrix.detach().view(_rows_first(weight).shape))
         for group in self._adamw.param_groups:
             group["lr"] = self._rate * self._rest * factor * group["factor"]
         self._adamw.step()
@@ -124,15 +125,20 @@ class Optimiser:
             self._judges.load_state_dict(state["judges"])
 
 
-def to_channels_last(network: nn.Module) -> None:
+def lay_out(network: nn.Module, layout: torch.memory_format) -> None:
     """Turns the weights of convolutions, in place; modulated ones (five dimensions) stay."""
     for weight in network.parameters():
         if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+            weight.data = weight.data.contiguous(memory_format=layout)
+
+
+def _matrix(weight: torch.Tensor) -> torch.Tensor:
+    """The weight of a convolution as a matrix (out, height * width * in), copied where it must."""
+    return _rows_first(weight).flatten(1).contiguous()
 
 
 def _rows_first(weight: torch.Tensor) -> torch.Tensor:
-    """(out, in, h, w) or a modulated (1, out, in, h, w), turned so that each row is an output."""
+    """A view of (out, in, h, w) or a modulated (1, out, in, h, w): each row is an output."""
     return weight[0] if weight.ndim == 5 else weight.permute(0, 2, 3, 1)
 
 
