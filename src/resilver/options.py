@@ -139,7 +139,8 @@ def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint
     """A mask (H, W) as uint8, 255 = damaged.
 
     Raises:
-        OptionError: no array, not two-dimensional, or of another type.
+        OptionError: no array, not two-dimensional, of another type, or dark throughout but not
+            black.
     """
     given = cast("object", mask)
     if not isinstance(given, np.ndarray):
@@ -147,9 +148,15 @@ def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint
     if mask.ndim != 2:
         raise OptionError(f"a mask has two axes, height and width, not {mask.ndim}")
     if mask.dtype == np.uint8:
-        damaged = mask > 127
+        half = 127
     elif mask.dtype == np.bool_ or np.issubdtype(mask.dtype, np.floating):
-        damaged = mask > 0.5
+        half = 0.5
     else:
         raise OptionError(f"a mask is uint8, bool or float in [0, 1], not {mask.dtype}")
-    return damaged.astype(np.uint8) * np.uint8(255)
+    brightest = float(mask.max(initial=0))
+    if 0 < brightest <= half:
+        raise OptionError(
+            f"the mask marks nothing: its largest value is {brightest:g}, "
+            f"and damaged is above {half:g}"
+        )
+    return (mask > half).astype(np.uint8) * np.uint8(255)

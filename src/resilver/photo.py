@@ -15,6 +15,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.errors import OptionError
 from resilver.photofile.depth import widen
 from resilver.photofile.encoding import Picture, preview_of
 from resilver.photofile.formats import (
@@ -243,10 +244,19 @@ class Photo:
 
         The brightest channel counts, so that a mark in any colour on black is seen; what is
         transparent is not marked.
+
+        Raises:
+            OptionError: it is dark throughout but not black, as where 1 was to mean damaged.
         """
         planes = self.pixels.max(axis=2)
         if self.alpha is not None:
             planes = np.minimum(planes, self.alpha)
+        brightest, white = int(planes.max()), int(np.iinfo(planes.dtype).max)
+        if 0 < brightest <= white // 2:
+            raise OptionError(
+                f"the mask marks nothing: its brightest value is {brightest} of {white}, "
+                "and white marks damage"
+            )
         return planes if planes.dtype == np.uint8 else (planes >> 8).astype(np.uint8)
 
     def preview(self, longest_px: int) -> NDArray[np.uint8]:

@@ -27,6 +27,7 @@ from resilver.stages.upscale import UpscaleStage
 from resilver.version import SOFTWARE
 
 PREVIEW_PX = 1600  # longest side of the pictures in a report
+WIDE_MASK = 0.5  # share of a photo: a mask that marks more may well be the wrong way round
 FOUND_MARKS = (*KIND_MARKS, Mark.PAINTED)
 Progress = Callable[[str, float], None]  # (stage, share 0..1 of the whole run)
 
@@ -102,7 +103,7 @@ class Pipeline:
 
     def plan(self, photo: Photo, progress: Progress | None = None) -> Plan:
         """Measures, and changes nothing."""
-        self._check_mask(photo)
+        heard = self._hear_mask(photo)
         draft = Draft(photo)
         planned: list[PlannedStage] = []
         for index, stage in enumerate(self.stages):
@@ -111,7 +112,7 @@ class Pipeline:
             )
             strength, why = decide(finding, self.options)
             planned.append(PlannedStage(finding, strength, why))
-        notices = (*photo.notices, *self._notices)
+        notices = (*photo.notices, *self._notices, *heard)
         return Plan(tuple(planned), notices, draft.faces, draft.marks)
 
     def enlargement(self, photo: Photo) -> int:
@@ -131,10 +132,9 @@ class Pipeline:
         of its own saves a whole copy of the pixels.
 
         Raises:
-            OptionError: the mask's size is not the photo's.
+            OptionError: the mask's size is not the photo's, or it leaves nothing of it.
         """
-        self._check_mask(photo)
-        work = _Work.on(photo, self._notices)
+        work = _Work.on(photo, self._notices + self._hear_mask(photo))
         del photo
         self._go_on(work, self.stages, progress)
         return self._done(work)
@@ -148,10 +148,9 @@ class Pipeline:
         choose from: then one result comes.
 
         Raises:
-            OptionError: the mask's size is not the photo's.
+            OptionError: the mask's size is not the photo's, or it leaves nothing of it.
         """
-        self._check_mask(photo)
-        common = _Work.on(photo, self._notices)
+        common = _Work.on(photo, self._notices + self._hear_mask(photo))
         del photo
         names = [stage.name for stage in self.stages]
         split = names.index("colourise") if "colourise" in names else len(names)
@@ -252,13 +251,22 @@ class Pipeline:
             faces=draft.faces,
         )
 
-    def _check_mask(self, photo: Photo) -> None:
+    def _hear_mask(self, photo: Photo) -> tuple[str, ...]:
+        """What a person should know about the mask given for a photo."""
         mask = self.options.mask
-        if mask is not None and mask.shape != photo.size:
+        if mask is None:
+            return ()
+        if mask.shape != photo.size:
             (mask_height, mask_width), (height, width) = mask.shape, photo.size
             raise OptionError(
                 f"the mask is {mask_width} x {mask_height} pixels, the photo {width} x {height}"
             )
+        share = float(np.count_nonzero(mask)) / mask.size
+        if self.options.mask_mode == "subtract" or share < WIDE_MASK:
+            return ()
+        if share == 1.0:
+            raise OptionError("the mask marks the whole photo: nothing is left to fill it from")
+        return (f"the mask marks {share:.0%} of the photo; white marks what is damaged, not sound",)
 
 
 def decide(finding: Finding, options: Options) -> tuple[float, str]:

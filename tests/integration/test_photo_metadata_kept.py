@@ -57,6 +57,54 @@ def test_orientation_is_not_applied_twice(tmp_path: Path, suffix: str) -> None:
     assert Photo.open(path).size == (64, 48)
 
 
+def raw_profile(kind: str, data: bytes) -> str:
+    """As ImageMagick writes one into a text of a PNG."""
+    digits = data.hex()
+    lines = [digits[at : at + 72] for at in range(0, len(digits), 72)]
+    return "\n".join(["", kind, f"{len(data):8d}", *lines, ""])
+
+
+@pytest.mark.parametrize("as_text", ["tEXt", "zTXt", "iTXt"])
+def test_profiles_in_texts_of_a_png_are_read_and_obeyed(tmp_path: Path, as_text: str) -> None:
+    texts = PngInfo()
+    exif = b"Exif\0\0" + made.exif_block(orientation=6)
+    for kind, data in (("exif", exif), ("xmp", made.XMP), ("iptc", made.IPTC)):
+        name, text = f"Raw profile type {kind}", raw_profile(kind, data)
+        if as_text == "iTXt":
+            texts.add_itxt(name, text, zip=kind == "exif")
+        else:
+            texts.add_text(name, text, zip=as_text == "zTXt")
+    content = pillow_bytes(Image.fromarray(made.picture()), "PNG", pnginfo=texts)
+    photo = opened(tmp_path / "a.png", content)
+    assert photo.size == (64, 48)
+    assert photo.notices == ()
+    photo.save(tmp_path / "b.jpg")
+    again = Photo.open(tmp_path / "b.jpg")
+    assert again.size == (64, 48)
+    assert again.metadata.iptc == made.IPTC
+    assert again.metadata.xmp is not None
+    assert b"grandmother" in again.metadata.xmp
+    with Image.open(tmp_path / "b.jpg") as image:
+        assert image.getexif()[0x010F] == "Camera & Co"
+        assert image.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_orientation_that_xmp_alone_states_is_applied(tmp_path: Path, form: str) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Camera & Co"  # which says nothing of how the camera was held
+    options: dict[str, object] = {"xmp": made.XMP}
+    if form == "PNG":
+        texts = PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", made.XMP.decode())
+        options = {"pnginfo": texts}
+    content = pillow_bytes(Image.fromarray(made.picture()), form, exif=exif, **options)
+    photo = opened(tmp_path / "a.img", content)
+    assert photo.size == (64, 48)
+    photo.save(tmp_path / "b.png")
+    assert Photo.open(tmp_path / "b.png").size == (64, 48)
+
+
 def described() -> Photo:
     metadata = Metadata(made.exif_block(), made.XMP, made.IPTC, (300.0, 240.0))
     return Photo.from_array(made.picture()).evolve(

@@ -35,7 +35,7 @@ def test_highest_resolution_can_be_saved_of_an_enlarged_photo(tmp_path: Path) ->
     physical = (3_900_000).to_bytes(4, "big") * 2 + b"\1"
     opened = made.opened(tmp_path / "a.png", png_with(b"pHYs", physical))
     assert opened.metadata.dpi == (99_060.0, 99_060.0)
-    larger = opened.evolve(metadata=opened.metadata.with_dpi_times(8))
+    larger = opened.evolve(metadata=opened.metadata.enlarged(8))
     for suffix in made.EVERY_SUFFIX:
         larger.save(tmp_path / f"b{suffix}", software=made.SOFTWARE)
     dpi = Photo.open(tmp_path / "b.tif").metadata.dpi

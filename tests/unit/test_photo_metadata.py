@@ -15,6 +15,7 @@ from resilver.photofile.directories import DirectoryError
 from resilver.photofile.exif import check_exif, exif_dpi, freshen_exif
 from resilver.photofile.iptc import iptc_records, photoshop_segment
 from resilver.photofile.metadata import Metadata, checked_metadata
+from resilver.photofile.orientation import Turn
 from resilver.photofile.xmp import PacketError, merge_xmp, parse_xmp
 
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -112,7 +113,9 @@ def test_what_is_no_exif_is_said_to_be_none(block: bytes) -> None:
 
 
 def merged(packet: bytes | None) -> tuple[bytes, ET.Element]:
-    out = merge_xmp(packet, size=(960, 1280), software="resilver 1", digital_source_type=TRAINED)
+    out = merge_xmp(
+        packet, size=(960, 1280), dpi=None, software="resilver 1", digital_source_type=TRAINED
+    )
     assert out is not None
     description = parse_xmp(out)[0].find(f"{RDF}RDF/{RDF}Description")
     assert description is not None
@@ -179,7 +182,7 @@ def test_damaged_xmp_gives_a_new_packet(packet: bytes) -> None:
 
 
 def test_nothing_to_say_writes_no_packet() -> None:
-    assert merge_xmp(None, size=(1, 1), software=None, digital_source_type=None) is None
+    assert merge_xmp(None, size=(1, 1), dpi=None, software=None, digital_source_type=None) is None
     assert Metadata().for_result((1, 1), None, None) == Metadata()
 
 
@@ -189,7 +192,7 @@ def test_any_software_line_and_any_damage_give_a_sound_packet(
     software: str, junk: bytes, at: int
 ) -> None:
     packet = made.XMP[:at] + junk + made.XMP[at:]
-    out = merge_xmp(packet, size=(3, 4), software=software, digital_source_type=TRAINED)
+    out = merge_xmp(packet, size=(3, 4), dpi=None, software=software, digital_source_type=TRAINED)
     assert out is not None
     assert TRAINED.encode() in out
     parse_xmp(out)
@@ -207,3 +210,113 @@ def test_iptc_is_found_in_what_jpeg_wraps_it_in() -> None:
     assert iptc_records(segment[:30]) is None
     assert iptc_records(b"") is None
     assert photoshop_segment(bytes(70_000)) is None
+
+
+REGIONS = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about=""
+ xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
+ xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#"
+ xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#"
+ xmlns:MP="http://ns.microsoft.com/photo/1.2/"
+ xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"
+ xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#"
+ xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" tiff:XResolution="72/1"
+ xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"
+ xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MotionPhoto="1"
+ GCamera:SpecialTypeID="kept">
+<MP:RegionInfo rdf:parseType="Resource"><MPRI:Regions><rdf:Bag>
+<rdf:li MPReg:Rectangle="0.1, 0.2, 0.3, 0.4" MPReg:PersonDisplayName="Ada"/>
+</rdf:Bag></MPRI:Regions></MP:RegionInfo>
+<mwg-rs:Regions rdf:parseType="Resource">
+<mwg-rs:AppliedToDimensions stDim:w="640" stDim:h="480" stDim:unit="pixel"/>
+<mwg-rs:RegionList><rdf:Bag>
+<rdf:li><rdf:Description mwg-rs:Name="Ada" mwg-rs:Type="Face">
+<mwg-rs:Area stArea:x="0.25" stArea:y="0.4" stArea:w="0.1" stArea:h="0.2"
+ stArea:unit="normalized"/></rdf:Description></rdf:li>
+<rdf:li rdf:parseType="Resource"><mwg-rs:Name>Grace</mwg-rs:Name>
+<mwg-rs:Area rdf:parseType="Resource"><stArea:x>64</stArea:x><stArea:y>48</stArea:y>
+<stArea:w>20</stArea:w><stArea:h>30</stArea:h><stArea:unit>pixel</stArea:unit></mwg-rs:Area></rdf:li>
+</rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
+MWG = "{http://www.metadataworkinggroup.com/schemas/regions/}"
+MP_REGION = "{http://ns.microsoft.com/photo/1.2/t/Region#}"
+
+
+def regions_of(packet: bytes | None) -> list[list[float]]:
+    """x, y, w, h of the shares, of the pixels, and of Microsoft's rectangle."""
+    assert packet is not None
+    root, _ = parse_xmp(packet)
+    share, pixels = root.iter(f"{MWG}Area")
+    li = next(element for element in root.iter() if f"{MP_REGION}Rectangle" in element.attrib)
+    return [
+        [float(share.attrib[f"{AREA}{name}"]) for name in "xywh"],
+        [float(pixels.findtext(f"{AREA}{name}", "")) for name in "xywh"],
+        [float(number) for number in li.attrib[f"{MP_REGION}Rectangle"].split(",")],
+    ]
+
+
+def test_regions_follow_a_turn_and_an_enlargement() -> None:
+    metadata = Metadata(xmp=REGIONS)
+    assert metadata.orientation == 6
+    # Orientation 6: what was on the left is on top, and the top is on the right.
+    turned = metadata.turned(Turn.of(6), (480, 640))
+    share, pixels, rectangle = regions_of(turned.xmp)
+    assert share == pytest.approx([0.6, 0.25, 0.2, 0.1])
+    assert pixels == pytest.approx([432, 64, 30, 20])
+    assert rectangle == pytest.approx([0.4, 0.1, 0.4, 0.3])
+    share, pixels, rectangle = regions_of(turned.enlarged(2).xmp)
+    assert share == pytest.approx([0.6, 0.25, 0.2, 0.1])
+    assert pixels == pytest.approx([864, 128, 60, 40])
+    done = turned.enlarged(2).for_result((1280, 960), None, None).xmp
+    assert done is not None
+    assert b'stDim:w="960"' in done
+    assert b'stDim:h="1280"' in done
+    assert b'tiff:Orientation="1"' in done
+
+
+def test_four_turns_to_the_right_bring_regions_back() -> None:
+    metadata, size = Metadata(xmp=REGIONS), (480, 640)
+    for _ in range(4):
+        metadata, size = metadata.turned(Turn.of(6), size), size[::-1]
+    for found, expected in zip(regions_of(metadata.xmp), regions_of(REGIONS), strict=True):
+        assert found == pytest.approx(expected)
+
+
+def test_companions_that_do_not_come_along_are_named_and_taken_out() -> None:
+    metadata, notices = checked_metadata(exif=None, xmp=REGIONS, iptc=None, dpi=None)
+    assert notices == ("a gain map, depth map or clip inside the file was left out",)
+    packet = metadata.for_result((480, 640), None, None).xmp
+    assert packet is not None
+    assert b"hdrgm:" not in packet
+    assert b"MotionPhoto" not in packet
+    assert b'SpecialTypeID="kept"' in packet
+
+
+def test_resolution_in_xmp_is_that_of_the_result() -> None:
+    metadata = Metadata(xmp=REGIONS, dpi=(300.0, 150.0)).enlarged(2)
+    packet = metadata.for_result((960, 1280), None, None).xmp
+    assert packet is not None
+    assert b'XResolution="6000000/10000"' in packet
+
+
+@pytest.mark.parametrize(
+    ("subject", "turned"),
+    [((40, 30), (449, 40)), ((40, 30, 9), (449, 40, 9)), ((40, 30, 20, 8), (449, 40, 8, 20))],
+)
+def test_the_subject_of_exif_follows_a_turn(
+    subject: tuple[int, ...], turned: tuple[int, ...]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769)[0x9214] = subject
+    block = exif.tobytes()[6:]
+    metadata = Metadata(exif=block)
+    assert metadata.orientation == 6
+    metadata = metadata.turned(Turn.of(6), (480, 640))
+    assert metadata.exif is not None
+    assert read_with_pillow(metadata.exif).get_ifd(0x8769)[0x9214] == turned
+    larger = metadata.enlarged(2).exif
+    assert larger is not None
+    assert read_with_pillow(larger).get_ifd(0x8769)[0x9214] == tuple(2 * n for n in turned)

@@ -148,6 +148,23 @@ def test_the_result_does_not_depend_on_tiles(sigma: float, tile_px: int) -> None
     assert difference.max() <= 257
 
 
+def test_a_mask_of_the_whole_photo_is_refused_unless_it_takes_away() -> None:
+    whole = np.full((128, 160), 255, np.uint8)
+    with pytest.raises(OptionError, match="marks the whole photo"):
+        restore(noisy(), Options(only=("repair",), mask=whole))
+    left = Options(only=("repair",), mask=whole, mask_mode="subtract")
+    assert restore(noisy(), left)[1].damage_share["painted"] == 0.0
+
+
+def test_a_mask_that_may_be_the_wrong_way_round_is_named() -> None:
+    inverted = np.full((128, 160), 255, np.uint8)
+    inverted[40:60, 50:80] = 0
+    options = Options(only=("repair",), mask=inverted, mask_mode="replace", fill="telea")
+    words = "the mask marks 97% of the photo; white marks what is damaged, not sound"
+    assert words in restore(noisy(), options)[1].notices
+    assert words in Pipeline(options).plan(Photo.from_array(noisy())).notices
+
+
 def test_a_mask_mode_needs_a_mask() -> None:
     with pytest.raises(OptionError, match="the mask mode 'replace' needs a mask"):
         restore(noisy(), Options(mask_mode="replace"))
@@ -181,6 +198,8 @@ def test_masks_of_every_usual_type_mean_the_same(scale: np.generic) -> None:
     [
         (np.zeros((128, 160, 3), np.uint8), "a mask has two axes"),
         (np.zeros((128, 160), np.int32), "a mask is uint8, bool or float"),
+        (np.ones((128, 160), np.uint8), "marks nothing: its largest value is 1, and damaged"),
+        (np.full((128, 160), 0.5), r"marks nothing: its largest value is 0\.5, and damaged"),
     ],
 )
 def test_other_masks_fail(mask: NDArray[Any], said: str) -> None:

@@ -15,6 +15,7 @@ from resilver.photofile.directories import (
     EXIF_POINTER,
     GPS_POINTER,
     LONG,
+    SHORT,
     DirectoryError,
     Field,
     Layout,
@@ -27,12 +28,14 @@ from resilver.photofile.directories import (
     short_field,
     text_field,
 )
+from resilver.photofile.orientation import Turn
 from resilver.photofile.resolution import plausible_dpi
 
 ORIENTATION, SOFTWARE = 0x0112, 0x0131
 _WIDTH, _HEIGHT = 0x0100, 0x0101
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
+_SUBJECTS = (0x9214, 0xA214)  # SubjectArea (a point, a circle or a rectangle), SubjectLocation
 _THUMBNAIL_AT, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _SHORT_FIELD_BYTES = 1024  # captions are shorter, maker notes longer
 
@@ -73,6 +76,47 @@ def exif_dpi(block: bytes) -> tuple[float, float] | None:
         return dpi_of_fields(read_directory(read_at, layout, offset)[0], layout)
     except DirectoryError:
         return None
+
+
+def exif_orientation(block: bytes) -> int | None:
+    """The orientation 1-8 that an EXIF block (without marker) states."""
+    read_at = _reader(block)
+    try:
+        layout, offset = read_header(read_at)
+        fields, _ = read_directory(read_at, layout, offset)
+        stated = [field.number(layout) for field in fields if field.tag == ORIENTATION]
+    except DirectoryError:
+        return None
+    return stated[0] if stated and 1 <= stated[0] <= 8 else None
+
+
+def move_subject(block: bytes, turn: Turn, size: tuple[int, int], factor: int) -> bytes:
+    """The block of a picture that was turned or enlarged: where its subject is follows the pixels.
+
+    Args:
+        block: EXIF without marker; a damaged one stays as it is.
+        turn: how the pixels were turned.
+        size: (height, width) as stored; EXIF names places before any turning.
+        factor: how many times as large it became.
+    """
+    data = bytearray(block)
+    read_at: ReadAt = lambda offset, count: bytes(data[offset : offset + count])  # noqa: E731
+    try:
+        layout, offset = read_header(read_at)
+        fields, _ = read_directory(read_at, layout, offset)
+    except DirectoryError:
+        return block
+    for field in _pointed_fields(read_at, layout, fields, EXIF_POINTER):
+        if field.tag in _SUBJECTS and field.kind == SHORT and field.at is not None:
+            order = f"{layout.order}{field.count}H"
+            if struct.calcsize(order) != len(field.data) or field.count < 2:
+                continue
+            values = struct.unpack(order, field.data)
+            point = turn.point((values[0], values[1]), (max(size[1] - 1, 0), max(size[0] - 1, 0)))
+            sides = values[2:] if field.count < 4 else turn.size((values[2], values[3]))
+            moved = (min(max(round(factor * value), 0), 0xFFFF) for value in (*point, *sides))
+            struct.pack_into(order, data, field.at, *moved)
+    return bytes(data)
 
 
 def dpi_of_fields(fields: Sequence[Field], layout: Layout) -> tuple[float, float] | None:

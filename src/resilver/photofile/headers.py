@@ -15,6 +15,7 @@ from itertools import takewhile
 
 from resilver.photofile.iptc import records_of_segments
 from resilver.photofile.metadata import Note
+from resilver.photofile.png_profiles import RAW_PROFILE, RawProfiles, read_raw_profiles
 from resilver.photofile.resolution import plausible_dpi
 
 _INCH_UNITS = {1: 1.0, 2: 2.54}  # JFIF density per inch, per cm
@@ -22,8 +23,7 @@ _MOST_PARTS = 10_000
 _MOST_BYTES = 1 << 20  # of notes or of IPTC
 _SRGB_GAMMA, _SAME_GAMMA = 45_455, 0.05  # as gAMA states it; apart by this share at most
 _PNG_NOTES = ("tEXt", "zTXt", "iTXt")
-# XMP is merged, and what ImageMagick calls raw profiles is EXIF, IPTC or XMP of before, in hex.
-_NOT_NOTES = (b"XML:com.adobe.xmp\0", b"Raw profile type ")
+_NOT_NOTES = (b"XML:com.adobe.xmp\0", RAW_PROFILE)  # these are merged
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,13 @@ def notes_of(descriptor: int, name: str) -> tuple[Note, ...]:
         return ()
     wanted = (part for part in parts if not part.start.startswith(_NOT_NOTES))
     return tuple(Note(part.kind, data) for part, data in _contents(descriptor, wanted))
+
+
+def raw_profiles(descriptor: int) -> RawProfiles:
+    """EXIF, XMP and IPTC in the text chunks of a PNG."""
+    chunks = (part for part in _png_chunks(descriptor) if part.kind in _PNG_NOTES)
+    wanted = (chunk for chunk in chunks if chunk.start.startswith(RAW_PROFILE))
+    return read_raw_profiles((part.kind, data) for part, data in _contents(descriptor, wanted))
 
 
 def jpeg_iptc(descriptor: int) -> bytes | None:

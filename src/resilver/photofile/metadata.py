@@ -5,9 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from resilver.photofile.directories import DirectoryError
-from resilver.photofile.exif import bare_exif, check_exif, exif_dpi, freshen_exif
+from resilver.photofile.exif import (
+    bare_exif,
+    check_exif,
+    exif_dpi,
+    exif_orientation,
+    freshen_exif,
+    move_subject,
+)
 from resilver.photofile.iptc import iptc_records
-from resilver.photofile.xmp import PacketError, has_extended_part, merge_xmp, parse_xmp
+from resilver.photofile.orientation import Turn
+from resilver.photofile.xmp import (
+    PacketError,
+    enlarge_xmp,
+    has_extended_part,
+    merge_xmp,
+    names_companions,
+    parse_xmp,
+    turn_xmp,
+    xmp_orientation,
+)
 
 # What EXIF says where the resolution is unknown (Exif 3.0, XResolution).
 _UNKNOWN_DPI = (72.0, 72.0)
@@ -31,11 +48,32 @@ class Metadata:
     dpi: tuple[float, float] | None = None  # dots per inch (x, y)
     notes: tuple[Note, ...] = ()
 
-    def with_dpi_times(self, factor: int) -> Metadata:
-        """Of a picture made larger: its print stays as large as it was."""
-        if self.dpi is None:
+    @property
+    def orientation(self) -> int:
+        """1-8 as EXIF states it, else XMP; 1 where neither does."""
+        stated = None if self.exif is None else exif_orientation(self.exif)
+        if stated is None and self.xmp is not None:
+            stated = xmp_orientation(self.xmp)
+        return 1 if stated is None else stated
+
+    def turned(self, turn: Turn, size: tuple[int, int]) -> Metadata:
+        """Of a picture whose pixels were turned: what names places in it follows them.
+
+        Args:
+            size: (height, width) as stored.
+        """
+        if not turn:
             return self
-        return replace(self, dpi=(factor * self.dpi[0], factor * self.dpi[1]))
+        exif = None if self.exif is None else move_subject(self.exif, turn, size, 1)
+        xmp = None if self.xmp is None else turn_xmp(self.xmp, turn, size)
+        return replace(self, exif=exif, xmp=xmp)
+
+    def enlarged(self, factor: int) -> Metadata:
+        """Of a picture made larger: its print stays as large as it was, places follow."""
+        dpi = None if self.dpi is None else (factor * self.dpi[0], factor * self.dpi[1])
+        exif = None if self.exif is None else move_subject(self.exif, Turn.of(1), (0, 0), factor)
+        xmp = None if self.xmp is None else enlarge_xmp(self.xmp, factor)
+        return replace(self, dpi=dpi, exif=exif, xmp=xmp)
 
     def for_result(
         self, size: tuple[int, int], software: str | None, digital_source_type: str | None
@@ -50,7 +88,11 @@ class Metadata:
         if exif is not None or software is not None or self.dpi is not None:
             exif = freshen_exif(exif, size=size, dpi=self.dpi, software=software)
         xmp = merge_xmp(
-            self.xmp, size=size, software=software, digital_source_type=digital_source_type
+            self.xmp,
+            size=size,
+            dpi=self.dpi,
+            software=software,
+            digital_source_type=digital_source_type,
         )
         named = () if software is None else (b"Software\0",)
         notes = tuple(note for note in self.notes if not note.data.startswith(named))
@@ -87,6 +129,8 @@ def checked_metadata(
         else:
             if has_extended_part(root):
                 notices.append("the extended part of the XMP was left out")
+            if names_companions(root):
+                notices.append("a gain map, depth map or clip inside the file was left out")
     if iptc is not None:
         iptc = iptc_records(iptc)
     stated = None if exif is None else exif_dpi(exif)

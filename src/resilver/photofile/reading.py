@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from resilver.errors import (
     PhotoDenied,
     PhotoMissing,
@@ -115,15 +113,3 @@ def check_size(path: Path, size: tuple[int, int], max_megapixels: float) -> None
             f"{max_megapixels:g}",
             limited=True,
         )
-
-
-def upright(pixels: Samples, orientation: int) -> Samples:
-    """Pixels (H, W) or (H, W, C) turned as EXIF orientation 1-8 says; a copy only where needed."""
-    view = pixels
-    if orientation in (5, 6, 7, 8):
-        view = view.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        view = view[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        view = view[::-1]
-    return np.ascontiguousarray(view)

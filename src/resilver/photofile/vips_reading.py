@@ -30,10 +30,13 @@ from resilver.photofile.headers import (
     is_animated_png,
     jpeg_iptc,
     notes_of,
+    raw_profiles,
     stated_dpi,
 )
 from resilver.photofile.metadata import Metadata, checked_metadata
-from resilver.photofile.reading import Scan, check_size, upright
+from resilver.photofile.orientation import Turn
+from resilver.photofile.png_profiles import RawProfiles
+from resilver.photofile.reading import Scan, check_size
 from resilver.photofile.tiff_tags import TiffTags, read_tiff_tags
 from resilver.photofile.vips_runtime import (
     CUT_SHORT,
@@ -72,11 +75,15 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
             raise PhotoUnreadable(path, CUT_SHORT.format("TIFF"))
     dpi = stated_dpi(descriptor, name)
     written = notes_of(descriptor, name)
-    iptc = jpeg_iptc(descriptor) if name == "jpeg" else None
+    beside = raw_profiles(descriptor) if name == "png" else RawProfiles()
+    if name == "jpeg":
+        beside = RawProfiles(iptc=jpeg_iptc(descriptor))
     gamma = ignored_gamma(descriptor) if name == "png" else None
     heard = (
         () if gamma is None else (f"the file's gamma of {gamma:.3g} was ignored: sRGB is assumed",)
     )
+    if beside.damaged:
+        heard += ("a text of the PNG that holds EXIF, XMP or IPTC is damaged and was left out",)
     one_channel = name == "avif" and is_monochrome(descriptor)
 
     def read(fail_on: str) -> Scan:
@@ -91,7 +98,7 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         check_size(path, (image.height, image.width), max_megapixels)
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
-        metadata, notices = _metadata_of(image, tags, dpi, iptc)
+        metadata, notices = _metadata_of(image, tags, dpi, beside)
         described = _Described(replace(metadata, notes=written), notices + heard, tags)
         scan = _decode(path, image, name, described, pages, load)
         return replace(scan, grey=True) if one_channel else scan
@@ -137,8 +144,7 @@ def _decode(
         notes.append(f"multi-page TIFF: only the first of {pages} pages was opened")
     bands = split_bands(path, image, described.tags, notes)
     working = _to_working(bands, blob_field(image, "icc-profile-data"), notes)
-    # libvips turns AVIF upright itself, as its standard asks; the EXIF orientation is only a copy.
-    orientation = 1 if name == "avif" else number_field(image, "orientation", 1)
+    turn = Turn.of(_orientation(image, name, described.metadata))
     pixels, alpha = _to_arrays(working.colour, working.alpha)
     if bands.channels == 3 and working.converted_by is not None:
         # Decoded anew, since the colours as they were are not held.
@@ -146,15 +152,22 @@ def _decode(
         if leaves_srgb(look, working.converted_by):
             notes.append(CLIPPED)
     return Scan(
-        pixels=upright(pixels, orientation),
-        alpha=None if alpha is None else upright(alpha, orientation),
+        pixels=turn.pixels(pixels),
+        alpha=None if alpha is None else turn.pixels(alpha),
         grey=bands.channels == 1,
         profile=working.profile,
-        metadata=described.metadata,
+        metadata=described.metadata.turned(turn, (image.height, image.width)),
         bit_depth=bands.bit_depth,
         format=name,
         notices=tuple(notes),
     )
+
+
+def _orientation(image: pyvips.Image, name: str, metadata: Metadata) -> int:
+    if name == "avif":  # libvips turns it itself, as its standard asks; EXIF has only a copy
+        return 1
+    stated = number_field(image, "orientation", 0)
+    return stated if stated or name == "tiff" else metadata.orientation
 
 
 @dataclass(frozen=True)
@@ -255,13 +268,13 @@ def _metadata_of(
     image: pyvips.Image,
     tags: TiffTags | None,
     dpi: tuple[float, float] | None,
-    iptc: bytes | None,
+    beside: RawProfiles,
 ) -> tuple[Metadata, tuple[str, ...]]:
     if tags is not None:
         return checked_metadata(exif=tags.exif, xmp=tags.xmp, iptc=tags.iptc, dpi=tags.dpi)
     return checked_metadata(
-        exif=blob_field(image, "exif-data"),
-        xmp=blob_field(image, "xmp-data"),
-        iptc=iptc or blob_field(image, "iptc-data"),
+        exif=blob_field(image, "exif-data") or beside.exif,
+        xmp=blob_field(image, "xmp-data") or beside.xmp,
+        iptc=beside.iptc or blob_field(image, "iptc-data"),
         dpi=dpi,
     )

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import io
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
+
+from resilver.photofile.orientation import Turn
+from resilver.photofile.xmp_regions import enlarge_regions, fit_regions, turn_regions
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _X = "adobe:ns:meta/"
@@ -18,6 +22,22 @@ _EXIF = "http://ns.adobe.com/exif/1.0/"
 _EXTENDED = "{http://ns.adobe.com/xmp/note/}HasExtendedXMP"
 _CREATOR_TOOL = f"{{{_XMP}}}CreatorTool"
 _SOURCE_TYPE = f"{{{_IPTC_EXT}}}DigitalSourceType"
+_ORIENTATION = f"{{{_TIFF}}}Orientation"
+_UNIT = f"{{{_TIFF}}}ResolutionUnit"
+_X_RESOLUTION, _Y_RESOLUTION = f"{{{_TIFF}}}XResolution", f"{{{_TIFF}}}YResolution"
+# What tells of further pictures in the file (brightness beyond white, depth, a moving picture):
+# they do not come along, and a viewer that believes in them shows nonsense.
+_COMPANIONS = (
+    "{http://ns.adobe.com/hdr-gain-map/1.0/}",
+    "{http://ns.apple.com/HDRGainMap/1.0/}",
+    "{http://ns.google.com/photos/1.0/container/}",
+    "{http://ns.google.com/photos/1.0/depthmap/}",
+    "{http://ns.google.com/photos/1.0/image/}",
+    "{http://ns.google.com/photos/1.0/camera/}Mo",  # MotionPhoto...
+    "{http://ns.google.com/photos/1.0/camera/}Mi",  # MicroVideo...
+    f"{{{_XMP}}}Thumbnails",
+    _EXTENDED,
+)
 _PREFIXES = {
     _X: "x",
     RDF: "rdf",
@@ -77,23 +97,63 @@ def has_extended_part(root: ET.Element) -> bool:
     return any(one.get(_EXTENDED) or one.find(_EXTENDED) is not None for one in described)
 
 
+def names_companions(root: ET.Element) -> bool:
+    """Whether a packet tells of further pictures in its file: a gain map, a depth map, a clip."""
+    rdf = _rdf_of(root)
+    described = [] if rdf is None else rdf.findall(f"{{{RDF}}}Description")
+    spaces = tuple(name for name in _COMPANIONS if name not in (_EXTENDED, f"{{{_XMP}}}Thumbnails"))
+    return any(
+        name.startswith(spaces) for one in described for name in (*one.attrib, *_tags_of(one))
+    )
+
+
+def xmp_orientation(packet: bytes) -> int | None:
+    """The orientation 1-8 that a sound packet states."""
+    rdf = _rdf_of(parse_xmp(packet)[0])
+    for one in [] if rdf is None else rdf.findall(f"{{{RDF}}}Description"):
+        stated = one.get(_ORIENTATION, one.findtext(_ORIENTATION))
+        if stated is not None and stated.strip() in tuple("12345678"):
+            return int(stated)
+    return None
+
+
+def turn_xmp(packet: bytes, turn: Turn, size: tuple[int, int]) -> bytes:
+    """A sound packet of a picture whose pixels were turned; `size` is (height, width) as stored."""
+    return _edited(packet, lambda rdf: turn_regions(rdf, turn, size))
+
+
+def enlarge_xmp(packet: bytes, factor: int) -> bytes:
+    """A sound packet of a picture that was made `factor` times as large."""
+    return _edited(packet, lambda rdf: enlarge_regions(rdf, factor))
+
+
+def _edited(packet: bytes, change: Callable[[ET.Element], None]) -> bytes:
+    root, prefixes = parse_xmp(packet)
+    rdf = _rdf_of(root)
+    assert rdf is not None
+    change(rdf)
+    return _OPEN + _serialise(root, prefixes) + _CLOSE
+
+
 def merge_xmp(
     packet: bytes | None,
     *,
     size: tuple[int, int],
+    dpi: tuple[float, float] | None,
     software: str | None,
     digital_source_type: str | None,
 ) -> bytes | None:
     """The packet as it belongs into the restored file.
 
-    Sets xmp:CreatorTool and Iptc4xmpExt:DigitalSourceType, corrects orientation and pixel
-    dimensions where the packet has them, removes thumbnails and what points at an extended part,
-    which does not come along. A damaged packet is replaced by one
-    that holds the new properties only.
+    Sets xmp:CreatorTool and Iptc4xmpExt:DigitalSourceType, corrects orientation, resolution and
+    pixel dimensions where the packet has them, removes thumbnails and what tells of pictures or
+    XMP that do not come along. A damaged packet is replaced by one that holds the new properties
+    only.
 
     Args:
         packet: as found in the source, or None.
         size: (height, width) of the result.
+        dpi: (x, y) dots per inch; None leaves what the packet says.
         software: what wrote the file, or None to leave it.
         digital_source_type: a URI of the IPTC digital source type NewsCodes, or None to leave it.
 
@@ -118,7 +178,8 @@ def merge_xmp(
         root, _ = _empty_packet()
     rdf = _rdf_of(root)
     assert rdf is not None
-    _correct(rdf, size)
+    _correct(rdf, size, dpi)
+    fit_regions(rdf, size)
     _set_properties(rdf, new)
     return _OPEN + _serialise(root, prefixes) + _CLOSE
 
@@ -153,24 +214,31 @@ def _rdf_of(root: ET.Element) -> ET.Element | None:
     return root if root.tag == f"{{{RDF}}}RDF" else root.find(f"{{{RDF}}}RDF")
 
 
-def _correct(rdf: ET.Element, size: tuple[int, int]) -> None:
+def _tags_of(description: ET.Element) -> list[str]:
+    return [element.tag for element in description]
+
+
+def _correct(rdf: ET.Element, size: tuple[int, int], dpi: tuple[float, float] | None) -> None:
     values = {
-        f"{{{_TIFF}}}Orientation": "1",
+        _ORIENTATION: "1",
         f"{{{_TIFF}}}ImageWidth": str(size[1]),
         f"{{{_TIFF}}}ImageLength": str(size[0]),
         f"{{{_EXIF}}}PixelXDimension": str(size[1]),
         f"{{{_EXIF}}}PixelYDimension": str(size[0]),
     }
+    if dpi is not None:
+        x, y = (f"{round(10_000 * number)}/10000" for number in dpi)
+        values |= {_X_RESOLUTION: x, _Y_RESOLUTION: y, _UNIT: "2"}
     for description in rdf.findall(f"{{{RDF}}}Description"):
         for name, value in values.items():
             if name in description.attrib:
                 description.set(name, value)
             for element in description.findall(name):
                 element.text = value
-        description.attrib.pop(_EXTENDED, None)
-        for name in (f"{{{_XMP}}}Thumbnails", _EXTENDED):
-            for element in description.findall(name):
-                description.remove(element)
+        for name in [name for name in description.attrib if name.startswith(_COMPANIONS)]:
+            del description.attrib[name]
+        for element in [one for one in description if one.tag.startswith(_COMPANIONS)]:
+            description.remove(element)
 
 
 def _set_properties(rdf: ET.Element, new: dict[str, str]) -> None:

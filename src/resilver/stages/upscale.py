@@ -117,9 +117,7 @@ class UpscaleStage:
         alpha = photo.alpha
         if alpha is not None:
             alpha = widen(plainly_enlarged(alpha, factor, slice(0, factor * photo.size[0])))
-        larger = photo.evolve(
-            pixels=pixels, alpha=alpha, metadata=photo.metadata.with_dpi_times(factor)
-        )
+        larger = photo.evolve(pixels=pixels, alpha=alpha, metadata=photo.metadata.enlarged(factor))
         return draft.evolve(
             photo=larger, marks=marks, enlargement=Enlargement(factor, photo.pixels)
         )
