@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.errors import OptionError
+from resilver.photofile.copying import StoredPicture
 from resilver.photofile.depth import widen
 from resilver.photofile.encoding import Picture, preview_of
 from resilver.photofile.formats import (
@@ -42,6 +43,7 @@ DEFAULT_MAX_MEGAPIXELS = 500.0
 _STRIP_ROWS = 256
 _DTYPES = ("uint8", "uint16")
 _NOTHING_SAID = Metadata()
+_BESIDE_THE_PICTURE = {"metadata", "notices"}
 
 
 class PhotoChanges(TypedDict, total=False):
@@ -80,6 +82,9 @@ class Photo:
     source: Path | None = None  # never written to
     format: str = "array"  # "jpeg", "tiff", ... as opened
     notices: tuple[str, ...] = ()  # what a person should know about the opening
+    stored: StoredPicture | None = field(
+        default=None, repr=False
+    )  # the file that holds these very pixels, where `save` may copy them
 
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha
@@ -127,11 +132,12 @@ class Photo:
 
         Where pixels of 8 bits become ones of 16, transparency follows.
         """
+        stored = self.stored if changes.keys() <= _BESIDE_THE_PICTURE else None
         deep = "pixels" in changes and changes["pixels"].dtype == np.uint16
         kept = None if "alpha" in changes else self.alpha
         if deep and kept is not None and kept.dtype == np.uint8:
             changes["alpha"] = widen(kept)
-        return replace(self, **changes)
+        return replace(self, **changes, stored=stored)
 
     @classmethod
     def open(cls, path: Path | str, *, max_megapixels: float = DEFAULT_MAX_MEGAPIXELS) -> Photo:
@@ -162,6 +168,7 @@ class Photo:
             source=path,
             format=scan.format,
             notices=scan.notices,
+            stored=scan.stored,
         )
 
     @classmethod
@@ -211,11 +218,15 @@ class Photo:
         the 64 KiB of a JPEG's segment is shortened: EXIF to its fields of at most 1 KiB, XMP to the
         software and the digital source type; IPTC is left out.
 
+        A JPEG or WebP that stood upright and was not changed is not encoded again: the new file has
+        the very picture of the source.
+
         Args:
             path: where to; .jpg .png .tif .webp .avif .heic.
             overwrite: replace an existing file. The source itself is refused all the same.
             quality: 1-100 for JPEG, WebP (both 95 if None), AVIF, HEIC (both 90); 100 is lossless
-                in WebP and AVIF. PNG and TIFF are always lossless.
+                in WebP and AVIF. Where it is given, every picture is encoded. PNG and TIFF are
+                always lossless.
             software: goes into EXIF Software and xmp:CreatorTool.
             digital_source_type: URI of IPTC's digital source type NewsCodes, goes into XMP.
 
@@ -232,6 +243,7 @@ class Photo:
             profile=self.profile,
             bit_depth=self.bit_depth,
             metadata=self.metadata.for_result(self.size, software, digital_source_type),
+            stored=self.stored,
         )
         write_picture(picture, Path(path), source=self.source, overwrite=overwrite, quality=quality)
 

@@ -162,7 +162,7 @@ def wide_png(colour: tuple[int, int, int]) -> bytes:
 def test_colours_outside_srgb_are_told(tmp_path: Path, colour: tuple[int, int, int]) -> None:
     photo = opened(tmp_path / "a.png", wide_png(colour))
     assert photo.notices == (
-        "colours outside sRGB were brought to its edge, and come back less vivid",
+        "colours outside sRGB were brought to its edge: less vivid in all that is encoded anew",
     )
     photo.save(tmp_path / "b.png")
     again = np.asarray(Image.open(tmp_path / "b.png"))

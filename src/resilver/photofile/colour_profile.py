@@ -31,7 +31,7 @@ _SAME_COLOUR_LEVELS_16 = ONE_LEVEL
 _MOVED_LEVELS_16 = 2 * ONE_LEVEL
 _LOOK_PX = 512
 
-CLIPPED = "colours outside sRGB were brought to its edge, and come back less vivid"
+CLIPPED = "colours outside sRGB were brought to its edge: less vivid in all that is encoded anew"
 
 
 class ProfileError(ValueError):

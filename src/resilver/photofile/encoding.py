@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from resilver.photofile.boxes import BoxError, avif_with_exif
 from resilver.photofile.colour_profile import from_srgb, profile_channels, try_profile, with_profile
 from resilver.photofile.containers import jpeg_splice, png_splice, webp_with
+from resilver.photofile.copying import StoredPicture
 from resilver.photofile.formats import WritableFormat
 from resilver.photofile.metadata import Metadata
 from resilver.photofile.streaming import Streaming
@@ -43,6 +44,7 @@ class Picture:
     profile: bytes | None
     bit_depth: int
     metadata: Metadata  # as from Metadata.for_result
+    stored: StoredPicture | None = None  # a file that holds these very pixels
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,13 +63,19 @@ def encode(
     Args:
         descriptor: an empty file, open for reading and writing.
         quality: 1-100 for JPEG, WebP, AVIF and HEIC (100 is lossless in WebP and AVIF); None = 95
-            for JPEG and WebP, 90 for AVIF and HEIC. PNG and TIFF are always lossless.
+            for JPEG and WebP, 90 for AVIF and HEIC, and what is stored in that format already is
+            copied. PNG and TIFF are always lossless.
         stop: set from another thread to end early (JPEG, PNG, TIFF); the file is then worthless.
 
     Raises:
         OSError: the file cannot be written.
         pyvips.Error, ValueError, RuntimeError: the encoder refuses.
     """
+    if picture.stored is not None and picture.stored.format == form.name and quality is None:
+        copied = picture.stored.with_metadata(picture.metadata, picture.size)
+        if copied is not None:
+            write_all(descriptor, copied)
+            return
     image = to_file_colours(picture, form)
     level = DEFAULT_QUALITY.get(form.name, 100) if quality is None else quality
     keep = _KEEP_ICC if image.get_typeof("icc-profile-data") else _KEEP_NOTHING

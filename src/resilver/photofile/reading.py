@@ -15,6 +15,7 @@ from resilver.errors import (
     PhotoTooLarge,
     PhotoUnreadable,
 )
+from resilver.photofile.copying import StoredPicture
 from resilver.photofile.formats import recognise_format
 from resilver.photofile.metadata import Metadata
 from resilver.photofile.vips_runtime import Samples
@@ -34,6 +35,7 @@ class Scan:
     bit_depth: int  # 8 or 16
     format: str
     notices: tuple[str, ...]
+    stored: StoredPicture | None = None  # where a result may copy the picture
 
 
 def read_scan(path: Path, max_megapixels: float) -> Scan:

@@ -23,6 +23,7 @@ from resilver.photofile.colour_profile import (
     to_srgb,
     try_profile,
 )
+from resilver.photofile.copying import COPIED_FORMATS, StoredPicture
 from resilver.photofile.damage import DAMAGED, tells_damage, warns_of_damage
 from resilver.photofile.formats import animated
 from resilver.photofile.headers import (
@@ -84,6 +85,7 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
     )
     if beside.damaged:
         heard += ("a text of the PNG that holds EXIF, XMP or IPTC is damaged and was left out",)
+    stored = StoredPicture.of(path, descriptor, name) if name in COPIED_FORMATS else None
     one_channel = name == "avif" and is_monochrome(descriptor)
 
     def read(fail_on: str) -> Scan:
@@ -99,7 +101,7 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
         metadata, notices = _metadata_of(image, tags, dpi, beside)
-        described = _Described(replace(metadata, notes=written), notices + heard, tags)
+        described = _Described(replace(metadata, notes=written), notices + heard, tags, stored)
         scan = _decode(path, image, name, described, pages, load)
         return replace(scan, grey=True) if one_channel else scan
 
@@ -113,7 +115,8 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         scan = read("error")
     except VIPS_ERRORS as error:
         raise unreadable(path, error, name) from error
-    return replace(scan, notices=(*scan.notices, *damage))
+    scan = replace(scan, notices=(*scan.notices, *damage))
+    return replace(scan, stored=None) if damage else scan
 
 
 def stored_size(descriptor: int, name: str) -> tuple[int, int]:
@@ -160,6 +163,8 @@ def _decode(
         bit_depth=bands.bit_depth,
         format=name,
         notices=tuple(notes),
+        # Inks would be copied as well, but the notices say that they pass through sRGB.
+        stored=None if turn or bands.channels == 4 else described.stored,
     )
 
 
@@ -177,6 +182,7 @@ class _Described:
     metadata: Metadata
     notices: tuple[str, ...]
     tags: TiffTags | None  # of a TIFF
+    stored: StoredPicture | None  # where it could be copied from, if it stands upright
 
 
 @dataclass(frozen=True, eq=False)
