@@ -209,20 +209,24 @@ def bfloat16_pays() -> bool:
     With matrix units (AMX) it is twice as fast or more; on one that has the instructions but not
     the units it took 1.7 times as long, and no flag tells the two apart.
     """
-    convolution = nn.Conv2d(64, 64, 3, padding=1)
-    image = torch.zeros(8, 64, 48, 48)
 
-    def seconds(short: bool) -> float:
+    def time_of(short: bool) -> Callable[[], float]:
         layout = torch.channels_last if short else torch.contiguous_format
+        convolution = nn.Conv2d(64, 64, 3, padding=1)
         lay_out(convolution, layout)
-        seen = image.contiguous(memory_format=layout)
-        started = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=short):
-            loss = convolution(seen).float().square().mean()
-        loss.backward()
-        return time.perf_counter() - started
+        image = torch.zeros(8, 64, 48, 48).contiguous(memory_format=layout)
 
-    tried = [(seconds(True), seconds(False)) for _ in range(8)]  # the first ones also warm up
+        def seconds() -> float:
+            started = time.perf_counter()
+            with torch.autocast("cpu", torch.bfloat16, enabled=short):
+                loss = convolution(image).float().square().mean()
+            loss.backward()
+            return time.perf_counter() - started
+
+        return seconds
+
+    in_short, in_full = time_of(short=True), time_of(short=False)
+    tried = [(in_short(), in_full()) for _ in range(8)]  # the first ones also warm up
     return min(short for short, _ in tried) < min(full for _, full in tried)
 
 
