@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from resilver.nets.unet import Denoiser, UNetConfig
+from resilver.train.muon import Muon, orthogonal
 from resilver.train.optimise import Optimiser, lay_out
 
 SMALL = UNetConfig(widths=(8, 16), blocks=(1,), middle_blocks=1)
@@ -56,6 +58,35 @@ def test_a_hidden_convolution_moves_by_an_orthogonal_matrix() -> None:
     scale = 0.2 * (9 * 16) ** 0.5 * 4e-3
     assert 0.4 < float(singular.median()) / scale < 1.6
     assert float(singular.max()) < 1.6 * scale
+
+
+@pytest.mark.parametrize("shape", [(16, 144), (144, 16), (1, 9), (32, 32)])
+def test_singular_values_are_brought_near_one(shape: tuple[int, int]) -> None:
+    torch.manual_seed(5)
+    matrix = 40.0 * torch.randn(shape)
+    made = orthogonal(matrix)
+    values = torch.linalg.svdvals(made)
+    assert float(values.min()) > 0.3
+    assert float(values.max()) < 1.3
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    nearest = left @ right
+    assert float((made * nearest).sum() / (made.norm() * nearest.norm())) > 0.95
+
+
+def test_the_update_is_that_of_torch() -> None:
+    torch.manual_seed(6)
+    first, second = (nn.Parameter(torch.ones(24, 72)) for _ in range(2))
+    ours = Muon([{"params": [first], "lr": 1e-2}])
+    theirs = torch.optim.Muon([second], lr=1e-2, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    for _ in range(4):
+        first.grad = torch.randn(24, 72)
+        second.grad = first.grad.clone()
+        ours.step()
+        theirs.step()
+    # Theirs is computed in bfloat16.
+    assert float((first - second).detach().abs().max()) < 0.05 * float(
+        (first - 1.0).detach().abs().max()
+    )
 
 
 def test_zero_times_the_rate_changes_nothing() -> None:

@@ -124,7 +124,10 @@ def test_a_grown_prior_draws_what_the_small_one_did() -> None:
         grown(small, replace(config, style_dim=8))
 
 
-def test_a_run_grows_from_the_state_of_a_smaller_one(tmp_path: Path, photos: Path) -> None:
+def test_a_run_grows_from_the_state_of_a_smaller_one(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prior, "CHANNELS", (16, 16, 16, 8, 8, 8, 8))
     request = TrainRequest("prior", (photos,), tmp_path / "16", 0.02, workers=0, side_px=16)
     card = train(request)
     assert card is not None

@@ -120,7 +120,6 @@ def fit(
     config.out.mkdir(parents=True, exist_ok=True)
     network = (initial or recipe.network()).to(device)
     short = device.type == "cuda" or _all_agree(bfloat16_pays(), world, device)
-    log(f"computing in {'bfloat16' if short else 'float32'}")
     # Matrix units want channels last; without them channels first took a fifth less for a step
     # (AVX2, measured with the recipes denoise, fill and damage on two threads).
     layout = torch.channels_last if short else torch.contiguous_format
@@ -151,6 +150,7 @@ def fit(
         prefetch_factor=6 if config.workers else None,
         worker_init_fn=_quiet_worker if config.workers else None,
     )
+    log(f"computing in {'bfloat16' if short else 'float32'}")
     writer = SummaryWriter(str(config.out / "events")) if rank == 0 else None
     watch = Watch(recipe, sources, config.out, config.inspect_every_s, writer, log, figures)
     samples_a_step = recipe.info.batch * world
