@@ -251,6 +251,8 @@ def test_a_failure_says_why_and_nothing_of_the_file(client: httpx.Client, photo:
 def test_the_service_tells_how_it_fares(client: httpx.Client, photo: bytes) -> None:
     ended(client, send(client, photo).json()["id"])
     assert client.get("/healthz").json() == {"status": "ok"}
+    for address in ("/healthz", "/readyz", "/"):
+        assert client.head(address).status_code == client.get(address).status_code
     assert client.get("/readyz").json() == {"ready": True, "workers": 1}
     facts = client.get("/v1/queue").json()
     assert facts["workers"] == 1

@@ -83,6 +83,13 @@ def test_photos_of_one_size_teach_what_they_cost_in_all(service: Service) -> Non
     assert cost.seconds(1, 2.0) == pytest.approx(6.0)
 
 
+def test_a_first_tiny_photo_does_not_make_days_of_a_large_one(service: Service) -> None:
+    note_costs(service.database, 1e-6, {"repair": 1.0, FILE: 0.4})
+    costs = measured_costs(service.database)
+    assert seconds_of(costs, ("repair",), 1, 1e-6) == pytest.approx(1.4, rel=0.01)
+    assert seconds_of(costs, ("repair",), 1, 12.0) < 60.0
+
+
 def test_progress_goes_on_as_time_does() -> None:
     costs = {"repair": Cost(1.0, 2.0), "denoise": Cost(1.0, 0.0)}
     done = paced(costs, ("repair", "denoise"), 1.0)

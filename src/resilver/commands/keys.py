@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from resilver.commands.screen import Screen
 from resilver.errors import ServiceError
 
 try:
     from resilver.service.database import Database
-    from resilver.service.keys import Keys
+    from resilver.service.keys import ID_BYTES, Keys
     from resilver.service.settings import default_database
     from resilver.service.signing import webhook_secret
 except ImportError as error:
@@ -45,7 +45,10 @@ def create(
 def list_keys(database: str | None) -> int:
     """Shows every key without its secret; returns the exit code."""
     opened = Database(database or default_database())
-    table = Table("id", "name", "lane", "credits", "may have waiting", "made", "revoked")
+    table = Table(
+        Column("id", no_wrap=True, min_width=2 * ID_BYTES),  # what `revoke` is given
+        *("name", "lane", "credits", "may have waiting", "made", "revoked"),
+    )
     for key in Keys(opened).list():
         table.add_row(
             key.id,

@@ -105,7 +105,7 @@ class Screen:
 
 def _line(words: str, verdict: str, style: str) -> Text:
     line = Text(printable(words))
-    return Text.assemble((f"{verdict:<10}", style), line) if verdict else line
+    return Text.assemble((f"{verdict:<9} ", style), line) if verdict else line
 
 
 def _shortened(words: str, longest: int = 44) -> str:

@@ -110,11 +110,13 @@ def paced(
 def _fit(n: float, x: float, y: float, xx: float, xy: float) -> Cost:
     """The line through weighted points (megapixels, seconds); neither part is below zero."""
     spread = n * xx - x * x
-    if spread > _SAME_SIZE * n * xx:
-        slope = (n * xy - x * y) / spread
-        if slope <= 0.0:
-            return Cost(y / n, 0.0)
-        base = (y - slope * x) / n
-        if base >= 0.0:
-            return Cost(base, slope)
-    return Cost(0.0, xy / xx) if xx > 0.0 else Cost(y / n, 0.0)
+    if spread <= _SAME_SIZE * n * xx:
+        # Of one size alone nobody can tell the parts; all of it for each megapixel would make days
+        # of the seconds that a thumbnail took.
+        slope = y / (x + n * _OWN_MEGAPIXELS)
+        return Cost(_OWN_MEGAPIXELS * slope, slope)
+    slope = (n * xy - x * y) / spread
+    if slope <= 0.0:
+        return Cost(y / n, 0.0)
+    base = (y - slope * x) / n
+    return Cost(base, slope) if base >= 0.0 else Cost(0.0, xy / xx)

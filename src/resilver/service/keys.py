@@ -20,6 +20,7 @@ from resilver.errors import OptionError
 from resilver.service.database import CREDITS, KEYS, Database
 from resilver.service.refusal import Refusal
 
+ID_BYTES = 6  # shown as twice as many digits
 _KEY = re.compile(r"rsv_(?P<id>[0-9a-f]{12})_(?P<secret>[\w-]{43})", re.ASCII)
 MOST_PHOTOS = 1_000_000  # of one top-up
 
@@ -80,7 +81,7 @@ class Keys:
             raise OptionError("quotas are above 0, credits from 0 on")
         secret = secrets.token_urlsafe(32)
         values: dict[str, Any] = {
-            "id": secrets.token_hex(6),
+            "id": secrets.token_hex(ID_BYTES),
             "name": name,
             "lane": lane,
             "credits": photos,

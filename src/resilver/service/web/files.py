@@ -84,6 +84,7 @@ def _pictures(words: str, *kinds: str) -> dict[int | str, dict[str, Any]]:
     return answers
 
 
+@router.head("/{job_id}/result", include_in_schema=False)
 @router.get(
     "/{job_id}/result",
     response_class=StreamingResponse,

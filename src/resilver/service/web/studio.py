@@ -27,6 +27,7 @@ router = APIRouter()
 page_files = StaticFiles(directory=_FILES)
 
 
+@router.head("/", include_in_schema=False)
 @router.get("/", include_in_schema=False)
 def page() -> FileResponse:
     """The page."""

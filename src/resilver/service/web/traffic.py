@@ -28,12 +28,14 @@ def queue(request: Request) -> QueueFacts:
     return QueueFacts.of(service_of(request).forecast.traffic())
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 def readyz(request: Request, response: Response) -> Readiness:
     """Photos are taken, and somebody restores them."""
