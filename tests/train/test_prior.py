@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from resilver.train.checkpoint import read_checkpoint
 from resilver.train.distance import frechet
 from resilver.train.importing import import_checkpoint
 from resilver.train.layouts import rebuild
-from resilver.train.loop import FitConfig, fit
+from resilver.train.loop import FitConfig, collate, fit
+from resilver.train.optimise import Optimiser
 from resilver.train.recipes import prior
 from resilver.train.recipes.prior import (
     INFO,
@@ -82,15 +84,21 @@ def test_the_generator_learns_to_draw_what_it_is_shown(tmp_path: Path) -> None:
         cv2.circle(canvas, (16, 16), 9, (200, 220, 240), -1)
         cv2.imwrite(str(folder / f"{index}.png"), canvas)
     recipe = PriorRecipe(net=SMALL, info=replace(INFO, batch=8))
-    config = FitConfig(0.25, tmp_path / "out", workers=0, threads=1, log_every=10, ema_decay=0.9)
     torch.manual_seed(0)
-    result = fit(recipe, [folder], config)
-    assert result.steps > 30
+    network = recipe.network()
+    optimiser = Optimiser(network, INFO.learning_rate, adversarial=True, judges=INFO.judges)
+    stream = recipe.samples([folder], 0)
+    for _ in range(120):
+        loss, _ = recipe.loss(network, collate(list(itertools.islice(stream, 8))))
+        network.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step(1.0)
+    network.eval()
     with torch.no_grad():
-        faces = result.network(torch.randn(16, SMALL.style_dim))
+        faces = network(torch.randn(16, SMALL.style_dim))
     middle = faces[..., 6:10, 6:10].mean()
     rim = faces[..., :2, :].mean()
-    assert middle > rim + 0.2
+    assert middle > rim + 0.5
 
 
 def test_what_a_run_has_come_to_can_be_imported(tmp_path: Path, photos: Path) -> None:
