@@ -139,8 +139,8 @@ def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint
     """A mask (H, W) as uint8, 255 = damaged.
 
     Raises:
-        OptionError: no array, not two-dimensional, of another type, or dark throughout but not
-            black.
+        OptionError: no array, not two-dimensional, of another type, or of 0 and one other value
+            that marks nothing either.
     """
     given = cast("object", mask)
     if not isinstance(given, np.ndarray):
@@ -154,7 +154,7 @@ def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint
     else:
         raise OptionError(f"a mask is uint8, bool or float in [0, 1], not {mask.dtype}")
     brightest = float(mask.max(initial=0))
-    if 0 < brightest <= half:
+    if 0 < brightest <= half and np.all((mask == 0) | (mask == brightest)):
         raise OptionError(
             f"the mask marks nothing: its largest value is {brightest:g}, "
             f"and damaged is above {half:g}"

@@ -258,13 +258,15 @@ class Photo:
         transparent is not marked.
 
         Raises:
-            OptionError: it is dark throughout but not black, as where 1 was to mean damaged.
+            OptionError: it holds black and one other dark value, as where 1 was to mean damaged.
         """
         planes = self.pixels.max(axis=2)
         if self.alpha is not None:
             planes = np.minimum(planes, self.alpha)
         brightest, white = int(planes.max()), int(np.iinfo(planes.dtype).max)
-        if 0 < brightest <= white // 2:
+        # Many dark values are what a brush leaves where its marks were wiped away.
+        darkest = int(planes.min(where=planes > 0, initial=white))
+        if 0 < brightest <= white // 2 and darkest == brightest:
             raise OptionError(
                 f"the mask marks nothing: its brightest value is {brightest} of {white}, "
                 "and white marks damage"

@@ -148,6 +148,22 @@ def test_the_result_does_not_depend_on_tiles(sigma: float, tile_px: int) -> None
     assert difference.max() <= 257
 
 
+def test_what_a_brush_left_behind_marks_nothing_and_is_not_refused() -> None:
+    wiped = np.zeros((128, 160), np.uint8)
+    wiped[50, 60:70] = range(10, 60, 5)
+    assert Photo.from_array(wiped).as_mask().max() == 55
+    options = Options(only=("repair",), mask=wiped, mask_mode="replace")
+    assert restore(noisy(), options)[1].damage_share["painted"] == 0.0
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_mask_file_of_zeros_and_ones_is_refused(kind: type[np.generic]) -> None:
+    ones = np.zeros((128, 160), kind)
+    ones[40:60] = 1
+    with pytest.raises(OptionError, match="marks nothing: its brightest value is 1 of"):
+        Photo.from_array(ones).as_mask()
+
+
 def test_a_mask_of_the_whole_photo_is_refused_unless_it_takes_away() -> None:
     whole = np.full((128, 160), 255, np.uint8)
     with pytest.raises(OptionError, match="marks the whole photo"):
