@@ -35,9 +35,8 @@ _COMPANIONS = (
     "{http://ns.google.com/photos/1.0/image/}",
     "{http://ns.google.com/photos/1.0/camera/}Mo",  # MotionPhoto...
     "{http://ns.google.com/photos/1.0/camera/}Mi",  # MicroVideo...
-    f"{{{_XMP}}}Thumbnails",
-    _EXTENDED,
 )
+_LEFT_OUT = (*_COMPANIONS, f"{{{_XMP}}}Thumbnails", _EXTENDED)
 _PREFIXES = {
     _X: "x",
     RDF: "rdf",
@@ -92,25 +91,22 @@ def has_extended_part(root: ET.Element) -> bool:
     Args:
         root: as from `parse_xmp`.
     """
-    rdf = _rdf_of(root)
-    described = [] if rdf is None else rdf.findall(f"{{{RDF}}}Description")
+    described = _descriptions(root)
     return any(one.get(_EXTENDED) or one.find(_EXTENDED) is not None for one in described)
 
 
 def names_companions(root: ET.Element) -> bool:
     """Whether a packet tells of further pictures in its file: a gain map, a depth map, a clip."""
-    rdf = _rdf_of(root)
-    described = [] if rdf is None else rdf.findall(f"{{{RDF}}}Description")
-    spaces = tuple(name for name in _COMPANIONS if name not in (_EXTENDED, f"{{{_XMP}}}Thumbnails"))
     return any(
-        name.startswith(spaces) for one in described for name in (*one.attrib, *_tags_of(one))
+        name.startswith(_COMPANIONS)
+        for one in _descriptions(root)
+        for name in (*one.attrib, *(element.tag for element in one))
     )
 
 
 def xmp_orientation(packet: bytes) -> int | None:
     """The orientation 1-8 that a sound packet states."""
-    rdf = _rdf_of(parse_xmp(packet)[0])
-    for one in [] if rdf is None else rdf.findall(f"{{{RDF}}}Description"):
+    for one in _descriptions(parse_xmp(packet)[0]):
         stated = one.get(_ORIENTATION, one.findtext(_ORIENTATION))
         if stated is not None and stated.strip() in tuple("12345678"):
             return int(stated)
@@ -214,8 +210,9 @@ def _rdf_of(root: ET.Element) -> ET.Element | None:
     return root if root.tag == f"{{{RDF}}}RDF" else root.find(f"{{{RDF}}}RDF")
 
 
-def _tags_of(description: ET.Element) -> list[str]:
-    return [element.tag for element in description]
+def _descriptions(root: ET.Element) -> list[ET.Element]:
+    rdf = _rdf_of(root)
+    return [] if rdf is None else rdf.findall(f"{{{RDF}}}Description")
 
 
 def _correct(rdf: ET.Element, size: tuple[int, int], dpi: tuple[float, float] | None) -> None:
@@ -235,9 +232,9 @@ def _correct(rdf: ET.Element, size: tuple[int, int], dpi: tuple[float, float] | 
                 description.set(name, value)
             for element in description.findall(name):
                 element.text = value
-        for name in [name for name in description.attrib if name.startswith(_COMPANIONS)]:
+        for name in [name for name in description.attrib if name.startswith(_LEFT_OUT)]:
             del description.attrib[name]
-        for element in [one for one in description if one.tag.startswith(_COMPANIONS)]:
+        for element in [one for one in description if one.tag.startswith(_LEFT_OUT)]:
             description.remove(element)
 
 
