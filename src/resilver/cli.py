@@ -496,7 +496,8 @@ def train(
             help="content: the weights of SqueezeNet v1.0 (prior: the same, to measure how far "
             "its faces are from real ones); detect: a folder of face detectors; "
             "identity: of those and MobileFaceNet; faces: of SqueezeNet and MobileFaceNet; "
-            "vivid: the weights of SqueezeNet.",
+            "vivid: the weights of SqueezeNet; denoise, upscale: a published network, if one is "
+            "to be copied besides.",
         ),
     ] = None,
     resume: Annotated[
@@ -510,6 +511,13 @@ def train(
         str, typer.Option(metavar="TEXT", help="What the data is; goes on the network's card.")
     ] = "",
     seed: flags.Seed = 0,
+    rate: Annotated[
+        float,
+        typer.Option(
+            metavar="FACTOR",
+            help="Of the recipe's learning rate, up to 1; less where a trained network goes on.",
+        ),
+    ] = 1.0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
     threads: flags.Threads = None,
     start_from: Annotated[
@@ -546,6 +554,7 @@ def train(
                 licence=data_licence,
                 note=data_note,
                 seed=seed,
+                rate=rate,
                 workers=workers,
                 threads=threads,
                 start_from=start_from,

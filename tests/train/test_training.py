@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,17 @@ def test_the_loop_learns_logs_and_resumes(photos: Path, tmp_path: Path) -> None:
     stored = load_average(tmp_path / "state.pt", recipe)
     for mine, theirs in zip(stored.parameters(), longer.network.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+def test_a_run_at_a_lower_rate_keeps_closer_to_where_it_began(photos: Path, tmp_path: Path) -> None:
+    start = tiny().network()
+    moved: list[float] = []
+    for rate in (1e-6, 1.0):
+        config = FitConfig(0.02, tmp_path / str(rate), workers=0, threads=1, rate=rate)
+        network = fit(tiny(), [photos], config, initial=deepcopy(start)).network
+        pairs = zip(start.parameters(), network.parameters(), strict=True)
+        moved.append(max(float((a - b).detach().abs().max()) for a, b in pairs))
+    assert moved[0] < 1e-4 < moved[1]
 
 
 def test_a_state_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
@@ -223,7 +235,7 @@ def test_an_encoder_that_knows_content_is_a_start_for_the_recogniser(
 
 def test_noise2noise_never_sees_the_clean_photo(photos: Path) -> None:
     noisy = list(itertools.islice(tiny().samples([photos], 0), 12))
-    clean = list(itertools.islice(DenoiseRecipe(True, 48, TINY).samples([photos], 0), 12))
+    clean = list(itertools.islice(DenoiseRecipe(None, True, 48, TINY).samples([photos], 0), 12))
     rough = [s["target"] for s in noisy if s["sigma"][0] > 0.05]
     smooth = [s["target"] for s in clean if s["sigma"][0] > 0.05]
     assert np.mean([np.diff(t).std() for t in rough]) > 2 * np.mean(

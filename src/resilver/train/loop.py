@@ -43,6 +43,7 @@ class FitConfig:
     seed: int = 0
     workers: int = 1  # processes that make samples
     threads: int | None = None  # torch threads; None leaves torch's own choice
+    rate: float = 1.0  # of the recipe's learning rate
     ema_decay: float = 0.999
     warmup_steps: int = 100
     clip_factor: float = 3.0  # a gradient longer than this many usual ones is shortened to it
@@ -128,7 +129,7 @@ def fit(
     adversarial = recipe.info.optimiser == "adam"
     optimiser = Optimiser(
         network,
-        recipe.info.learning_rate,
+        config.rate * recipe.info.learning_rate,
         trained=recipe.info.trained,
         trained_factor=1.0 if initial is None else GENTLE,
         adversarial=adversarial,

@@ -52,7 +52,10 @@ TAUGHT: dict[str, Callable[[Path], Recipe]] = {
     "faces": FacesRecipe,
     "vivid": VividRecipe,
 }
-MAY_BE_TAUGHT: dict[str, Callable[[Path], Recipe]] = {"upscale": UpscaleRecipe}
+MAY_BE_TAUGHT: dict[str, Callable[[Path], Recipe]] = {
+    "denoise": DenoiseRecipe,
+    "upscale": UpscaleRecipe,
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class TrainRequest:
     licence: Licence = "research"  # say "clean" only where the data's terms allow any use
     data_note: str = ""  # what the data is and its terms, for the card
     seed: int = 0
+    rate: float = 1.0  # of the recipe's learning rate; less where a trained network goes on
     workers: int = 1
     threads: int | None = None
     resume: bool = True
@@ -90,12 +94,14 @@ def train(
     Raises:
         OptionError: an unknown recipe, `clean_targets` for another one than `denoise`,
             a side for another one than `prior`, a teacher for a recipe that takes none, or none
-            for one, or for a loss, that needs it.
+            for one, or for a loss, that needs it; a rate that is none.
         RecipeError: no photos, a loss that is not finite, or an export that is not equal.
     """
     recipe = _recipe(request)
     if request.minutes <= 0:
         raise OptionError(f"minutes are more than 0, not {request.minutes:g}")
+    if not 0.0 < request.rate <= 1.0:
+        raise OptionError(f"the rate is more than 0 and at most 1, not {request.rate:g}")
     find_shards(list(request.sources))  # a wrong path should fail before the first minute is spent
     config = FitConfig(
         request.minutes,
@@ -103,6 +109,7 @@ def train(
         request.seed,
         request.workers,
         request.threads,
+        rate=request.rate,
         resume=request.resume,
     )
     initial = None if request.start_from is None else _initial(recipe, request.start_from)
@@ -131,8 +138,8 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
         raise RecipeError("not one step was trained: give it more minutes")
     prior = isinstance(recipe, PriorRecipe)
     start = f", from {request.start_from.name}" if request.start_from is not None else ""
-    how = "clean targets" if request.clean_targets else "the recipe's own targets"
-    if isinstance(recipe, FacesRecipe | UpscaleRecipe | VividRecipe):
+    how = "the recipe's own targets"
+    if isinstance(recipe, DenoiseRecipe | FacesRecipe | UpscaleRecipe | VividRecipe):
         how = recipe.how
     text = CardText(
         licence=request.licence,
@@ -221,8 +228,8 @@ def _recipe(request: TrainRequest) -> Recipe:
     if (request.teacher is not None) != (request.recipe in TAUGHT) and not by_choice:
         taught, others = ", ".join(TAUGHT), ", ".join(MAY_BE_TAUGHT)
         raise OptionError(f"the recipes {taught} need a teacher, {others} may have one, no others")
-    if request.clean_targets:
-        return DenoiseRecipe(clean_targets=True)
+    if request.recipe == "denoise":
+        return DenoiseRecipe(request.teacher, clean_targets=request.clean_targets)
     if request.teacher is not None:
         return {**TAUGHT, **MAY_BE_TAUGHT}[request.recipe](request.teacher)
     return recipe_named(request.recipe)
