@@ -33,8 +33,10 @@ else
 	$(BIN)/resilver restore "$(PHOTO)" -o "$(OUT)" --report html $(ARGS)
 endif
 
+# Two at a time, but those of the service one by one: they count seconds, and mostly wait.
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --ignore tests/service
+	$(BIN)/python -m pytest tests/service
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
