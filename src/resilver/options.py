@@ -154,6 +154,7 @@ def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint
     else:
         raise OptionError(f"a mask is uint8, bool or float in [0, 1], not {mask.dtype}")
     brightest = float(mask.max(initial=0))
+    # Many dark values are what a brush leaves where its marks were wiped away.
     if 0 < brightest <= half and np.all((mask == 0) | (mask == brightest)):
         raise OptionError(
             f"the mask marks nothing: its largest value is {brightest:g}, "

@@ -15,7 +15,6 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.errors import OptionError
 from resilver.photofile.copying import StoredPicture
 from resilver.photofile.depth import widen
 from resilver.photofile.encoding import Picture, preview_of
@@ -255,23 +254,15 @@ class Photo:
         """Read as a mask painted by hand: (H, W) uint8, white = damaged.
 
         The brightest channel counts, so that a mark in any colour on black is seen; what is
-        transparent is not marked.
-
-        Raises:
-            OptionError: it holds black and one other dark value, as where 1 was to mean damaged.
+        transparent is not marked. Whatever is not black stays so in 8 bits, so that `Options` can
+        tell a mask in which 1 was to mean damaged from an empty one.
         """
         planes = self.pixels.max(axis=2)
         if self.alpha is not None:
             planes = np.minimum(planes, self.alpha)
-        brightest, white = int(planes.max()), int(np.iinfo(planes.dtype).max)
-        # Many dark values are what a brush leaves where its marks were wiped away.
-        darkest = int(planes.min(where=planes > 0, initial=white))
-        if 0 < brightest <= white // 2 and darkest == brightest:
-            raise OptionError(
-                f"the mask marks nothing: its brightest value is {brightest} of {white}, "
-                "and white marks damage"
-            )
-        return planes if planes.dtype == np.uint8 else (planes >> 8).astype(np.uint8)
+        if planes.dtype == np.uint8:
+            return planes
+        return np.maximum(planes >> 8, planes > 0).astype(np.uint8)
 
     def preview(self, longest_px: int) -> NDArray[np.uint8]:
         """A small copy, uint8 (h, w, 3) sRGB, its longer side at most `longest_px`.

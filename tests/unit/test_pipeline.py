@@ -160,8 +160,9 @@ def test_what_a_brush_left_behind_marks_nothing_and_is_not_refused() -> None:
 def test_a_mask_file_of_zeros_and_ones_is_refused(kind: type[np.generic]) -> None:
     ones = np.zeros((128, 160), kind)
     ones[40:60] = 1
-    with pytest.raises(OptionError, match="marks nothing: its brightest value is 1 of"):
-        Photo.from_array(ones).as_mask()
+    mask = Photo.from_array(ones).as_mask()
+    with pytest.raises(OptionError, match="marks nothing: its largest value is 1, and damaged is"):
+        Options(mask=mask)
 
 
 def test_a_mask_of_the_whole_photo_is_refused_unless_it_takes_away() -> None:
