@@ -2,7 +2,9 @@
 
 After Wu et al., "YuNet" (2023), with the focal loss of Lin et al., "Focal Loss for Dense Object
 Detection" (2017). Photos are looked at by two published detectors while they are still good; what
-those agree on is learned on the same photos after ageing.
+those agree on is learned on the same photos after ageing. Both take some dogs and apes for people:
+photos that are said to show animals only teach what a face is not (Sung and Poggio, "Example-based
+Learning for View-based Human Face Detection", 1998).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from torch import Tensor, nn
 
 from resilver.ageing import AgeingRecipe, age
 from resilver.errors import OptionError
-from resilver.imaging.faces import Faces, encode, joined
+from resilver.imaging.faces import NO_FACES, Faces, encode, joined
 from resilver.nets.detector import ANSWERS, STRIDES_PX, DetectorConfig, FaceDetector
 from resilver.train.aged import SIZES
 from resilver.train.face_labels import FaceLabeller, Labels
@@ -38,6 +40,8 @@ _SIDES_PX = {8: (0.0, 44.0), 16: (30.0, 96.0), 32: (68.0, 1e9)}
 _CORE, _RIM = 0.22, 0.45  # shares of a face's side: cells nearer its middle answer / may, or not
 _POOL, _USES = 96, 10  # photos held ready, and how often each is used
 _NO_FACE_SHARE = 0.3  # of the parts of the canvas: photos without a face
+_ANIMAL_SHARE = 0.1  # of the photos, where there are any of animals
+_NOBODY = Labels(NO_FACES, NO_FACES)
 
 INFO = RecipeInfo(
     name="detect",
@@ -68,7 +72,10 @@ class DetectRecipe:
         if self.teacher is None:
             raise OptionError("the recipe detect needs --teacher, a folder of two face detectors")
         photos, _overlays = part_overlays(sources)
-        pool = _LabelledPool(find_shards(photos), FaceLabeller(self.teacher), seed)
+        animals = [path for path in photos if path.name.startswith("animals")]
+        rest = [path for path in photos if path not in animals]
+        shards, beasts = find_shards(rest), find_shards(animals) if animals else []
+        pool = _LabelledPool(shards, beasts, FaceLabeller(self.teacher), seed)
         rng = np.random.default_rng(seed)
         ageing = AgeingRecipe(size=SIZES, no_damage=0.3, boldness=(1.0, 5.0))
         while True:
@@ -237,8 +244,11 @@ def _inside(faces: Faces, bounds: tuple[int, ...], least: float) -> Faces:
 class _LabelledPool:
     """Photos with their faces; every one is labelled when it is first read, and exchanged later."""
 
-    def __init__(self, shards: list[Shard], labeller: FaceLabeller, seed: int) -> None:
-        self._shards, self._labeller = shards, labeller
+    def __init__(
+        self, shards: list[Shard], animals: list[Shard], labeller: FaceLabeller, seed: int
+    ) -> None:
+        self._shards, self._labeller = [*shards, *animals], labeller
+        self._animals_from = len(shards)
         self._rng = np.random.default_rng(seed + 17)
         self._known: dict[int, Labels] = {}
         self._held: list[tuple[int, NDArray[np.uint8], int]] = []  # index, photo, uses left
@@ -265,8 +275,11 @@ class _LabelledPool:
         return photo, self._known[index]
 
     def _read(self) -> tuple[int, NDArray[np.uint8], int]:
-        index = int(self._rng.integers(len(self._shards)))
+        # Few photos teach what is so like a face, so they are shown more often than others.
+        animal = self._animals_from < len(self._shards) and self._rng.random() < _ANIMAL_SHARE
+        span = (self._animals_from, len(self._shards)) if animal else (0, self._animals_from)
+        index = int(self._rng.integers(*span))
         photo = self._shards[index].read()
         if index not in self._known:
-            self._known[index] = self._labeller.label(photo)
+            self._known[index] = _NOBODY if animal else self._labeller.label(photo)
         return index, photo, _USES
