@@ -82,8 +82,9 @@ def measure(arguments: argparse.Namespace) -> str:
     return f"""## Faces hidden on purpose
 
 {sum(count.faces for count in counts.values()) // len(counts)} faces of `faces256` and `faces512`,
-each hidden in {len(HIDDEN)} ways, most of them rescaled (0.6 to 1.4) or saved as JPEG (quality 35
-to 95) afterwards, and changed in {len(OTHERS)} ways that hide nothing; none of these faces was used
+each hidden in {len(HIDDEN)} ways, most of them rescaled (0.6 to 1.4), given grain (half of them,
+3 to 14 levels) or saved as JPEG (quality 35 to 95) afterwards, and changed in {len(OTHERS)} ways
+that hide nothing; none of these faces was used
 to choose a threshold. *Called hidden*: by the measures of `resilver.imaging.hidden`, looking where
 the face was found before. *Found*: by the detector, in the changed photo. *Restored*: found, not
 called hidden there, eyes at least {EYES_PX:g} px apart, and confirmed by the second look; before it
@@ -135,14 +136,23 @@ def would_restore(network: Network, picture: Pixels, faces: Faces, index: int) -
 
 
 def passed_on(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    """As pictures are: rescaled, saved as JPEG, both, or neither."""
+    """As pictures are: rescaled, printed and scanned with grain, saved as JPEG, or not."""
     if rng.random() < 0.4:
         factor = float(rng.uniform(0.6, 1.4))
         how = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)[int(rng.integers(3))]
         picture = np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=how))
+    if rng.random() < 0.5:
+        picture = grainy(picture, rng)
     if rng.random() < 0.75:
         picture = as_jpeg(picture, int(rng.integers(35, 96)))
     return np.ascontiguousarray(picture)
+
+
+def grainy(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    """With white noise of 3 to 14 levels, in colour or not."""
+    shape = (*picture.shape[:2], int(rng.choice((1, 3))))
+    grain = rng.normal(0.0, rng.uniform(3.0, 14.0), shape)
+    return np.clip(np.rint(picture + grain), 0, 255).astype(np.uint8)
 
 
 def as_jpeg(picture: Pixels, quality: int) -> Pixels:
@@ -245,6 +255,10 @@ OTHERS: dict[str, Change] = {
     "aged": aged,
     "JPEG, quality 10 to 30": lambda pixels, _place, rng: as_jpeg(
         pixels, int(rng.integers(10, 31))
+    ),
+    "grain of 3 to 14 levels": lambda pixels, _place, rng: grainy(pixels, rng),
+    "blurred as a whole, and grain": lambda pixels, place, rng: grainy(
+        unsharp(pixels, place, rng), rng
     ),
     "reduced to 0.15 to 0.5": reduced,
     "reduced and enlarged again": enlarged,

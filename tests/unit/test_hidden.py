@@ -46,6 +46,12 @@ def as_jpeg(picture: Picture, quality: int) -> Picture:
     return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
 
 
+def grainy(picture: Picture, sigma_255: float, *, mono: bool) -> Picture:
+    shape = (*picture.shape[:2], 1 if mono else 3)
+    grain = np.random.default_rng(7).normal(0.0, sigma_255, shape)
+    return np.clip(np.rint(picture + grain), 0, 255).astype(np.uint8)
+
+
 @pytest.mark.parametrize("block_px", [6, 9, 14, 20])
 @pytest.mark.parametrize("offset_px", [0, 4])
 def test_a_mosaic_is_seen_whatever_its_grid(block_px: int, offset_px: int) -> None:
@@ -82,6 +88,26 @@ def test_a_face_blurred_alone_is_blurred_on_purpose(kernel_px: int) -> None:
     assert how(as_jpeg(picture, 60)) == "blurred"
 
 
+@pytest.mark.parametrize("sigma_255", [3.0, 5.0, 9.0])
+@pytest.mark.parametrize(
+    ("hide", "named"),
+    [
+        (lambda part: mosaic(part, 7, 3), "pixelated"),
+        (lambda part: mosaic(part, 14), "pixelated"),
+        (lambda part: cv2.GaussianBlur(part, (0, 0), 8), "blurred"),
+        (lambda part: part, None),
+    ],
+    ids=["fine mosaic", "mosaic", "blurred", "not hidden"],
+)
+def test_grain_that_came_afterwards_changes_nothing(
+    hide: Callable[[Picture], Picture], named: str | None, sigma_255: float
+) -> None:
+    for mono in (True, False):
+        picture = hidden(lambda part: np.asarray(hide(part), np.uint8))
+        assert how(grainy(picture, sigma_255, mono=mono)) == named
+        assert how(as_jpeg(grainy(picture, sigma_255, mono=mono), 85)) == named
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -96,8 +122,12 @@ def test_a_face_blurred_alone_is_blurred_on_purpose(kernel_px: int) -> None:
             cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA), (512, 512)
         ),
         lambda picture: np.rint(255 * age(picture, 5).photo).astype(np.uint8),
+        lambda picture: grainy(cv2.GaussianBlur(picture, (0, 0), 5), 8.0, mono=True),
     ],
-    ids=["as it is", "soft", "out of focus", "box", "jpeg", "dark", "faded", "small", "aged"],
+    ids=[
+        *("as it is", "soft", "out of focus", "box", "jpeg", "dark", "faded", "small", "aged"),
+        "soft and grainy",
+    ],
 )
 def test_what_time_and_lenses_do_is_not_hiding(change: Callable[[Picture], Picture]) -> None:
     assert how(np.asarray(change(astronaut()), np.uint8)) is None
