@@ -50,7 +50,7 @@ _FINE, _COARSE = (0.0125, 0.025), (0.05, 0.1)  # sigmas of bands of detail, in s
 # What a face has at least of coarse detail: this share of its surroundings', and so many levels.
 _LEAST_COARSE, _LEAST_255 = 0.3, 2.0
 _NOISY_255 = 0.7  # from so much grain on, in the reduced face; ...
-_STRENGTH, _PATCH_PX, _SEARCH_PX = 1.4, 5, 15  # ... it is taken off by non-local means
+_STRENGTH, _PATCH_PX, _SEARCH_PX = 1.6, 5, 15  # ... it is taken off by non-local means
 
 
 @dataclass(frozen=True)
