@@ -41,8 +41,8 @@ class ChangeMap:
         Where the new picture is larger it is held against the old one plainly enlarged.
 
         Returns:
-            (share of pixels that moved by more than one grey level of 255, their mean absolute
-            change in grey levels of 255).
+            (share of pixels of which a channel moved by more than one grey level of 255, their
+            mean absolute change over all channels in grey levels of 255).
         """
         height, width = self.size
         factor = height // old.shape[0]
@@ -50,10 +50,11 @@ class ChangeMap:
         for top in range(0, height, _STRIP_PX):
             rows = slice(top, min(top + _STRIP_PX, height))
             before = old[rows] if factor == 1 else plainly_enlarged(old, factor, rows)
-            moved = np.abs(widen(before).astype(np.int32) - widen(new[rows])).max(axis=2)
+            apart = np.abs(widen(before).astype(np.int32) - widen(new[rows]))
+            moved = apart.max(axis=2)
             over = moved > ONE_LEVEL
             changed += int(np.count_nonzero(over))
-            total += float(moved[over].sum())
+            total += float(apart[over].mean(axis=1).sum())
             marks[rows][over] |= np.uint8(Mark.CHANGED)
             levels = np.minimum(moved / ONE_LEVEL, 255).astype(np.uint8)
             _raise_to(self.preview, _cells(rows, height, self.preview.shape[0]), levels)

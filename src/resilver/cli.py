@@ -33,10 +33,19 @@ class _Commands(typer.core.TyperGroup):
             BadParameter: there is one.
         """
         for before, word in pairwise(["", *args]):
-            if word == "" and before not in _MAY_BE_EMPTY:
-                place = f"after {before}" if before.startswith("-") else "among the arguments"
+            if word == "--":  # what follows are names, whatever they look like
+                break
+            name, empty = (before, word == "") if word == "" else _assigned(word)
+            if empty and name not in _MAY_BE_EMPTY:
+                place = f"after {name}" if name.startswith("-") else "among the arguments"
                 raise typer.BadParameter(f"there is an empty word {place}")
         return super().parse_args(ctx, args)
+
+
+def _assigned(word: str) -> tuple[str, bool]:
+    """The option of `--option=value`, and whether the value is empty."""
+    name, equals, value = word.partition("=")
+    return name, name.startswith("--") and equals == "=" and value == ""
 
 
 app = typer.Typer(
@@ -179,7 +188,7 @@ def restore(
             threads=threads,
             max_megapixels=max_megapixels,
         )
-        if variants > 1 and not options.in_colour:
+        if variants > 1 and (not options.in_colour or "colourise" in options.skip):
             raise OptionError("--variants are of colours: ask for them with --colourise")
         run = restoring.plan_photos if dry_run else restoring.restore_photos
         given = _given(paths, inputs)

@@ -51,6 +51,7 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
         if options.mask is None
         else GivenMask(np.asarray(options.mask, np.uint8), options.mask_mode)
     )
+    detector = bundled_model("detect")
     denoiser = _denoiser(options.denoise_model)
     face_model = options.face_model
     restorer = bundled_model("faces") if face_model is None else model_named(face_model, "face")
@@ -58,7 +59,7 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
     table: dict[str, Callable[[], Stage]] = {
         "repair": lambda: RepairStage(
             bundled_model("damage"),
-            bundled_model("detect"),
+            detector,
             fill_named(options.fill, options.threads),
             options.tile_px,
             options.threads,
@@ -74,7 +75,7 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
             told="tone" in options.force,
         ),
         "faces": lambda: FacesStage(
-            bundled_model("detect"),
+            detector,
             restorer,
             bundled_model("identity"),
             options.threads,

@@ -22,7 +22,7 @@ from resilver.stages.colourise import ColouriseStage
 from resilver.stages.draft import Draft, Face, Finding, Mark, Stage
 from resilver.stages.faces import FacesStage
 from resilver.stages.recognition import KIND_MARKS
-from resilver.stages.repair import share_of
+from resilver.stages.repair import holes_and_veils, share_of
 from resilver.stages.upscale import UpscaleStage
 from resilver.version import SOFTWARE
 
@@ -100,6 +100,8 @@ class Pipeline:
         self._notices = unsearched + refused
         running = {stage.name for stage in self.stages}
         self._left_out = tuple(name for name in makers_of(self.options) if name not in running)
+        if self.options.mask is not None and "repair" not in running:
+            self._notices += ("the mask was not used: the stage repair was left out",)
 
     def plan(self, photo: Photo, progress: Progress | None = None) -> Plan:
         """Measures, and changes nothing."""
@@ -264,9 +266,11 @@ class Pipeline:
         share = float(np.count_nonzero(mask)) / mask.size
         if self.options.mask_mode == "subtract" or share < WIDE_MASK:
             return ()
-        if share == 1.0:
+        hole, _ = holes_and_veils(np.where(mask > 0, np.uint8(Mark.PAINTED), np.uint8(0)))
+        if cv2.dilate(hole, np.ones((3, 3))).all():  # fills do not trust what touches a hole
             raise OptionError("the mask marks the whole photo: nothing is left to fill it from")
-        return (f"the mask marks {share:.0%} of the photo; white marks what is damaged, not sound",)
+        whole = int(100 * share)
+        return (f"the mask marks {whole} % of the photo; white marks what is damaged, not sound",)
 
 
 def decide(finding: Finding, options: Options) -> tuple[float, str]:

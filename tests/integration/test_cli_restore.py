@@ -181,6 +181,28 @@ def test_a_second_run_skips_the_results_of_the_first(scans: Path) -> None:
     assert not list(scans.rglob("*_restored_restored*"))
 
 
+def test_a_mask_for_a_repair_that_is_switched_off_is_refused(scans: Path) -> None:
+    result = run("restore", scans / "lake.png", "--mask", scans / "lake.png", "--repair", "0")
+    assert result.exit_code == 2
+    assert "--mask has no effect" in result.stderr
+
+
+def test_what_is_to_be_known_of_a_photo_is_told_in_a_batch_too(scans: Path) -> None:
+    pages = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    pages[0].save(scans / "album.tif", save_all=True, append_images=pages[1:])
+    result = run("restore", scans, "--licence", "clean", "--only", "denoise,tone")
+    assert result.exit_code == 0, result.output
+    assert "note: multi-page TIFF: only the first of 2 pages" in result.stdout
+    assert "note: tone was left out" in result.stdout
+    assert "the steps that ran found nothing" in result.stdout
+
+
+def test_a_name_that_is_text_stands_in_json_as_it_is(scans: Path) -> None:
+    (scans / "lake.png").rename(scans / "Scan at 9\u202fam.png")
+    result = run("diagnose", scans / "Scan at 9\u202fam.png", "--json", "--only", "denoise")
+    assert json.loads(result.stdout)[0]["source"] == str(scans / "Scan at 9\u202fam.png")
+
+
 def test_the_output_folder_inside_the_input_folder_is_refused(scans: Path) -> None:
     result = run("restore", scans, "-o", scans / "out")
     assert result.exit_code == 1
@@ -286,6 +308,12 @@ def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
         (["x.jpg", "--force", "denoise", "--skip", "denoise"], "denoise is forced, and --skip"),
         ([""], "an empty word among the arguments"),
         (["x.jpg", "-o", ""], "an empty word after -o"),
+        (["x.jpg", "--output="], "an empty word after --output"),
+        (["--input="], "an empty word after --input"),
+        (["x.jpg", "--force", "repair", "--repair", "0"], "repair is forced, and --repair 0"),
+        (["x.jpg", "--force", "tone", "--tone", "0"], "tone is forced, and --tone 0 switches"),
+        (["x.jpg", "--force", "faces", "--fidelity", "1"], "faces is forced, and --fidelity 1"),
+        (["x.jpg", "--colourise", "--skip", "colourise", "--variants", "2"], "are of colours"),
         (["x.jpg", "--only", ","], "a list of names is empty"),
         (["x.jpg", "--upscale-model", "mine"], "--upscale-model needs --upscale"),
         (["x.jpg", "--colourise", "--colour-seed", "4294967295", "--variants", "2"], "a seed is"),

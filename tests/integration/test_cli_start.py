@@ -68,12 +68,14 @@ def _start(scans: Path, out: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_ctrl_c_ends_cleanly_and_says_what_was_done(scans: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_ends_cleanly_and_says_what_was_done(name: str, scans: Path, tmp_path: Path) -> None:
+    """As does what a system sends that shuts down, and a terminal that is closed."""
     out = tmp_path / "out"
     with _start(scans, out) as process:
         assert process.stdout is not None
         first = process.stdout.readline()  # one photo is done, the next is begun
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert first.startswith(("restored", "unchanged"))
@@ -88,6 +90,24 @@ def test_ctrl_c_ends_cleanly_and_says_what_was_done(scans: Path, tmp_path: Path)
     for path in out.glob("*.png"):
         with Image.open(path) as picture:
             picture.load()
+
+
+def test_a_full_disk_behind_the_output_stops_no_photo(scans: Path, tmp_path: Path) -> None:
+    full, out = Path("/dev/full"), tmp_path / "out"
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    arguments = ["restore", str(scans), "-o", str(out), "--only", "denoise"]
+    with full.open("w") as nowhere:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            stdout=nowhere,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list(out.iterdir())) == 8
 
 
 def test_ctrl_c_while_starting_is_quiet_too(scans: Path, tmp_path: Path) -> None:

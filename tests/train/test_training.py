@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -24,6 +25,7 @@ from resilver.nets.unet import UNetConfig
 from resilver.train.export import CardText, export
 from resilver.train.learn_noise import SMALLEST_SCAN, ScanRecipe, learn_noise
 from resilver.train.loop import FitConfig, fit, learning_rate_factor
+from resilver.train.photos import find_shards
 from resilver.train.recipe import Sample
 from resilver.train.recipes import RECIPES, recipe_named
 from resilver.train.recipes.content import ContentRecipe
@@ -324,6 +326,31 @@ def test_weights_come_back_from_an_export(tmp_path: Path) -> None:
     torch.testing.assert_close(back(image), network(image), atol=1e-5, rtol=0)
     with pytest.raises(RecipeError, match="has no weight"):
         load_onnx_weights(recipe_named("denoise").network(), tmp_path / "x.onnx")
+
+
+def test_a_start_that_is_no_network_is_one_sentence(photos: Path, tmp_path: Path) -> None:
+    request = TrainRequest("denoise", (photos,), tmp_path, 1.0)
+    for start, said in (
+        (tmp_path / "nowhere.onnx", "nowhere.onnx: cannot be read"),
+        (next(photos.iterdir()), "not an exported network"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            train(replace(request, start_from=start))
+
+
+def test_what_is_no_photo_is_left_out_and_what_is_no_tar_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "._a.jpg").write_bytes(b"of macOS")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"a photo")
+    assert [shard.name for shard in find_shards([tmp_path])] == ["a.jpg"]
+    packed = tmp_path / "packed.tar"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(tmp_path / "a.jpg", "a.jpg")
+    broken = tmp_path / "broken.tar"
+    broken.write_bytes(b"no tar at all")
+    for path in (packed, broken):
+        with pytest.raises(RecipeError, match=f"{path.name}: not a tar file without compression"):
+            find_shards([path])
 
 
 def test_the_bundled_denoiser_can_be_trained_further() -> None:

@@ -108,7 +108,8 @@ def test_a_photo_with_a_wrong_name_is_done_when_its_result_is_there(tmp_path: Pa
     (out / "wrong_restored.jpg").write_bytes(b"of another photo")
     assert len(select([scans], Naming(folder=out)).assignments) == 1
     (out / "wrong_restored.tif").write_bytes(b"y")
-    assert select([scans], Naming(folder=out)).done == (scans / "wrong.jpg",)
+    (done,) = select([scans], Naming(folder=out)).done
+    assert done == (scans / "wrong.jpg", out / "wrong_restored.tif")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
@@ -247,12 +248,26 @@ def test_a_photo_stays_done_when_another_of_its_name_comes(tmp_path: Path) -> No
     for name in ("p.jpg", "p.tif", "p_restored.jpg", "p_report.html"):
         (tmp_path / name).write_bytes(b"x")
     selection = select([tmp_path], naming)
-    assert selection.done == (tmp_path / "p.jpg",)
+    assert [source for source, _ in selection.done] == [tmp_path / "p.jpg"]
     assert [one.source.name for one in selection.assignments] == ["p.tif"]
     assert selection.refusals == ()
     (tmp_path / "p_report.html").unlink()
     (half,) = select([tmp_path], naming).refusals
     assert "p_restored.jpg is already there" in half.reason
+
+
+def test_a_result_that_is_older_than_the_scan_is_of_another_scan(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for folder in ("1950", "1960", "out"):
+        (tmp_path / folder).mkdir()
+    (out / "a_restored.jpg").write_bytes(b"of 1950")
+    (tmp_path / "1960" / "a.jpg").write_bytes(b"x")
+    os.utime(out / "a_restored.jpg", (1e9, 1e9))
+    selection = select([tmp_path / "1960"], Naming(folder=out))
+    assert selection.done == ()
+    (refusal,) = selection.refusals
+    assert "a_restored.jpg is older than the scan; overwrite it" in refusal.reason
+    assert len(select([tmp_path / "1960"], Naming(folder=out, overwrite=True)).assignments) == 1
 
 
 def test_a_result_that_is_there_is_refused_unless_overwriting(tmp_path: Path) -> None:
@@ -273,7 +288,7 @@ def test_the_same_command_again_goes_on_where_it_was_stopped(tmp_path: Path) -> 
         (scans / name).write_bytes(b"x")
     (out / "a_restored.jpg").write_bytes(b"y")
     again = select([scans], Naming(folder=out))
-    assert again.done == (scans / "a.jpg",)
+    assert again.done == ((scans / "a.jpg", out / "a_restored.jpg"),)
     assert [one.source for one in again.assignments] == [scans / "b.jpg"]
     assert again.refusals == ()
     anew = select([scans], Naming(folder=out, overwrite=True))

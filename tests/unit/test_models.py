@@ -15,12 +15,26 @@ from resilver.models.store import BUNDLED, bundled_model, load, stored_model
 
 
 def test_a_card_survives_writing_and_reading(tmp_path: Path) -> None:
-    card = replace(
-        bundled_model("denoise").card, limits='says "no"\nto \\ all', scores={"a b": 1.5, "c": -2.0}
-    )
+    odd = 'says "no"\r\nto \\ all \x1b[31m \x7f \t ü\u202f\U0001f44d'
+    card = replace(bundled_model("denoise").card, limits=odd, scores={"a b": 1.5, "c": -2.0})
     path = tmp_path / "card.toml"
     path.write_text(card.to_toml(), "utf-8")
     assert ModelCard.read(path) == card
+
+
+def test_bytes_that_are_no_text_do_not_spoil_a_card(tmp_path: Path) -> None:
+    path = tmp_path / "card.toml"
+    card = replace(bundled_model("denoise").card, training_data="scans\udcff.tar")
+    path.write_text(card.to_toml(), "utf-8")
+    assert ModelCard.read(path).training_data == "scans\\udcff.tar"
+
+
+def test_a_network_is_opened_once_and_kept() -> None:
+    model = bundled_model("detect")
+    network = model.open(1)
+    assert model.open(1) is network
+    assert model.open(2) is not network
+    assert bundled_model("detect").open(1) is not network  # by this value, not by the process
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,9 @@ def test_a_mask_of_the_whole_photo_is_refused_unless_it_takes_away() -> None:
     whole = np.full((128, 160), 255, np.uint8)
     with pytest.raises(OptionError, match="marks the whole photo"):
         restore(noisy(), Options(only=("repair",), mask=whole))
+    whole[:3, :3] = 0  # what is found is filled a little wider: nothing is left of a corner
+    with pytest.raises(OptionError, match="marks the whole photo"):
+        restore(noisy(), Options(only=("repair",), mask=whole))
     left = Options(only=("repair",), mask=whole, mask_mode="subtract")
     assert restore(noisy(), left)[1].damage_share["painted"] == 0.0
 
@@ -177,9 +180,17 @@ def test_a_mask_that_may_be_the_wrong_way_round_is_named() -> None:
     inverted = np.full((128, 160), 255, np.uint8)
     inverted[40:60, 50:80] = 0
     options = Options(only=("repair",), mask=inverted, mask_mode="replace", fill="telea")
-    words = "the mask marks 97% of the photo; white marks what is damaged, not sound"
+    words = "the mask marks 97 % of the photo; white marks what is damaged, not sound"
     assert words in restore(noisy(), options)[1].notices
     assert words in Pipeline(options).plan(Photo.from_array(noisy())).notices
+
+
+def test_a_mask_that_no_stage_uses_is_told() -> None:
+    mask = square()
+    _, report = restore(noisy(), Options(only=("denoise",)), mask=mask)
+    assert "the mask was not used: the stage repair was left out" in report.notices
+    _, report = restore(noisy(), Options(only=("repair",)), mask=mask)
+    assert not any("was not used" in notice for notice in report.notices)
 
 
 def test_a_mask_mode_needs_a_mask() -> None:

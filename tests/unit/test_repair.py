@@ -206,11 +206,13 @@ def test_what_is_found_beyond_belief_gives_way_to_a_mask_that_is_added() -> None
     painted = np.zeros((50, 50), np.uint8)
     painted[:5] = 255
     marks = np.full((50, 50), Mark.STAIN, np.uint8)
-    add_given(marks, GivenMask(painted, "add"))
+    assert add_given(marks, GivenMask(painted, "add"), told=True) == 0.0
+    assert (marks[5:] == Mark.STAIN).all()  # who forces the repair believes it
+    assert add_given(marks, GivenMask(painted, "add"), told=False) == 1.0
     assert (marks[:5] == Mark.PAINTED).all()
     assert not marks[5:].any()
     marks[40:] = Mark.DUST
-    add_given(marks, GivenMask(painted, "add"))
+    assert add_given(marks, GivenMask(painted, "add"), told=False) == 0.0
     assert (marks[40:] == Mark.DUST).all()
 
 

@@ -171,6 +171,14 @@ def test_neutral_takes_the_tone_of_a_toned_print_and_of_nothing_else(model: Stor
         assert not report.stages[0].changed
 
 
+def test_a_grey_photo_in_three_channels_has_no_tone_to_take(model: StoredModel) -> None:
+    picture = np.repeat(good().mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    for neutral in (False, True):
+        finding = finding_of(ToneStage(model, neutral=neutral), picture)
+        assert "toned print" not in finding.words
+        assert not finding.act
+
+
 def test_strips_and_threads_do_not_show(model: StoredModel) -> None:
     tall = np.asarray(cv2.resize(faded(good()), (700, 900)), np.uint8)
     one = revived(ToneStage(model, threads=1), tall).pixels

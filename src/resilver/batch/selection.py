@@ -13,8 +13,9 @@ The rules, in the order in which they are asked:
 - A result ends like its scan, unless the scan's first bytes tell another format than its name:
   then it ends like that format, so that neither depth nor alpha is lost to a wrong name.
 - No result replaces a scan of the run, another result of the run, or, without `overwrite`, any
-  file that is already there. A photo out of a folder whose result is there is done: running the
-  same command again goes on where it was stopped. One that was named is refused.
+  file that is already there. A photo out of a folder whose result is there, and is no older than
+  the scan, is done: running the same command again goes on where it was stopped. One that was named
+  is refused.
 """
 
 from __future__ import annotations
@@ -158,7 +159,8 @@ class Selection:
     assignments: tuple[Assignment, ...]
     refusals: tuple[Refusal, ...]
     results: tuple[Path, ...]  # skipped: results of earlier runs
-    done: tuple[Path, ...]  # skipped: photos out of folders whose results are there
+    # Skipped: photos out of folders, and the results of theirs that are there.
+    done: tuple[tuple[Path, Path], ...]
     twins: tuple[tuple[Path, Path], ...]  # skipped: links, and the photo each leads to as well
     ignored: int  # files in folders that are no images
 
@@ -197,7 +199,7 @@ def select(paths: list[Path], naming: Naming) -> Selection:
     refusals = list(found.refusals)
     assignments: list[Assignment] = []
     taken: dict[str, Path] = {}  # identity of a file to write -> the source it comes from
-    done: list[Path] = []
+    done: list[tuple[Path, Path]] = []
     named = {_real(path) for path in paths}
     # A scan is not replaced, nor is a link to one.
     scans = {_identity(name) for path, _ in found.photos for name in (path, _real(path))}
@@ -218,17 +220,19 @@ def select(paths: list[Path], naming: Naming) -> Selection:
             and _real(path) not in named
             and any(all(os.path.lexists(file) for file in result.files) for result in always)
         )
+        stale = finished and _is_older(target, path)
         assignment = Assignment(path, results)
         if reason is not None:
             refusals.append(Refusal(path, reason))
             continue
-        if there and not finished:
-            reason = f"its result {there[0]} is already there; overwrite it with --overwrite"
+        if there and (stale or not finished):
+            age = "is older than the scan" if stale else "is already there"
+            reason = f"its result {there[0]} {age}; overwrite it with --overwrite"
             refusals.append(Refusal(path, reason, assignment))
             continue
         taken.update((_identity(file), path) for file in writes)
         if finished:
-            done.append(path)
+            done.append((path, target))
         else:
             assignments.append(assignment)
     return Selection(
@@ -342,6 +346,14 @@ def _format(source: Path) -> str:
         pass
     suffix = source.suffix.lower()
     return WRITABLE_FORMATS.get(suffix, "raw" if suffix in RAW_SUFFIXES else "gif")
+
+
+def _is_older(result: Path, scan: Path) -> bool:
+    """Whether the scan was written after its result: then it is another one."""
+    try:
+        return result.stat().st_mtime < scan.stat().st_mtime
+    except OSError:
+        return False
 
 
 def _real(path: Path) -> Path:

@@ -11,7 +11,7 @@ from resilver.commands.showing import plan_lines
 from resilver.options import Options
 from resilver.pipeline import Pipeline
 from resilver.reporting.values import Json, diagnosis_values, dumps
-from resilver.reporting.words import printable
+from resilver.reporting.words import encodable
 
 
 def diagnose_photos(
@@ -56,7 +56,7 @@ def _show(screen: Screen, diagnosis: Diagnosis) -> None:
 def _values(diagnosis: Diagnosis) -> dict[str, Json]:
     plan = diagnosis.plan
     return {
-        "source": printable(str(diagnosis.source)),
+        "source": encodable(str(diagnosis.source)),
         **diagnosis_values(
             diagnosis.size,
             diagnosis.bit_depth,

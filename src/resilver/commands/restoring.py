@@ -109,15 +109,21 @@ def _overall(selection: Selection, advance: Advance) -> BatchProgress:
 
 def _show(screen: Screen, outcome: Outcome, *, single: bool) -> None:
     show_outcome(screen, outcome)
-    if single and outcome.report is not None:
+    if outcome.report is None:
+        return
+    if single:
         screen.show(to_table(outcome.report))
+    else:
+        for notice in outcome.report.notices:
+            screen.line(f"          note: {notice}")
 
 
 def _show_selection(screen: Screen, selection: Selection) -> Summary:
     for path in selection.results:
         screen.line(f"{path}: a result of an earlier run, by its name", "skipped", "yellow")
-    for path in selection.done:
-        screen.line(f"{path}: an earlier run restored it", "skipped", "yellow")
+    for path, target in selection.done:
+        # By the name alone: another folder's scan of this name, or other options, made it as well.
+        screen.line(f"{path}: {target} is already there", "skipped", "yellow")
     for path, photo in selection.twins:
         screen.line(f"{path}: the same photo as {photo}", "skipped", "yellow")
     for refusal in selection.refusals:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -24,7 +25,14 @@ Advance = Callable[[float, str], None]  # (share of the whole run 0..1, what is 
 
 
 class _Console(Console):
-    """A console whose reader may go away (`resilver ... | head`) without ending the run."""
+    """A console that may fail (`resilver ... | head`, a full disk) without ending the run."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As ever, but nothing where it cannot be written."""
+        try:
+            super().print(*objects, **how)
+        except OSError:
+            self.on_broken_pipe()
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -58,7 +66,7 @@ class Screen:
         try:
             self._out.file.write(text)
             self._out.file.flush()
-        except BrokenPipeError:
+        except OSError:
             self._out.on_broken_pipe()
 
     def error(self, words: str, verdict: str = "failed") -> None:
@@ -76,7 +84,7 @@ class Screen:
 
         Lines printed meanwhile appear above the bar.
         """
-        if self.quiet or not sys.stderr.isatty():
+        if self.quiet or not _is_terminal(sys.stderr):
             yield lambda _share, _words: None
             return
         columns = (
@@ -92,7 +100,7 @@ class Screen:
             console=self._err,
             transient=True,
             # Lines that go to a file must go there, not above the bar.
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=_is_terminal(sys.stdout),
             speed_estimate_period=300.0,
         ) as bar:
             task = bar.add_task("", total=1.0)
@@ -101,6 +109,11 @@ class Screen:
                 bar.update(task, completed=share, description=_shortened(printable(words)))
 
             yield advance
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Not where the process was started with the stream closed: then there is none."""
+    return stream is not None and stream.isatty()
 
 
 def _line(words: str, verdict: str, style: str) -> Text:

@@ -26,7 +26,8 @@ def show_outcome(screen: Screen, outcome: Outcome) -> None:
     acted = [record.finding.stage for record in outcome.report.stages if record.changed]
     asked = left_as_asked(outcome.report)
     spared = [f"left alone as asked: {', '.join(asked)}"] if asked else []
-    what = ", ".join([*acted, *spared, *unmet(outcome.report)]) or "nothing needed mending"
+    nothing = "the steps that ran found nothing" if outcome.report.left_out else "nothing to mend"
+    what = ", ".join([*acted, *spared, *unmet(outcome.report)]) or nothing
     if outcome.report.invented_share > 0.0:
         what += f", {percent(outcome.report.invented_share)} made up"
     if outcome.report.coloured_share > 0.0:
@@ -49,7 +50,7 @@ def show_summary(screen: Screen, summary: Summary) -> None:
     if summary.left:
         parts.append(f"{summary.left} not reached")
     if summary.done:
-        parts.append(f"{summary.done} done by earlier runs")
+        parts.append(f"{summary.done} skipped (their results are there)")
     if summary.skipped:
         parts.append(f"{summary.skipped} skipped (results of earlier runs)")
     if summary.twins:

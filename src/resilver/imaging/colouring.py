@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from numbers import Integral
 
 import cv2
 import numpy as np
@@ -42,6 +43,8 @@ class ColourHint:
     rgb: tuple[int, int, int]  # sRGB, 0..255
 
     def __post_init__(self) -> None:
+        if any(not isinstance(value, Integral) for value in (self.x, self.y, *self.rgb)):
+            raise OptionError(f"a hint is of whole numbers, not {(self.x, self.y, self.rgb)}")
         if len(self.rgb) != 3 or not all(0 <= value <= 255 for value in self.rgb):
             raise OptionError(f"a colour is three numbers from 0 to 255, not {self.rgb}")
 

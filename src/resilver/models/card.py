@@ -5,6 +5,7 @@ After Mitchell et al., "Model Cards for Model Reporting" (2019); a TOML file bes
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +110,9 @@ class ModelCard:
 
 def _toml_value(value: str | float | tuple[str, ...]) -> str:
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
+        # JSON writes a string as TOML reads it, but for DEL and for bytes that are no text.
+        text = value.encode("utf-8", "backslashreplace").decode("utf-8")
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return repr(value)

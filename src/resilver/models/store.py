@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +28,10 @@ class StoredModel:
 
     card: ModelCard
     path: Path  # of the .onnx file
+    # By threads: all that hold this value share them.
+    _networks: dict[int | None, Network] = field(
+        default_factory=dict[int | None, Network], init=False, repr=False, compare=False
+    )
 
     def verify(self) -> None:
         """Checks the weight file against the card.
@@ -45,9 +49,11 @@ class StoredModel:
             )
 
     def open(self, threads: int | None = None) -> Network:
-        """The network, verified and ready to run."""
-        self.verify()
-        return OrtNetwork(self.path, threads)
+        """The network, verified and ready to run; opened once, and kept."""
+        if threads not in self._networks:
+            self.verify()
+            self._networks[threads] = OrtNetwork(self.path, threads)
+        return self._networks[threads]
 
 
 def user_folder() -> Path:

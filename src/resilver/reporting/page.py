@@ -162,7 +162,7 @@ def _made_up(report: Report) -> str:
             f"In those places the scan shows {', or '.join(shown)}. What you see there now "
             f"{', or '.join(usual)}: it may look right and still be wrong. Everything else {seen}"
         )
-    changed = f"In all, {percent(report.changed_share)} of the pixels differ from the scan."
+    changed = f"In all, {percent(report.changed_share)} of the pixels were changed."
     return f"<p><strong>{_text(invention(report))}</strong> {detail} {_text(changed)}</p>"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.report import Report, StageRecord
-from resilver.reporting.words import DAMAGE_KINDS, headline, printable
+from resilver.reporting.words import DAMAGE_KINDS, encodable, headline
 from resilver.stages.draft import Face, Finding
 
 SCHEMA = "resilver.report"
@@ -47,7 +47,7 @@ def report_values(report: Report) -> dict[str, Json]:
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "software": report.software,
-        "source": printable(report.source),
+        "source": encodable(report.source),
         "size": {"height": height, "width": width},
         "result_size": {"height": large_height, "width": large_width},
         "bit_depth": report.bit_depth,

@@ -44,9 +44,7 @@ class StageWords:
 _STAGES = {
     "repair": StageWords("Repair", "mended the damage"),
     "denoise": StageWords("Grain and noise", "took off grain and noise"),
-    "translate": StageWords("Joint restoration", "restored several defects together"),
-    "deblur": StageWords("Sharpness", "sharpened what was blurred"),
-    "tone": StageWords("Tone and colour", "revived faded tones"),
+    "tone": StageWords("Tone and colour", "put tones and colours right"),
     "colourise": StageWords("Colouring", "added colour"),
     "faces": StageWords("Faces", "brought out the faces"),
     "upscale": StageWords("Enlarging", "enlarged the picture"),
@@ -219,8 +217,12 @@ def printable(text: str) -> str:
 
     A file name may hold line breaks, escape sequences, or bytes that are no text at all.
     """
-    encodable = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in encodable
+        for char in encodable(text)
     )
+
+
+def encodable(text: str) -> str:
+    """The text with bytes that are no text written out; for programs, which escape the rest."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -76,6 +76,7 @@ class RepairStage:
 
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         suspected: dict[Mark, float] = {}
+        doubted = 0.0
         pixels = draft.photo.pixels
         if self.given is not None and self.given.mode == "replace":
             marks = np.zeros(draft.photo.size, np.uint8)
@@ -87,8 +88,11 @@ class RepairStage:
             faces = find_faces(self._detector, pixels)
             keep(marks, found_in(pixels, sight, faces, told=self.told))
         if self.given is not None:
-            add_given(marks, self.given)
+            doubted = add_given(marks, self.given, told=self.told)
         finding = self.finding(marks, suspected)
+        if doubted:
+            words = f"{finding.words} {_doubt(doubted)} Force the repair to fill that as well."
+            finding = replace(finding, words=words)
         if draft.marks is not None:
             marks |= draft.marks
         return finding, draft.evolve(marks=marks)
@@ -144,8 +148,8 @@ class RepairStage:
         ]
         if not credible:
             words = (
-                f"{_percent(damaged)} of the photo looks like damage, too much to be believed: "
-                "nothing is filled unless you mark it yourself or force the repair."
+                f"{_doubt(damaged)} Nothing is filled unless you mark it yourself or force the "
+                "repair."
             )
         elif act:
             words = f"{_percent(damaged)} of the photo is damaged: {_listed(named)}."
@@ -216,15 +220,26 @@ def kind_shares(marks: Marks, kept: Mask) -> dict[Mark, float]:
     }
 
 
-def add_given(marks: Marks, given: GivenMask) -> None:
-    """Puts the person's mask into what was found."""
+def add_given(marks: Marks, given: GivenMask, *, told: bool) -> float:
+    """Puts the person's mask into what was found.
+
+    Returns:
+        The share of the photo that was found and not believed, so that it gave way; 0 = none.
+    """
     painted = given.mask > 127
     if given.mode == "subtract":
         marks[painted] = 0
-        return
-    if share_of(marks, DAMAGE) > CREDIBLE_SHARE:
-        marks[:] = 0  # a recogniser that is not to be believed gives way to the person
+        return 0.0
+    found = share_of(marks, DAMAGE)
+    doubted = found if found > CREDIBLE_SHARE and not told else 0.0
+    if doubted:
+        marks[:] = 0
     marks[painted] |= np.uint8(Mark.PAINTED)
+    return doubted
+
+
+def _doubt(share: float) -> str:
+    return f"{_percent(share)} of the photo looks like damage, too much to be believed."
 
 
 def _percent(share: float) -> str:

@@ -83,7 +83,7 @@ class ToneStage:
         dark, light = (100.0 * np.quantile(bright, (0.01, 0.99))).tolist()
         progress(1.0)
         faded = _has_faded(correction, small, moved)
-        tinted = correction.toned and not photo.grey
+        tinted = correction.toned and not photo.colourless
         if faded:
             words = (
                 f"Faded: its tones reach from {dark:.0f} to {light:.0f} % of the range, and "

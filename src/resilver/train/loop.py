@@ -12,6 +12,7 @@ import ctypes
 import itertools
 import math
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ def collate(samples: list[Sample]) -> Batch:
 
 
 def _quiet_worker(_worker: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it is told to end so, and has nothing to tidy
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     os.nice(2)

@@ -69,7 +69,7 @@ def find_shards(sources: list[Path]) -> list[Shard]:
             shards.extend(
                 Shard(path, path.relative_to(source).as_posix())
                 for path in sorted(source.rglob("*"))
-                if path.suffix.lower() in IMAGE_SUFFIXES
+                if _is_photo(path.name) and path.is_file()
             )
         elif source.suffix == ".tar" and source.is_file():
             shards.extend(_tar_shards(source))
@@ -102,10 +102,19 @@ def part_overlays(sources: list[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _tar_shards(path: Path) -> Iterator[Shard]:
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.isfile() and Path(member.name).suffix.lower() in IMAGE_SUFFIXES:
-                yield Shard(path, member.name, member.offset_data, member.size)
+    try:
+        # Not compressed: photos are read from their places in the file.
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                if member.isfile() and _is_photo(Path(member.name).name):
+                    yield Shard(path, member.name, member.offset_data, member.size)
+    except tarfile.TarError as error:
+        raise RecipeError(f"{path}: not a tar file without compression ({error})") from error
+
+
+def _is_photo(name: str) -> bool:
+    """By its suffix; hidden files are a system's own, as the `._NAME` of macOS."""
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
 
 
 _AS_IT_IS = 0.15  # width of the range of factors that stand for "neither shrunk nor enlarged"

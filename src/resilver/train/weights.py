@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor, nn
 
@@ -15,8 +16,17 @@ TWIN = "twin:"  # and a weight's name, before the name under which an export sto
 
 
 def onnx_weights(path: Path) -> dict[str, Tensor]:
-    """All stored numbers of an exported .onnx file by their names in torch, as float32."""
-    model = onnx.load(str(path))
+    """All stored numbers of an exported .onnx file by their names in torch, as float32.
+
+    Raises:
+        RecipeError: it is missing, or no such file.
+    """
+    try:
+        model = onnx.load(str(path))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except DecodeError as error:
+        raise RecipeError(f"{path}: not an exported network") from error
     stored: dict[str, Tensor] = {}
     for initializer in model.graph.initializer:
         values = numpy_helper.to_array(initializer).astype("float32")
