@@ -338,6 +338,32 @@ def test_a_start_that_is_no_network_is_one_sentence(photos: Path, tmp_path: Path
             train(replace(request, start_from=start))
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_photo_that_cannot_be_decoded_is_named_in_one_sentence(
+    workers: int, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"no photo")
+    config = FitConfig(0.1, tmp_path / "run", workers=workers, threads=1)
+    with pytest.raises(RecipeError, match=r"^\S+: bad\.jpg is not an image that can be decoded$"):
+        fit(tiny(), [tmp_path], config)
+
+
+def test_what_begins_with_a_research_network_is_one(photos: Path, tmp_path: Path) -> None:
+    request = TrainRequest("upscale", (photos,), tmp_path / "a", 0.03, workers=0)
+    first = train(request)
+    start = tmp_path / "a" / "upscale.onnx"
+    second = train(
+        replace(request, out=tmp_path / "b", licence="clean", start_from=start, rate=0.1)
+    )
+    assert first is not None
+    assert second is not None
+    assert (first.licence, second.licence) == ("research", "research")
+    start.with_suffix(".toml").unlink()  # of a network without a card one is told the class
+    third = train(replace(request, out=tmp_path / "c", licence="clean", start_from=start))
+    assert third is not None
+    assert third.licence == "clean"
+
+
 def test_what_is_no_photo_is_left_out_and_what_is_no_tar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "._a.jpg").write_bytes(b"of macOS")
     (tmp_path / "folder.jpg").mkdir()

@@ -58,6 +58,8 @@ def evaluate_suite(
     if name is None:
         raise OptionError(f"name a suite: {', '.join(SUITES)}")
     suite = suite_named(name)
+    if json is not None and json == html:
+        raise OptionError(f"{json} cannot be both the JSON and the sheet")
     # Not after an hour of work: the places of the files are looked at first.
     for path in (json, html):
         if path is not None:

@@ -60,11 +60,14 @@ def train_recipe(
         without=without,
     )
     make_folder(out)
+    state = out / "state.pt"
+    before = state.stat().st_mtime_ns if state.is_file() else 0
     try:
         card = train(request, screen.line)
     except KeyboardInterrupt:
-        state = out / "state.pt"
-        kept = f"{state} is kept, --resume goes on from it" if state.is_file() else "nothing saved"
+        # After --fresh the state of an earlier run lies there until the first of this one.
+        saved = state.is_file() and (resume or state.stat().st_mtime_ns != before)
+        kept = f"{state} is kept, --resume goes on from it" if saved else "nothing saved"
         screen.error(kept, "stopped")
         return INTERRUPTED
     if card is None:  # another process of torchrun exports

@@ -82,6 +82,15 @@ def collate(samples: list[Sample]) -> Batch:
     return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
 
 
+def _in_one_sentence(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The batches; what a worker process refuses comes with its traceback, which is taken off."""
+    try:
+        yield from batches
+    except RecipeError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise RecipeError(last.removeprefix(f"{RecipeError.__module__}.RecipeError: ")) from error
+
+
 def _quiet_worker(_worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it is told to end so, and has nothing to tidy
     torch.set_num_threads(1)
@@ -159,7 +168,7 @@ def fit(
     samples_a_step = recipe.info.batch * world
     budget_s = config.minutes * 60.0
     usual_norm = math.inf  # of the gradient, over the last fifty steps or so
-    batches = iter(loader)
+    batches = _in_one_sentence(iter(loader))
     first = next(batches)  # before the clock: a busy machine may take seconds to make the first
     last = saved = time.monotonic()
     for batch in itertools.chain([first], batches):

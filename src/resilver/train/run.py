@@ -142,7 +142,7 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     if isinstance(recipe, DenoiseRecipe | FacesRecipe | UpscaleRecipe | VividRecipe):
         how = recipe.how
     text = CardText(
-        licence=request.licence,
+        licence=_licence(request),
         training_data=request.data_note or ", ".join(path.name for path in request.sources),
         training=(
             f"recipe {recipe.info.name} with {how}{start}: {result.steps} steps, "
@@ -162,6 +162,14 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
         half = {name: value.half().contiguous() for name, value in weights.items()}
         save_file(half, path.with_suffix(".safetensors"))
     return card
+
+
+def _licence(request: TrainRequest) -> Licence:
+    """The stricter class of the data and of the network that was begun with, as its card says."""
+    card = None if request.start_from is None else request.start_from.with_suffix(".toml")
+    if card is not None and card.is_file() and ModelCard.read(card).licence == "research":
+        return "research"
+    return request.licence
 
 
 def _unjudged(trained: nn.Module) -> nn.Module:
