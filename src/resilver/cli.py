@@ -505,8 +505,8 @@ def train(
             help="content: the weights of SqueezeNet v1.0 (prior: the same, to measure how far "
             "its faces are from real ones); detect: a folder of face detectors; "
             "identity: of those and MobileFaceNet; faces: of SqueezeNet and MobileFaceNet; "
-            "vivid: the weights of SqueezeNet; denoise, upscale: a published network, if one is "
-            "to be copied besides.",
+            "vivid: the weights of SqueezeNet; upscale: a published network, if one is to be "
+            "copied besides.",
         ),
     ] = None,
     resume: Annotated[

@@ -85,6 +85,12 @@ def test_a_run_at_a_lower_rate_keeps_closer_to_where_it_began(photos: Path, tmp_
     assert moved[0] < 1e-4 < moved[1]
 
 
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1.5, float("nan")])
+def test_a_rate_that_is_none_is_refused(rate: float, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="the rate is more than 0 and at most 1"):
+        train(TrainRequest("denoise", (photos,), tmp_path, 1.0, rate=rate))
+
+
 def test_a_state_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
     fit(tiny(), [photos], FitConfig(0.02, tmp_path, workers=0, threads=1))
     with pytest.raises(RecipeError, match="is of the recipe 'denoise', not 'fill'"):
@@ -237,7 +243,7 @@ def test_an_encoder_that_knows_content_is_a_start_for_the_recogniser(
 
 def test_noise2noise_never_sees_the_clean_photo(photos: Path) -> None:
     noisy = list(itertools.islice(tiny().samples([photos], 0), 12))
-    clean = list(itertools.islice(DenoiseRecipe(None, True, 48, TINY).samples([photos], 0), 12))
+    clean = list(itertools.islice(DenoiseRecipe(True, 48, TINY).samples([photos], 0), 12))
     rough = [s["target"] for s in noisy if s["sigma"][0] > 0.05]
     smooth = [s["target"] for s in clean if s["sigma"][0] > 0.05]
     assert np.mean([np.diff(t).std() for t in rough]) > 2 * np.mean(

@@ -52,10 +52,7 @@ TAUGHT: dict[str, Callable[[Path], Recipe]] = {
     "faces": FacesRecipe,
     "vivid": VividRecipe,
 }
-MAY_BE_TAUGHT: dict[str, Callable[[Path], Recipe]] = {
-    "denoise": DenoiseRecipe,
-    "upscale": UpscaleRecipe,
-}
+MAY_BE_TAUGHT: dict[str, Callable[[Path], Recipe]] = {"upscale": UpscaleRecipe}
 
 
 @dataclass(frozen=True)
@@ -138,8 +135,8 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
         raise RecipeError("not one step was trained: give it more minutes")
     prior = isinstance(recipe, PriorRecipe)
     start = f", from {request.start_from.name}" if request.start_from is not None else ""
-    how = "the recipe's own targets"
-    if isinstance(recipe, DenoiseRecipe | FacesRecipe | UpscaleRecipe | VividRecipe):
+    how = "clean targets" if request.clean_targets else "the recipe's own targets"
+    if isinstance(recipe, FacesRecipe | UpscaleRecipe | VividRecipe):
         how = recipe.how
     text = CardText(
         licence=_licence(request),
@@ -236,8 +233,8 @@ def _recipe(request: TrainRequest) -> Recipe:
     if (request.teacher is not None) != (request.recipe in TAUGHT) and not by_choice:
         taught, others = ", ".join(TAUGHT), ", ".join(MAY_BE_TAUGHT)
         raise OptionError(f"the recipes {taught} need a teacher, {others} may have one, no others")
-    if request.recipe == "denoise":
-        return DenoiseRecipe(request.teacher, clean_targets=request.clean_targets)
+    if request.clean_targets:
+        return DenoiseRecipe(clean_targets=True)
     if request.teacher is not None:
         return {**TAUGHT, **MAY_BE_TAUGHT}[request.recipe](request.teacher)
     return recipe_named(request.recipe)
