@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -27,19 +27,20 @@ Advance = Callable[[float, str], None]  # (share of the whole run 0..1, what is 
 class _Console(Console):
     """A console that may fail (`resilver ... | head`, a full disk) without ending the run."""
 
-    def print(self, *objects: Any, **how: Any) -> None:
-        """As ever, but nothing where it cannot be written."""
-        try:
-            super().print(*objects, **how)
-        except OSError:
-            self.on_broken_pipe()
-
     def on_broken_pipe(self) -> None:
         self.quiet = True
         # What is buffered still goes out when Python ends, and must not fail then.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())
         os.close(nowhere)
+
+    @contextmanager
+    def unless_gone(self) -> Generator[None]:
+        """For what is written within: nothing, from where it cannot be written any more."""
+        try:
+            yield
+        except OSError:
+            self.on_broken_pipe()
 
 
 class Screen:
@@ -59,24 +60,25 @@ class Screen:
     def line(self, words: str, verdict: str = "", style: str = "") -> None:
         """One line, never broken; a verdict before it lines up with those of other lines."""
         if not self.quiet:
-            self._out.print(_line(words, verdict, style), soft_wrap=True)
+            with self._out.unless_gone():
+                self._out.print(_line(words, verdict, style), soft_wrap=True)
 
     def text(self, text: str) -> None:
         """Text for another program, exactly as it is."""
-        try:
+        with self._out.unless_gone():
             self._out.file.write(text)
             self._out.file.flush()
-        except OSError:
-            self._out.on_broken_pipe()
 
     def error(self, words: str, verdict: str = "failed") -> None:
         """One line on standard error."""
-        self._err.print(_line(words, verdict, "bold red"), soft_wrap=True)
+        with self._err.unless_gone():
+            self._err.print(_line(words, verdict, "bold red"), soft_wrap=True)
 
     def show(self, picture: RenderableType) -> None:
         """A table or the like."""
         if not self.quiet:
-            self._out.print(picture)
+            with self._out.unless_gone():
+                self._out.print(picture)
 
     @contextmanager
     def progress(self) -> Generator[Advance]:
