@@ -47,7 +47,7 @@ class Report:
     stages: tuple[StageRecord, ...]  # in running order
     notices: tuple[str, ...]  # of the file (multi-page, CMYK, ...) and of the stages
     seconds: float  # the whole run, opening and saving not counted
-    changed_share: float  # share of pixels that differ by more than 1/255 from the input
+    changed_share: float  # share of pixels that some stage moved by more than 1/255
     invented_share: float  # share of pixels whose value was made up
     # share of pixels per kind of damage: scratch, missing, stain, dust, painted (marked by hand)
     damage_share: dict[str, float]
