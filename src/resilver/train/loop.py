@@ -14,7 +14,8 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,6 +81,17 @@ class _Stream(IterableDataset[Sample]):
 def collate(samples: list[Sample]) -> Batch:
     """Stacks samples; at module level, so that worker processes can find it."""
     return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
+
+
+@contextmanager
+def _opencv_alone() -> Generator[None]:
+    """Without OpenCV's threads: a process that is forked amid them waits for them for ever."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _in_one_sentence(batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -168,7 +180,8 @@ def fit(
     samples_a_step = recipe.info.batch * world
     budget_s = config.minutes * 60.0
     usual_norm = math.inf  # of the gradient, over the last fifty steps or so
-    batches = _in_one_sentence(iter(loader))
+    with _opencv_alone():
+        batches = _in_one_sentence(iter(loader))  # the workers begin here
     first = next(batches)  # before the clock: a busy machine may take seconds to make the first
     last = saved = time.monotonic()
     for batch in itertools.chain([first], batches):
