@@ -60,12 +60,20 @@ def test_completion_can_be_installed() -> None:
 
 
 def _start(scans: Path, out: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, "restore", str(scans), "-o", str(out), "--report", "html", "--force", "denoise"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    # As at a terminal: what runs in the background of a shell, or by nohup, ignores some of these.
+    arguments = ("restore", str(scans), "-o", str(out), "--report", "html", "--force", "denoise")
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    try:
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])

@@ -85,6 +85,12 @@ def test_a_run_at_a_lower_rate_keeps_closer_to_where_it_began(photos: Path, tmp_
     assert moved[0] < 1e-4 < moved[1]
 
 
+@pytest.mark.parametrize("seed", [-1, 1 << 32, 10**20])
+def test_a_seed_that_is_none_is_refused(seed: int, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="a seed is 0 to 4294967295"):
+        train(TrainRequest("denoise", (photos,), tmp_path, 1.0, seed=seed))
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, 1.5, float("nan")])
 def test_a_rate_that_is_none_is_refused(rate: float, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="the rate is more than 0 and at most 1"):

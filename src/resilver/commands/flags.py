@@ -295,10 +295,7 @@ Threads = Annotated[
 ]
 
 Minutes = Annotated[float, typer.Option(min=0.01, metavar="M", help="How long to train.")]
-Seed = Annotated[
-    int,
-    typer.Option(min=0, max=(1 << 32) - 1, metavar="N", help="The same seed does the same again."),
-]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The same seed does the same again.")]
 
 AsName = Annotated[
     str | None,

@@ -55,6 +55,9 @@ TAUGHT: dict[str, Callable[[Path], Recipe]] = {
 MAY_BE_TAUGHT: dict[str, Callable[[Path], Recipe]] = {"upscale": UpscaleRecipe}
 
 
+_SEEDS = 1 << 32  # more than anybody draws; each process makes further ones of it
+
+
 @dataclass(frozen=True)
 class TrainRequest:
     """What `resilver train` was asked for."""
@@ -91,12 +94,14 @@ def train(
     Raises:
         OptionError: an unknown recipe, `clean_targets` for another one than `denoise`,
             a side for another one than `prior`, a teacher for a recipe that takes none, or none
-            for one, or for a loss, that needs it; a rate that is none.
+            for one, or for a loss, that needs it; a rate or a seed that is none.
         RecipeError: no photos, a loss that is not finite, or an export that is not equal.
     """
     recipe = _recipe(request)
     if request.minutes <= 0:
         raise OptionError(f"minutes are more than 0, not {request.minutes:g}")
+    if not 0 <= request.seed < _SEEDS:
+        raise OptionError(f"a seed is 0 to {_SEEDS - 1}, not {request.seed}")
     if not 0.0 < request.rate <= 1.0:
         raise OptionError(f"the rate is more than 0 and at most 1, not {request.rate:g}")
     find_shards(list(request.sources))  # a wrong path should fail before the first minute is spent
