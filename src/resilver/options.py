@@ -123,6 +123,19 @@ class Options:
                 raise OptionError(f"{name} is a file, not {file!r}")
 
     @property
+    def strengths(self) -> dict[str, float | None]:
+        """How strongly each stage acts where it does: 0 = switched off, None = nobody said."""
+        return {
+            "repair": self.repair,
+            "denoise": self.denoise,
+            # A toned print is made grey by the same stage, whether or not it is to be revived.
+            "tone": self.tone or float(self.neutral),
+            "upscale": 1.0,
+            "faces": 1.0 - self.fidelity,
+            "colourise": None,
+        }
+
+    @property
     def in_colour(self) -> bool:
         """Whether colours are asked for, in whatever way."""
         named = "colourise" in (*self.only, *self.force)

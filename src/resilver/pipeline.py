@@ -275,15 +275,7 @@ class Pipeline:
 
 def decide(finding: Finding, options: Options) -> tuple[float, str]:
     """(strength, why) for a finding under these options."""
-    asked = {
-        "repair": options.repair,
-        "denoise": options.denoise,
-        # A toned print is made grey by the same stage, whether or not it is to be revived.
-        "tone": options.tone or float(options.neutral),
-        "upscale": 1.0,
-        "faces": 1.0 - options.fidelity,
-        "colourise": None,
-    }[finding.stage]
+    asked = options.strengths[finding.stage]
     if asked == 0.0:
         return 0.0, "switched off"
     if not finding.possible:

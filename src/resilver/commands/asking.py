@@ -92,6 +92,15 @@ def options(
     return asked
 
 
+# What switches a stage with a strength off.
+_OFF = {
+    "repair": "--repair 0",
+    "denoise": "--denoise 0",
+    "tone": "--tone 0",
+    "faces": "--fidelity 1",
+}
+
+
 def _check_sense(asked: Options) -> None:
     """Refuses options that would have no effect, so that nobody waits for one.
 
@@ -113,9 +122,9 @@ def _check_sense(asked: Options) -> None:
     for flag, (stage, given) in _of_stages(asked).items():
         if given and left_out(stage):
             raise OptionError(f"{flag} has no effect: --only leaves the stage {stage} out")
-    for stage, (flag, off) in _switches(asked).items():
-        if off and stage in asked.force:
-            raise OptionError(f"the stage {stage} is forced, and {flag} switches it off")
+    for stage in asked.force:
+        if asked.strengths[stage] == 0.0:
+            raise OptionError(f"the stage {stage} is forced, and {_OFF[stage]} switches it off")
     if asked.mask is not None and asked.repair == 0.0:
         raise OptionError("--mask has no effect: --repair 0 switches the repair off")
     if asked.in_colour and left_out("colourise"):
@@ -126,16 +135,6 @@ def _check_sense(asked: Options) -> None:
     for flag, given in (("--vivid", asked.vivid), ("--upscale-model", asked.upscale_model)):
         if given is not None and not enlarges:
             raise OptionError(f"{flag} needs --upscale 2, 4 or auto")
-
-
-def _switches(asked: Options) -> dict[str, tuple[str, bool]]:
-    """Of each stage with a strength, what switches it off, and whether that is asked for."""
-    return {
-        "repair": ("--repair 0", asked.repair == 0.0),
-        "denoise": ("--denoise 0", asked.denoise == 0.0),
-        "tone": ("--tone 0", asked.tone == 0.0 and not asked.neutral),
-        "faces": ("--fidelity 1", asked.fidelity == 1.0),
-    }
 
 
 def _of_stages(asked: Options) -> dict[str, tuple[str, bool]]:
