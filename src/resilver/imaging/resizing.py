@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.imaging.tiles import Area
+
 Level = TypeVar("Level", bound=np.uint8 | np.uint16 | np.float32)
 
 
@@ -51,3 +53,24 @@ def shrunk(pixels: NDArray[Level], longest_px: int) -> NDArray[Level]:
     scale = min(1.0, longest_px / max(height, width))
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), pixels.dtype)
+
+
+def enlarged_part(
+    small: NDArray[np.float32], size: tuple[int, int], area: Area
+) -> NDArray[np.float32]:
+    """One area of what a small copy (h, w) or (h, w, C) shows of a photo of `size` (height, width).
+
+    Linear between the middles of its pixels.
+    """
+    down, across = (few / many for few, many in zip(small.shape[:2], size, strict=True))
+    # Centre of pixel to centre of pixel, from the area to the small copy.
+    to_small = np.array(
+        [
+            [across, 0.0, across * (area.left + 0.5) - 0.5],
+            [0.0, down, down * (area.top + 0.5) - 0.5],
+        ]
+    )
+    sides = (area.right - area.left, area.bottom - area.top)
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    part = cv2.warpAffine(small, to_small, sides, flags=how, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(part, np.float32)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from resilver.imaging.resizing import shrunk
 from resilver.imaging.tiles import Pixels, to_float
@@ -10,6 +13,10 @@ from resilver.imaging.tiles import Pixels, to_float
 TONED_255 = 2.5  # with less colour than this left a photo is monochrome, toned or not
 _LOOK_PX = 256  # longest side of the copy that is looked at
 _REFITS = 4
+_FIT_PX = 128  # longest side of the copy that a tone is fitted to
+_DEGREE, _TRUSTED, _TONE_REFITS = 5, 0.75, 6
+
+Values = NDArray[np.float32]
 
 
 def is_monochrome(pixels: Pixels) -> bool:
@@ -41,3 +48,60 @@ def colour_left(pixels: Pixels) -> float:
         fitted, *_ = np.linalg.lstsq(parabola[best], against[best], rcond=None)
         left = np.abs(against - parabola @ fitted).max(axis=1)
     return float(255.0 * np.median(left))
+
+
+@dataclass(frozen=True, eq=False)
+class Tone:
+    """The colour of a print in one tone, toned or grey: a polynomial of its brightness.
+
+    Fitted again and again to the three quarters of the pixels that it explains best (least trimmed
+    squares, as above), so that stains do not move it.
+    """
+
+    powers: Values  # (degree + 1, 2), of red against green, and of blue against both
+    darkest: float  # brightness in [0, 1] between which the fit holds; beyond it ends are kept
+    lightest: float
+
+    @classmethod
+    def of(cls, pixels: Pixels) -> Tone:
+        """Of a print (H, W, 3), 8 or 16 bit."""
+        bright, against = _split(to_float(shrunk(pixels, _FIT_PX)).reshape(-1, 3))
+        known = np.stack([bright**power for power in range(_DEGREE + 1)], axis=1)
+        powers = np.zeros((_DEGREE + 1, 2), np.float32)
+        left = np.zeros_like(bright)
+        best = np.ones(bright.shape, np.bool_)
+        for _ in range(_TONE_REFITS):
+            best = left <= np.quantile(left, _TRUSTED)
+            powers, *_ = np.linalg.lstsq(known[best], against[best], rcond=None)
+            left = np.abs(against - known @ powers).max(axis=1)
+        darkest, lightest = np.quantile(bright[best], (0.01, 0.99)).tolist()
+        return cls(np.asarray(powers, np.float32), darkest, lightest)
+
+    def unexplained(self, pixels: Values) -> Values:
+        """(H, W, 3) in [0, 1] -> (H, W, 2): what the tone does not explain, in levels of 255."""
+        bright, against = _split(pixels)
+        return np.asarray(255 * (against - self._against(bright)), np.float32)
+
+    def colours(self, bright: Values) -> Values:
+        """Brightness (H, W) in [0, 1] -> the print's colours of it (H, W, 3), not clipped."""
+        against = self._against(bright)
+        both = 2 * (bright - against[..., 1] / 3)  # red + green
+        red = (both + against[..., 0]) / 2
+        colours = (red, both - red, against[..., 1] + both / 2)
+        return np.stack(colours, axis=-1).astype(np.float32, copy=False)
+
+    def _against(self, bright: Values) -> Values:
+        known = bright.clip(self.darkest, self.lightest)[..., None]
+        explained = np.zeros((*bright.shape, 2), np.float32)
+        for power in self.powers[::-1]:  # after Horner
+            explained *= known
+            explained += power
+        return explained
+
+
+def _split(pixels: Values) -> tuple[Values, Values]:
+    """(..., 3) -> brightness (...), and (..., 2): red - green, blue - the mean of both."""
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    against = np.stack((red - green, blue - (red + green) / 2), axis=-1)
+    bright = np.asarray((red + green + blue) / 3, np.float32)
+    return bright, against.astype(np.float32, copy=False)

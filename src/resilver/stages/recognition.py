@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.faces import Faces, face_areas, feature_areas
+from resilver.imaging.off_tone import off_tone_stains
 from resilver.imaging.tiles import (
     OVERLAP_PX,
     Area,
@@ -24,7 +25,7 @@ from resilver.imaging.tiles import (
     tile_side,
     to_float,
 )
-from resilver.imaging.tone import colour_left
+from resilver.imaging.tone import colour_left, is_monochrome
 from resilver.models.session import Network
 from resilver.stages.draft import Mark, Progress
 
@@ -123,11 +124,16 @@ _WEIGHTS, _BIAS = (0.431, 1.039, 0.309, 0.906, 0.509), 3.74  # of `Evidence.term
 def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progress) -> Sight:
     """Looks at a whole photo (H, W, 3) in detail and, halved again and again, whole.
 
-    A stain too wide to be in view at one size is a blot at the next.
+    A stain too wide to be in view at one size is a blot at the next. On a print in one tone those
+    that its tone does not explain are seen by their colour as well, and are certain.
     """
     size = (pixels.shape[0], pixels.shape[1])
     tile_px = tile_side(size, tile_px)
     marks = np.zeros(size, np.uint8)
+    if is_monochrome(pixels):
+        stains = off_tone_stains(pixels)
+        if stains is not None:
+            marks[stains] = np.uint8(Mark.STAIN | _LIKELY_BIT | _SURE_BIT | _CERTAIN_BIT)
     judged: list[NDArray[np.float64]] = []
     done = 0.0
     if size[0] * size[1] > FINEST_PX:

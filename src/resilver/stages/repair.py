@@ -10,7 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.tiles import blend_tile, tile_areas, tile_count, tile_side, to_float
+from resilver.imaging.bleaching import Bleach
+from resilver.imaging.off_tone import off_tone_stains
+from resilver.imaging.tiles import Pixels, blend_tile, tile_areas, tile_count, tile_side, to_float
+from resilver.imaging.tone import is_monochrome
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
@@ -102,22 +105,26 @@ class RepairStage:
         if marks is None:
             return draft
         size, grey = photo.size, photo.colourless
-        depths = find_depths(photo.pixels, self._invented(marks), self.fill)
+        bleach, left = _bleach(photo.pixels, marks)
+        depths = find_depths(photo.pixels, self._invented(left), self.fill)
         pixels = widen(photo.pixels)
         grown = np.zeros(size, np.uint8)
         tile_px = tile_side(size, self.tile_px)
         total = tile_count(size, tile_px)
         for index, area in enumerate(tile_areas(size, tile_px)):
-            found = marks[area.slices] & np.uint8(DAMAGE)
-            if found.any():
+            if (marks[area.slices] & np.uint8(DAMAGE)).any():
                 tile = to_float(photo.pixels[area.slices])
+                if bleach is not None:
+                    tile += np.float32(strength) * (bleach.apply(tile, area) - tile)
+                found = left[area.slices] & np.uint8(DAMAGE)
                 hole, veil = holes_and_veils(found, looks_through=self.fill.looks_through)
-                soft = feather(hole | veil, found != 0)[..., None] * np.float32(strength)
                 grown[area.slices] |= hole | veil
-                shown = tile
-                if depths is not None:
-                    shown, hole = show_depths(tile, hole, depths, area)
-                tile += soft * (self.fill.run(shown, hole, veil) - tile)
+                if found.any():
+                    soft = feather(hole | veil, found != 0)[..., None] * np.float32(strength)
+                    shown = tile
+                    if depths is not None:
+                        shown, hole = show_depths(tile, hole, depths, area)
+                    tile += soft * (self.fill.run(shown, hole, veil) - tile)
                 if grey:
                     tile[:] = tile.mean(axis=2, keepdims=True)
                 blend_tile(pixels, area, tile)
@@ -185,6 +192,19 @@ class RepairStage:
     @cached_property
     def _recogniser(self) -> Network:
         return self.recogniser.open(self.threads)
+
+
+def _bleach(pixels: Pixels, marks: Marks) -> tuple[Bleach | None, Marks]:
+    """What takes stains off a print in one tone, if it has any; and the marks (H, W) it leaves."""
+    stained = (marks & np.uint8(Mark.STAIN)) != 0
+    if not (stained.any() and is_monochrome(pixels)):
+        return None, marks
+    stains = off_tone_stains(pixels)
+    if stains is None or not (stains := stains & stained).any():
+        return None, marks
+    left = marks.copy()
+    left[stains] &= np.uint8(~Mark.STAIN & 0xFF)
+    return Bleach.of(pixels, stains), left
 
 
 def holes_and_veils(marks: Marks, *, looks_through: bool = True) -> tuple[Marks, Marks]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from resilver.imaging.resizing import enlarged_part
 from resilver.imaging.tiles import Area, Pixels, Tile, to_float
 from resilver.stages.fills import Fill
 from resilver.stages.recognition import Marks, Mask
@@ -30,23 +31,10 @@ class Depths:
 
     def within(self, area: Area) -> tuple[Tile, Mask]:
         """For one area of the photo: its pixels (h, w, 3), and where (h, w) to use them."""
-        down, across = (
-            small / full for small, full in zip(self.deep.shape, self.size, strict=True)
-        )
-        # Centre of pixel to centre of pixel, from the area to the small copy.
-        to_small = np.array(
-            [
-                [across, 0.0, across * (area.left + 0.5) - 0.5],
-                [0.0, down, down * (area.top + 0.5) - 0.5],
-            ]
-        )
-        size = (area.right - area.left, area.bottom - area.top)
-        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         picture, deep = (
-            cv2.warpAffine(small, to_small, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
-            for small in (self.picture, self.deep)
+            enlarged_part(small, self.size, area) for small in (self.picture, self.deep)
         )
-        return np.asarray(picture, np.float32), np.asarray(deep > 0.5)
+        return picture, deep > 0.5
 
 
 def find_depths(pixels: Pixels, hole: Mask, fill: Fill) -> Depths | None:

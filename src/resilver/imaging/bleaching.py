@@ -1,0 +1,118 @@
+"""Stains of another colour taken off a print in one tone: what shows through gets its tone back.
+
+A stain of colour C and opacity a over a photo J shows I = (1 - a) J + a C, so J = g I + o. Gain and
+offset are those that give the pixels just inside the stain's border the mean and the spread of
+those just outside (moments, as Reinhard et al., "Color Transfer between Images", 2001, match them).
+What colour a pixel had follows from its brightness, since the print has one tone. Nothing is
+invented.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.imaging.off_tone import LOOK_PX, border_bands
+from resilver.imaging.resizing import enlarged_part, shrunk
+from resilver.imaging.tiles import Area, Pixels, to_float
+from resilver.imaging.tone import Tone
+
+Values = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_NEAR_PX = 8.0  # standard deviation of the window in which both sides of the border are compared
+_LEAST_WEIGHT = 0.02  # of either side in that window; with less there is nothing to compare
+# A small stain has a short border: so many pixels of its own weigh as much as all stains together
+# when the spread is compared, and when the mean is.
+_SHARED_PX, _SHARED_MEAN_PX = 1500.0, 400.0
+_GAIN = (0.8, 3.0)
+_NOISE = 1e-5  # variance below which there is nothing to compare
+_SOFT_PX = 2.0  # of the rim, in the copy that is looked at
+
+
+@dataclass(frozen=True, eq=False)
+class Bleach:
+    """What takes the stains off one print, pixel by pixel; maps (h, w) of the copy looked at."""
+
+    tone: Tone
+    size: tuple[int, int]  # of the print: (height, width)
+    strength: Values  # 1 in a stain, falling to 0 at its rim
+    gain: Values
+    lift: Values
+
+    @classmethod
+    def of(cls, pixels: Pixels, stains: Mask) -> Bleach:
+        """For a print (H, W, 3), 8 or 16 bit, and its stains (H, W), see `off_tone_stains`."""
+        size = (pixels.shape[0], pixels.shape[1])
+        bright = to_float(shrunk(pixels, LOOK_PX)).mean(axis=2)
+        height, width = bright.shape
+        small = cv2.resize(stains.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        groups = np.asarray(small, np.uint8)
+        nearest, gains, lifts = _fit(bright, groups)
+        soft = np.asarray(cv2.GaussianBlur(groups.astype(np.float32), (0, 0), _SOFT_PX), np.float32)
+        return cls(Tone.of(pixels), size, soft, gains[nearest], lifts[nearest])
+
+    def apply(self, tile: Values, area: Area) -> Values:
+        """A part (h, w, 3) of the print in [0, 1], and where it lies -> the same without stains."""
+        strength, gain, lift = (
+            enlarged_part(values, self.size, area)
+            for values in (self.strength, self.gain, self.lift)
+        )
+        shown = self.tone.colours(np.clip(gain * tile.mean(axis=2) + lift, 0.0, 1.0))
+        cleared = tile + strength[..., None] * (np.clip(shown, 0.0, 1.0) - tile)
+        return cleared.astype(np.float32, copy=False)
+
+
+def _fit(bright: Values, stained: NDArray[np.uint8]) -> tuple[NDArray[np.int32], Values, Values]:
+    """Brightness and stains (h, w) -> the nearest stain (h, w); gain and offset of each."""
+    count, connected = cv2.connectedComponents(stained, connectivity=8)
+    labels = np.asarray(connected, np.int32)
+    inside, outside = border_bands(stained)
+    if not inside.any():
+        inside = stained > 0
+    within, without = _Local.of(bright, inside), _Local.of(bright, outside)
+    seen = inside & (within.weight > _LEAST_WEIGHT) & (without.weight > _LEAST_WEIGHT)
+    own_px = np.bincount(labels[seen], minlength=count)
+    figures = (within.mean, without.mean, within.variance, without.variance)
+    means = np.stack(
+        [np.bincount(labels[seen], figure[seen], minlength=count) for figure in figures]
+    ) / np.maximum(own_px, 1)
+    shared = (means * own_px).sum(axis=1, keepdims=True) / max(int(own_px.sum()), 1)
+    share = own_px / (own_px + _SHARED_PX)
+    spread = share * means[2:] + (1.0 - share) * shared[2:]
+    gains = np.clip(np.sqrt((spread[1] + _NOISE) / (spread[0] + _NOISE)), *_GAIN)
+    share = own_px / (own_px + _SHARED_MEAN_PX)
+    lifts = share * (means[1] - gains * means[0]) + (1.0 - share) * (shared[1] - gains * shared[0])
+    _away, numbered = cv2.distanceTransformWithLabels(
+        1 - stained, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
+    )
+    owner = np.asarray(numbered, np.int32)
+    # OpenCV numbers the stains here in an order of its own.
+    known = np.zeros(int(owner.max()) + 1, np.int32)
+    known[owner[stained > 0]] = labels[stained > 0]
+    return known[owner], gains.astype(np.float32), lifts.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Local:
+    """Mean and variance of some of the pixels of a picture, near each pixel; maps (h, w)."""
+
+    weight: Values  # 0..1, how many of them are near
+    mean: Values
+    variance: Values
+
+    @classmethod
+    def of(cls, values: Values, chosen: Mask) -> _Local:
+        kept = chosen.astype(np.float32)
+        weight = _blurred(kept)
+        near = np.maximum(weight, np.float32(1e-4))
+        mean = np.asarray(_blurred(values * kept) / near, np.float32)
+        square = np.asarray(_blurred(values * values * kept) / near, np.float32)
+        return cls(weight, mean, np.asarray(np.maximum(square - mean * mean, 0), np.float32))
+
+
+def _blurred(values: Values) -> Values:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), _NEAR_PX), np.float32)
