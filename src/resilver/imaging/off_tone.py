@@ -50,8 +50,8 @@ def off_tone_stains(pixels: Pixels) -> Mask | None:
     colour = Tone.of(pixels).unexplained(to_float(small))
     colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), _BLUR_PX), np.float32)
     strength = np.hypot(colour[..., 0], colour[..., 1])
-    strength /= np.float32(min(1.0, CALM + float(np.median(strength))))
     yellow = -colour[..., 1] >= YELLOW * strength
+    strength /= np.float32(min(1.0, CALM + float(np.median(strength))))
     if not (yellow & (strength > STRONG)).any():
         return None
     stains, vivid = _with_an_edge(np.where(yellow, strength, np.float32(0)))
