@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from skimage.data import astronaut
+from skimage.data import astronaut, camera
 
 from resilver.ageing import AgeingRecipe, age
 from resilver.errors import OptionError
@@ -16,7 +17,14 @@ from resilver.photo import Photo
 from resilver.pipeline import Options, Pipeline
 from resilver.stages.draft import Draft, Mark
 from resilver.stages.fills import CLASSICAL, FILLS, fill_named
-from resilver.stages.repair import GivenMask, RepairStage, add_given, feather, holes_and_veils
+from resilver.stages.repair import (
+    GROW_PX,
+    GivenMask,
+    RepairStage,
+    add_given,
+    feather,
+    holes_and_veils,
+)
 
 
 def quiet(_share: float) -> None:
@@ -31,7 +39,7 @@ def test_a_stain_is_a_veil_and_a_scratch_through_it_a_hole() -> None:
     assert hole[20, 20] == 1
     assert veil[12, 20] == 1
     assert not (hole & veil).any()
-    assert veil[8, 20] == 1  # grown beyond what was found
+    assert veil[10 - GROW_PX, 20] == 1  # grown beyond what was found
     assert veil[5, 20] == 0
 
 
@@ -116,6 +124,50 @@ def test_the_learned_fill_is_blind_to_what_a_hole_hides_and_looks_through_a_veil
     fill, nothing = fill_named("learned", 1), np.zeros_like(mask)
     np.testing.assert_array_equal(fill.run(tile, mask, nothing), fill.run(other, mask, nothing))
     assert np.abs(fill.run(tile, nothing, mask) - fill.run(other, nothing, mask)).max() > 0.05
+
+
+def rusty() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+    """A grey print, the same with rust on it, and where."""
+    print_ = np.repeat(camera()[100:420, 100:420, None], 3, axis=2)
+    opacity = np.zeros((320, 320), np.float32)
+    cv2.circle(opacity, (160, 200), 45, 0.5, -1)
+    alpha = cv2.GaussianBlur(opacity, (0, 0), 1.5)[..., None]
+    stained = (1 - alpha) * print_ + alpha * np.array((160, 100, 50), np.float32)
+    return print_, np.rint(stained).astype(np.uint8), alpha[..., 0] > 0.05
+
+
+@pytest.mark.parametrize("fill", ["learned", "telea"])
+def test_a_stain_told_by_its_colour_is_found_and_taken_off_and_nothing_is_invented(
+    fill: str,
+) -> None:
+    print_, stained, where = rusty()
+    repair = stage(None, fill=fill)
+    finding, draft = repair.diagnose(Draft(Photo.from_array(stained)), quiet)
+    assert finding.act
+    assert "stains" in finding.words
+    assert draft.marks is not None
+    found = (draft.marks & np.uint8(Mark.STAIN)) != 0
+    assert found[where].mean() > 0.9
+    assert found[~where].mean() < 0.02
+    alone = draft.evolve(marks=draft.marks & np.uint8(Mark.STAIN))
+    mended = repair.apply(alone, 1.0, quiet)
+    assert mended.marks is not None
+    assert not (mended.marks[where] & np.uint8(Mark.INVENTED)).any()
+    out = mended.photo.pixels[where] / 257.0
+    errors = [np.abs(values - print_[where]).mean() for values in (stained[where], out)]
+    assert errors[1] < errors[0] / 2
+    assert np.abs(out[:, 0] - out[:, 2]).mean() < 3  # grey again
+    halfway = repair.apply(alone, 0.5, quiet).photo.pixels[where] / 257.0
+    assert np.abs(halfway - (stained[where] + out) / 2).mean() < 1
+
+
+def test_a_stain_that_the_person_says_is_none_is_left() -> None:
+    _print, stained, where = rusty()
+    given = cv2.dilate(where.astype(np.uint8) * 255, np.ones((15, 15), np.uint8))
+    repair = stage(np.asarray(given, np.uint8), "subtract")
+    _finding, draft = repair.diagnose(Draft(Photo.from_array(stained)), quiet)
+    kept = repair.apply(draft, 1.0, quiet).photo.pixels[where] // 257
+    assert np.array_equal(kept, stained[where])
 
 
 def test_half_strength_goes_half_the_way() -> None:

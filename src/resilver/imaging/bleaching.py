@@ -30,7 +30,7 @@ _LEAST_WEIGHT = 0.02  # of either side in that window; with less there is nothin
 _SHARED_PX, _SHARED_MEAN_PX = 1500.0, 400.0
 _GAIN = (0.8, 3.0)
 _NOISE = 1e-5  # variance below which there is nothing to compare
-_SOFT_PX = 2.0  # of the rim, in the copy that is looked at
+_SOFT_PX, AROUND_PX = 2.0, 11  # the rim, and the square that traces of colour lie in
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,7 @@ class Bleach:
     tone: Tone
     size: tuple[int, int]  # of the print: (height, width)
     strength: Values  # 1 in a stain, falling to 0 at its rim
+    colour: Values  # the same a little farther out: traces of colour lie around it
     gain: Values
     lift: Values
 
@@ -52,18 +53,20 @@ class Bleach:
         small = cv2.resize(stains.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         groups = np.asarray(small, np.uint8)
         nearest, gains, lifts = _fit(bright, groups)
-        soft = np.asarray(cv2.GaussianBlur(groups.astype(np.float32), (0, 0), _SOFT_PX), np.float32)
-        return cls(Tone.of(pixels), size, soft, gains[nearest], lifts[nearest])
+        around = np.asarray(cv2.dilate(groups, np.ones((AROUND_PX, AROUND_PX))), np.uint8)
+        strength, colour = (_blurred(part, _SOFT_PX) for part in (groups, around))
+        return cls(Tone.of(pixels), size, strength, colour, gains[nearest], lifts[nearest])
 
     def apply(self, tile: Values, area: Area) -> Values:
         """A part (h, w, 3) of the print in [0, 1], and where it lies -> the same without stains."""
-        strength, gain, lift = (
+        strength, colour, gain, lift = (
             enlarged_part(values, self.size, area)
-            for values in (self.strength, self.gain, self.lift)
+            for values in (self.strength, self.colour, self.gain, self.lift)
         )
-        shown = self.tone.colours(np.clip(gain * tile.mean(axis=2) + lift, 0.0, 1.0))
-        cleared = tile + strength[..., None] * (np.clip(shown, 0.0, 1.0) - tile)
-        return cleared.astype(np.float32, copy=False)
+        bright = tile.mean(axis=2)
+        bright += strength * ((gain - 1) * bright + lift)
+        shown = np.clip(self.tone.colours(bright.clip(0.0, 1.0)), 0.0, 1.0)
+        return (tile + colour[..., None] * (shown - tile)).astype(np.float32, copy=False)
 
 
 def _fit(bright: Values, stained: NDArray[np.uint8]) -> tuple[NDArray[np.int32], Values, Values]:
@@ -114,5 +117,5 @@ class _Local:
         return cls(weight, mean, np.asarray(np.maximum(square - mean * mean, 0), np.float32))
 
 
-def _blurred(values: Values) -> Values:
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), _NEAR_PX), np.float32)
+def _blurred(values: NDArray[np.float32 | np.uint8], by_px: float = _NEAR_PX) -> Values:
+    return np.asarray(cv2.GaussianBlur(values.astype(np.float32), (0, 0), by_px), np.float32)

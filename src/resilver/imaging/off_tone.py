@@ -26,13 +26,19 @@ EDGE = 5.5
 # Less is enough on a print whose sound parts keep strictly to its tone: by this factor where they
 # do so exactly, rising to 1 with what they usually miss it by, in levels.
 CALM = 0.6
+BORDER = 0.4  # of a stain's usual colour, at its border
 VIVID = 100.0  # more than this no stain has: a thing that was left its colour, or given one
 YELLOW = 0.6  # cosine to yellow, from which on a colour is brown or yellow
 MEANT_SHARE = 0.25  # other colours, of the stains' area, from which on all of them are meant
 MOST_SHARE = 0.2  # of the photo; more than this is two prints in one scan, not a stain
 SMALLEST_PX = 40  # of a group, in the copy that is looked at
 LOOK_PX = 1600  # longest side of that copy
-_BLUR_PX = 2.5  # traces of compression are smaller
+_BLUR_PX = 2.5  # traces of compression are smaller; once a stain is known, ...
+_FINE_BLUR_PX, _REACH_PX = (
+    1.2,
+    6,
+)  # ... its border is looked for in finer detail, and so far out ...
+_NEAR_PX = 10.0  # ... and held against its colour that near
 _INSIDE_PX, _OUTSIDE_PX = (3, 8), (4, 10)  # from the border of a group, where its edge is
 _MARGIN_PX = _OUTSIDE_PX[1] + 1
 
@@ -46,11 +52,8 @@ def off_tone_stains(pixels: Pixels) -> Mask | None:
     Returns:
         (H, W); None where there are none, or where the colours are meant.
     """
-    small = shrunk(pixels, LOOK_PX)
-    colour = Tone.of(pixels).unexplained(to_float(small))
-    colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), _BLUR_PX), np.float32)
-    strength = np.hypot(colour[..., 0], colour[..., 1])
-    yellow = -colour[..., 1] >= YELLOW * strength
+    colour = Tone.of(pixels).unexplained(to_float(shrunk(pixels, LOOK_PX)))
+    strength, yellow = _seen(colour, _BLUR_PX)
     strength /= np.float32(min(1.0, CALM + float(np.median(strength))))
     if not (yellow & (strength > STRONG)).any():
         return None
@@ -59,9 +62,28 @@ def off_tone_stains(pixels: Pixels) -> Mask | None:
     meant = vivid.sum() + others.sum() + bright.sum()
     if not 0 < stains.mean() <= MOST_SHARE or meant > MEANT_SHARE * stains.sum():
         return None
+    stains = _bordered(stains, *_seen(colour, _FINE_BLUR_PX))
     size = (pixels.shape[1], pixels.shape[0])
     full = cv2.resize(stains.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(full, np.uint8).view(np.bool_)
+
+
+def _seen(colour: Values, blur_px: float) -> tuple[Values, Mask]:
+    """Colours off the tone (H, W, 2) -> how strong they are (H, W), and whether they are yellow."""
+    calm = np.asarray(cv2.GaussianBlur(colour, (0, 0), blur_px), np.float32)
+    strength = np.hypot(calm[..., 0], calm[..., 1])
+    return strength, -calm[..., 1] >= YELLOW * strength
+
+
+def _bordered(stains: Mask, strength: Values, yellow: Mask) -> Mask:
+    """Stains (H, W) that end where their colour has fallen to a part of what it is near by."""
+    kept = stains.astype(np.float32)
+    near = cv2.GaussianBlur(kept, (0, 0), _NEAR_PX)
+    usual = cv2.GaussianBlur(kept * strength, (0, 0), _NEAR_PX) / np.maximum(near, 1e-3)
+    reached = _dilated(stains.view(np.uint8), _REACH_PX)
+    inside = (reached & yellow & (strength > BORDER * usual)).view(np.uint8)
+    closed = cv2.morphologyEx(inside, cv2.MORPH_CLOSE, _disc(2))
+    return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, _disc(1)), np.uint8) > 0
 
 
 def _with_an_edge(strength: Values) -> tuple[Mask, Mask]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.bleaching import Bleach
+from resilver.imaging.bleaching import AROUND_PX, Bleach
 from resilver.imaging.off_tone import off_tone_stains
 from resilver.imaging.tiles import Pixels, blend_tile, tile_areas, tile_count, tile_side, to_float
 from resilver.imaging.tone import is_monochrome
@@ -37,7 +37,9 @@ THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass
 CREDIBLE_SHARE = 0.35  # a photo called damaged beyond this is more likely misread than ruined
 # Share of the photo from which marks that are not believed are worth a word.
 SUSPICION_SHARE = 0.01
-GROW_PX = 2  # damage is filled this much wider than found: its rim is damaged too
+# Damage is filled this much wider than found: its rim is damaged too. More takes sound pixels away
+# that the fill goes by (2 instead of 1: 0.3 dB outside of the damage on the suite `repair`).
+GROW_PX = 1
 
 OPAQUE = Mark.SCRATCH | Mark.MISSING | Mark.DUST | Mark.PAINTED  # hide what is under them
 
@@ -203,7 +205,8 @@ def _bleach(pixels: Pixels, marks: Marks) -> tuple[Bleach | None, Marks]:
     if stains is None or not (stains := stains & stained).any():
         return None, marks
     left = marks.copy()
-    left[stains] &= np.uint8(~Mark.STAIN & 0xFF)
+    rim = cv2.dilate(stains.view(np.uint8), np.ones((AROUND_PX, AROUND_PX), np.uint8)) > 0
+    left[rim] &= np.uint8(~Mark.STAIN & 0xFF)
     return Bleach.of(pixels, stains), left
 
 
