@@ -81,6 +81,30 @@ def test_paper_that_yellows_from_its_border_inwards_is_no_stain() -> None:
     assert off_tone_stains(levels(laid(sound(), yellowed, (0.9, 0.8, 0.5)))) is None
 
 
+def squeezed(picture: Picture, quality: int) -> Picture:
+    """Through JPEG, with colour at half the size."""
+    _, written = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+
+
+@pytest.mark.parametrize("quality", [15, 30, 50, 75])
+@pytest.mark.parametrize("strength", [0.1, 0.2, 0.3])
+def test_the_blocks_of_compression_are_no_stain(quality: int, strength: float) -> None:
+    """Yellowing that has no edge gets steps along the blocks."""
+    inwards = np.abs(np.linspace(-1, 1, 512, dtype=np.float32)) ** 3
+    yellowed = np.asarray(strength * np.maximum(inwards[:, None], inwards[None, :]), np.float32)
+    for tone in (GREY, SEPIA):
+        print_ = levels(laid(sound(tone), yellowed, (0.9, 0.8, 0.5)))
+        assert off_tone_stains(squeezed(print_, quality)) is None
+
+
+@pytest.mark.parametrize("quality", [75, 90])
+def test_a_strong_stain_is_found_after_compression(quality: int) -> None:
+    found = off_tone_stains(squeezed(levels(laid(sound(SEPIA), 0.5 * blot())), quality))
+    assert found is not None
+    assert overlap(found, blot() > 0.4) > 0.75
+
+
 def test_what_was_coloured_by_hand_is_left_alone() -> None:
     brown = laid(sound(), 0.4 * blot((300, 180)))
     assert off_tone_stains(levels(brown)) is not None
