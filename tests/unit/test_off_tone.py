@@ -84,7 +84,7 @@ def test_paper_that_yellows_from_its_border_inwards_is_no_stain() -> None:
 def squeezed(picture: Picture, quality: int) -> Picture:
     """Through JPEG, with colour at half the size."""
     _, written = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+    return np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 
 
 @pytest.mark.parametrize("quality", [15, 30, 50, 75])
