@@ -39,7 +39,7 @@ class Bleach:
 
     tone: Tone
     size: tuple[int, int]  # of the print: (height, width)
-    strength: Values  # 1 in a stain, falling to 0 at its rim
+    strength: Values  # 1 in a stain, less where it is thinner, falling to 0 at its rim
     colour: Values  # the same a little farther out: traces of colour lie around it
     gain: Values
     lift: Values
@@ -48,14 +48,16 @@ class Bleach:
     def of(cls, pixels: Pixels, stains: Mask) -> Bleach:
         """For a print (H, W, 3), 8 or 16 bit, and its stains (H, W), see `off_tone_stains`."""
         size = (pixels.shape[0], pixels.shape[1])
-        bright = to_float(shrunk(pixels, LOOK_PX)).mean(axis=2)
+        tone, copy = Tone.of(pixels), to_float(shrunk(pixels, LOOK_PX))
+        bright = copy.mean(axis=2)
         height, width = bright.shape
         small = cv2.resize(stains.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         groups = np.asarray(small, np.uint8)
         nearest, gains, lifts = _fit(bright, groups)
         around = np.asarray(cv2.dilate(groups, np.ones((AROUND_PX, AROUND_PX))), np.uint8)
         strength, colour = (_blurred(part, _SOFT_PX) for part in (groups, around))
-        return cls(Tone.of(pixels), size, strength, colour, gains[nearest], lifts[nearest])
+        strength *= _opacity(_blurred(tone.unexplained(copy), _SOFT_PX), groups, nearest)
+        return cls(tone, size, strength, colour, gains[nearest], lifts[nearest])
 
     def apply(self, tile: Values, area: Area) -> Values:
         """A part (h, w, 3) of the print in [0, 1], and where it lies -> the same without stains."""
@@ -97,6 +99,15 @@ def _fit(bright: Values, stained: NDArray[np.uint8]) -> tuple[NDArray[np.int32],
     known = np.zeros(int(owner.max()) + 1, np.int32)
     known[owner[stained > 0]] = labels[stained > 0]
     return known[owner], gains.astype(np.float32), lifts.astype(np.float32)
+
+
+def _opacity(colour: Values, stained: NDArray[np.uint8], nearest: NDArray[np.int32]) -> Values:
+    """Colour off the tone (h, w, 2) -> how much of what is usual in its stain there is, 0..1."""
+    strength = np.hypot(colour[..., 0], colour[..., 1])
+    within = stained > 0
+    area_px = np.bincount(nearest[within])
+    usual = np.bincount(nearest[within], strength[within]) / np.maximum(area_px, 1)
+    return np.clip(strength / np.maximum(usual[nearest], 1e-3), 0.0, 1.0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
