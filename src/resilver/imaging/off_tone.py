@@ -39,12 +39,10 @@ STRAIGHT_SHARE = 0.37
 MOST_SHARE = 0.2  # of the photo; more than this is two prints in one scan, not a stain
 SMALLEST_PX = 40  # of a group, in the copy that is looked at
 LOOK_PX = 1600  # longest side of that copy
-_BLUR_PX = 2.5  # traces of compression are smaller; once a stain is known, ...
-_FINE_BLUR_PX, _REACH_PX = (
-    1.2,
-    6,
-)  # ... its border is looked for in finer detail, and so far out ...
-_NEAR_PX = 10.0  # ... and held against its colour that near
+_BLUR_PX = 2.5  # traces of compression are smaller
+# Once a stain is known, its border is looked for in finer detail, so far out, against its colour so
+# near.
+_FINE_BLUR_PX, _REACH_PX, _NEAR_PX = 1.2, 6, 10.0
 _INSIDE_PX, _OUTSIDE_PX = (3, 8), (4, 10)  # from the border of a group, where its edge is
 _RIM_PX = 7  # side of the square that a border lies in
 _STRAIGHT_SLOPE = 0.21  # tangent of the angle (12 degrees) up to which a border is straight
@@ -65,12 +63,12 @@ def off_tone_stains(pixels: Pixels) -> Mask | None:
     strength /= np.float32(min(1.0, CALM + float(np.median(strength))))
     if not (yellow & (strength > STRONG)).any():
         return None
-    stains, vivid = _with_an_edge(np.where(yellow, strength, np.float32(0)))
-    others, bright = _with_an_edge(np.where(yellow, np.float32(0), strength))
-    meant = vivid.sum() + others.sum() + bright.sum()
+    brown = np.where(yellow, strength, np.float32(0))
+    stains, *others = (*_with_an_edge(brown), *_with_an_edge(strength - brown))
+    meant = sum(int(other.sum()) for other in others)
     if not 0 < stains.mean() <= MOST_SHARE or meant > MEANT_SHARE * stains.sum():
         return None
-    if _straight_share(stains, np.where(yellow, strength, np.float32(0))) > STRAIGHT_SHARE:
+    if _straight_share(stains, brown) > STRAIGHT_SHARE:
         return None
     stains = _bordered(stains, *_seen(colour, _FINE_BLUR_PX))
     size = (pixels.shape[1], pixels.shape[0])

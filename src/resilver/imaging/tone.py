@@ -37,16 +37,8 @@ def colour_left(pixels: Pixels) -> float:
     Args:
         pixels: (H, W, 3), 8 or 16 bit.
     """
-    small = to_float(shrunk(pixels, _LOOK_PX))
-    red, green, blue = np.moveaxis(small.reshape(-1, 3), 1, 0)
-    bright = (red + green + blue) / 3.0
-    parabola = np.stack((np.ones_like(bright), bright, bright * bright), axis=1)
-    against = np.stack((red - green, blue - (red + green) / 2.0), axis=1)
-    left = np.zeros_like(bright)
-    for _ in range(_REFITS + 1):
-        best = left <= np.median(left)
-        fitted, *_ = np.linalg.lstsq(parabola[best], against[best], rcond=None)
-        left = np.abs(against - parabola @ fitted).max(axis=1)
+    bright, against = _split(to_float(shrunk(pixels, _LOOK_PX)).reshape(-1, 3))
+    _powers, left, _best = _fitted(bright, against, 2, 0.5, _REFITS + 1)
     return float(255.0 * np.median(left))
 
 
@@ -66,16 +58,9 @@ class Tone:
     def of(cls, pixels: Pixels) -> Tone:
         """Of a print (H, W, 3), 8 or 16 bit."""
         bright, against = _split(to_float(shrunk(pixels, _FIT_PX)).reshape(-1, 3))
-        known = np.stack([bright**power for power in range(_DEGREE + 1)], axis=1)
-        powers = np.zeros((_DEGREE + 1, 2), np.float32)
-        left = np.zeros_like(bright)
-        best = np.ones(bright.shape, np.bool_)
-        for _ in range(_TONE_REFITS):
-            best = left <= np.quantile(left, _TRUSTED)
-            powers, *_ = np.linalg.lstsq(known[best], against[best], rcond=None)
-            left = np.abs(against - known @ powers).max(axis=1)
+        powers, _left, best = _fitted(bright, against, _DEGREE, _TRUSTED, _TONE_REFITS)
         darkest, lightest = np.quantile(bright[best], (0.01, 0.99)).tolist()
-        return cls(np.asarray(powers, np.float32), darkest, lightest)
+        return cls(powers, darkest, lightest)
 
     def unexplained(self, pixels: Values) -> Values:
         """(H, W, 3) in [0, 1] -> (H, W, 2): what the tone does not explain, in levels of 255."""
@@ -97,6 +82,25 @@ class Tone:
             explained *= known
             explained += power
         return explained
+
+
+def _fitted(
+    bright: Values, against: Values, degree: int, trusted: float, fits: int
+) -> tuple[Values, Values, NDArray[np.bool_]]:
+    """Colours (n, 2) as a polynomial of brightness (n,), of the share `trusted` it explains best.
+
+    Returns:
+        Its powers (degree + 1, 2), how far off each pixel is (n,), and which were trusted (n,).
+    """
+    known = np.stack([bright**power for power in range(degree + 1)], axis=1)
+    powers, left = np.zeros((degree + 1, 2), np.float32), np.zeros_like(bright)
+    best = np.ones(bright.shape, np.bool_)
+    for _ in range(fits):
+        best = left <= np.quantile(left, trusted)
+        solved, *_ = np.linalg.lstsq(known[best], against[best], rcond=None)
+        powers = np.asarray(solved, np.float32)
+        left = np.abs(against - known @ powers).max(axis=1)
+    return powers, left, best
 
 
 def _split(pixels: Values) -> tuple[Values, Values]:

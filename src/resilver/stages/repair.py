@@ -119,9 +119,9 @@ class RepairStage:
                 if bleach is not None:
                     tile += np.float32(strength) * (bleach.apply(tile, area) - tile)
                 found = left[area.slices] & np.uint8(DAMAGE)
-                hole, veil = holes_and_veils(found, looks_through=self.fill.looks_through)
-                grown[area.slices] |= hole | veil
                 if found.any():
+                    hole, veil = holes_and_veils(found, looks_through=self.fill.looks_through)
+                    grown[area.slices] |= hole | veil
                     soft = feather(hole | veil, found != 0)[..., None] * np.float32(strength)
                     shown = tile
                     if depths is not None:
