@@ -31,7 +31,6 @@ from resilver.stages.recognition import (
     Evidence,
     believed,
     evidence_of,
-    is_old,
     see,
 )
 from resilver.train.photos import find_shards
@@ -88,9 +87,9 @@ def _levels(picture: NDArray[np.float32]) -> Picture:
 def _evidence(network: Network, picture: Picture) -> Evidence | None:
     """None where the photo does not look old."""
     sight = see(network, picture, None, lambda _share: None)
-    if not is_old(picture, sight):
+    if not sight.is_old:
         return None
-    return evidence_of(picture, sight, believed(sight.marks, OPEN))
+    return evidence_of(sight, believed(sight.marks, OPEN))
 
 
 def fitted(

@@ -10,6 +10,7 @@ from skimage import data
 
 from resilver.ageing import AgeingRecipe, age
 from resilver.imaging.faces import NO_FACES, Faces
+from resilver.imaging.tone import colour_left
 from resilver.models.store import bundled_model
 from resilver.stages import recognition
 from resilver.stages.draft import Mark
@@ -17,8 +18,10 @@ from resilver.stages.recognition import (
     FLOOD_SHARE,
     LEAST_SHARE,
     LIKELY_DAMAGED,
+    LIVELY_COLOUR_255,
     MAYBE_DAMAGED,
     OLD_CAST,
+    OLD_COLOUR_255,
     OLD_FADED,
     OPEN,
     STRICT,
@@ -32,7 +35,6 @@ from resilver.stages.recognition import (
     believed,
     evidence_of,
     found_in,
-    is_old,
     keep,
     marks_from_maps,
 )
@@ -73,42 +75,30 @@ def test_told_that_the_photo_is_damaged_one_sure_pixel_is_enough() -> None:
     assert np.count_nonzero(kept(marks_from_maps(faint), TOLD)) == 30
 
 
-def colourful(size: tuple[int, int] = (60, 80)) -> NDArray[np.uint8]:
-    rows, columns = np.mgrid[: size[0], : size[1]]
-    return np.stack((rows * 4, columns * 3, 255 - rows * 4), axis=-1).astype(np.uint8)
-
-
-def pale() -> NDArray[np.uint8]:
-    return (110 + colourful() // 8).astype(np.uint8)
-
-
-def toned(size: tuple[int, int] = (60, 80)) -> NDArray[np.uint8]:
-    grey = np.linspace(0, 1, size[0] * size[1]).reshape(size)
-    sepia = np.stack((grey**0.85, grey, grey**1.3), axis=-1)
-    return np.rint(255 * sepia).astype(np.uint8)
+IN_ONE_TONE, PALE, COLOURFUL = 0.5 * OLD_COLOUR_255, 0.5 * LIVELY_COLOUR_255, 100.0  # colours left
 
 
 @pytest.mark.parametrize(
-    ("pixels", "faded", "cast", "old"),
+    ("colour", "faded", "cast", "old"),
     [
-        (colourful(), 0.0, 0.0, False),
-        (pale(), 0.0, 0.0, False),
-        (pale(), OLD_FADED, 0.0, True),
-        (pale(), 0.0, OLD_CAST, True),
-        (colourful(), OLD_FADED, OLD_CAST, False),
-        (toned(), 0.0, 0.0, True),
+        (COLOURFUL, 0.0, 0.0, False),
+        (PALE, 0.0, 0.0, False),
+        (PALE, OLD_FADED, 0.0, True),
+        (PALE, 0.0, OLD_CAST, True),
+        (COLOURFUL, OLD_FADED, OLD_CAST, False),
+        (IN_ONE_TONE, 0.0, 0.0, True),
     ],
 )
 @pytest.mark.parametrize("certain_px", [0, 40])
 def test_the_open_look_is_for_old_prints_that_are_likely_damaged(
-    pixels: NDArray[np.uint8], faded: float, cast: float, old: bool, certain_px: int
+    colour: float, faded: float, cast: float, old: bool, certain_px: int
 ) -> None:
     """The same marks in one photo and another; a share of one of them certain, or none."""
-    sight = Sight(_block((60, 80), certain_px), faded, cast)
-    assert is_old(pixels, sight) == old
-    evidence = evidence_of(pixels, sight, believed(sight.marks, OPEN))
+    sight = Sight(_block((60, 80), certain_px), faded, cast, colour)
+    assert sight.is_old == old
+    evidence = evidence_of(sight, believed(sight.marks, OPEN))
     assert (evidence.log_odds >= LIKELY_DAMAGED) == (certain_px > 0)
-    found = np.count_nonzero(found_in(pixels, sight, NO_FACES, told=False))
+    found = np.count_nonzero(found_in(sight, NO_FACES, told=False))
     assert found == (400 if old and certain_px else 0)
 
 
@@ -123,10 +113,10 @@ def _block(size: tuple[int, int], certain_px: int) -> Marks:
 
 
 def test_what_speaks_for_damage_is_measured() -> None:
-    sight = Sight(_block((60, 80), 12), 0.25, 0.0)
-    for pixels, is_grey in ((toned(), True), (pale(), False)):
+    for colour, is_grey in ((IN_ONE_TONE, True), (PALE, False)):
+        sight = Sight(_block((60, 80), 12), 0.25, 0.0, colour)
         found = believed(sight.marks, OPEN)
-        evidence = evidence_of(pixels, sight, found)
+        evidence = evidence_of(sight, found)
         assert evidence == Evidence(400 / 4800, 1.0, 12 / 4800, 0.25, is_grey)
     likelier = (
         Evidence(0.2, 1.0, 12 / 4800, 0.25, False),
@@ -146,11 +136,11 @@ def test_an_old_print_flooded_with_doubtful_marks_is_looked_at_warily(certain_sh
     maps = maps_with((OPEN.certain + STRICT.certain) / 2, np.s_[2:38, 2:38], 0)
     certain = round(certain_share * WARY.share * 36)
     maps[:, 2 : 2 + certain, 2:38] = 1.0
-    sight = Sight(marks_from_maps(maps), 0.0, 0.0)
-    evidence = evidence_of(toned(), sight, believed(sight.marks, OPEN))
+    sight = Sight(marks_from_maps(maps), 0.0, 0.0, IN_ONE_TONE)
+    evidence = evidence_of(sight, believed(sight.marks, OPEN))
     assert evidence.open_share > FLOOD_SHARE
     assert evidence.log_odds > SURELY_DAMAGED
-    found = found_in(toned(), sight, NO_FACES, told=False)
+    found = found_in(sight, NO_FACES, told=False)
     assert np.count_nonzero(found) == (36 * 36 if certain_share > 1 else 0)
 
 
@@ -161,21 +151,19 @@ def test_an_old_print_that_may_be_damaged_is_looked_at_warily() -> None:
     line = maps_with((OPEN.certain + STRICT.certain) / 2, np.s_[5:6, 2:32], 0)
     line[:, 5, 2:17] = 1.0
     marks[100:140, :40] = marks_from_maps(line)
-    sight = Sight(marks, 0.0, 0.0)
-    pixels = toned((300, 300))
-    odds = evidence_of(pixels, sight, believed(marks, OPEN)).log_odds
+    sight = Sight(marks, 0.0, 0.0, IN_ONE_TONE)
+    odds = evidence_of(sight, believed(marks, OPEN)).log_odds
     for faded, found_px in ((0.0, 0), ((MAYBE_DAMAGED + 0.1 - odds) / 0.906, 30)):
-        now = Sight(marks, faded, 0.0)
-        assert np.count_nonzero(found_in(pixels, now, NO_FACES, told=False)) == found_px
+        now = Sight(marks, faded, 0.0, IN_ONE_TONE)
+        assert np.count_nonzero(found_in(now, NO_FACES, told=False)) == found_px
 
 
 def test_what_is_beyond_doubt_is_found_on_every_photo() -> None:
     marks = np.zeros((200, 200), np.uint8)
     marks[:40, :40] = marks_from_maps(maps_with(1.0, np.s_[5:6, 2:32], 0))
-    for pixels in (colourful(), toned()):
-        assert (
-            np.count_nonzero(found_in(pixels, Sight(marks, 0.0, 0.0), NO_FACES, told=False)) == 30
-        )
+    for colour in (COLOURFUL, IN_ONE_TONE):
+        sight = Sight(marks, 0.0, 0.0, colour)
+        assert np.count_nonzero(found_in(sight, NO_FACES, told=False)) == 30
 
 
 @pytest.mark.parametrize("look", [STRICT, WARY, OPEN, TOLD])
@@ -212,6 +200,7 @@ def test_a_large_scan_is_looked_at_from_half_its_size_on(monkeypatch: pytest.Mon
     np.testing.assert_array_equal(seen.marks[::2, ::2], expected.marks)
     np.testing.assert_array_equal(seen.marks[1::2, 1::2], expected.marks)
     assert (seen.faded, seen.cast) == (expected.faded, expected.cast)
+    assert seen.colour == colour_left(scan)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     monkeypatch.setattr(recognition, "FINEST_PX", scan.shape[0] * scan.shape[1])
@@ -247,10 +236,9 @@ def test_of_eyes_nose_and_mouth_only_what_is_beyond_doubt_is_damage(
     maps[:, 120:127, 20:120] = DOUBTFUL
     maps[:, 120, 20:50] = SURE  # so that the photo is likely to be damaged
     maps[(4, 0), *where] = level
-    sight = Sight(marks_from_maps(maps), 0.0, 0.0)
-    pixels = toned((160, 160))
-    assert found_in(pixels, sight, NO_FACES, told=told)[where].all()
-    found = found_in(pixels, sight, a_face(1.0), told=told)
+    sight = Sight(marks_from_maps(maps), 0.0, 0.0, IN_ONE_TONE)
+    assert found_in(sight, NO_FACES, told=told)[where].all()
+    found = found_in(sight, a_face(1.0), told=told)
     assert bool(found[where].all()) == bool(found[where].any()) == stays
     assert found[122, 100]
 
@@ -263,8 +251,8 @@ def test_in_a_face_nothing_more_is_believed_for_being_told(told: bool) -> None:
     for where in (np.s_[15:17, 26:36], np.s_[80:82, 26:36]):  # the forehead, and outside
         maps[(4, 0), *where] = FAINT
         maps[(4, 0), where[0].start, where[1].start] = SURE
-    sight = Sight(marks_from_maps(maps), 0.0, 0.0)
-    found = found_in(toned((160, 160)), sight, a_face(1.0), told=told)
+    sight = Sight(marks_from_maps(maps), 0.0, 0.0, IN_ONE_TONE)
+    found = found_in(sight, a_face(1.0), told=told)
     assert bool(found[80, 30]) == told
     assert not found[15, 30]
 
@@ -276,11 +264,10 @@ def test_damage_beyond_doubt_is_as_good_as_being_told() -> None:
     maps[:, 120:130, 20:120] = DOUBTFUL
     for certain_px, told in ((20, False), (100, True)):
         maps[:, 120, 20 : 20 + certain_px] = SURE
-        sight = Sight(marks_from_maps(maps), 0.0, 0.0)
-        pixels = toned((160, 160))
-        odds = evidence_of(pixels, sight, believed(sight.marks, OPEN)).log_odds
+        sight = Sight(marks_from_maps(maps), 0.0, 0.0, IN_ONE_TONE)
+        odds = evidence_of(sight, believed(sight.marks, OPEN)).log_odds
         assert (odds >= SURELY_DAMAGED) == told
         assert odds >= LIKELY_DAMAGED
-        found = found_in(pixels, sight, NO_FACES, told=False)
+        found = found_in(sight, NO_FACES, told=False)
         assert found[125, 60]
         assert bool(found[80, 30]) == told

@@ -54,8 +54,8 @@ class Recogniser:
         kinds = np.stack([(sight.marks & np.uint8(kind)) != 0 for kind in KIND_MARKS], axis=-1)
         faces = find_faces(self._detector, pixels)
         believed_of = (
-            found_in(pixels, sight, faces, told=False),
-            found_in(pixels, sight, faces, told=True),
+            found_in(sight, faces, told=False),
+            found_in(sight, faces, told=True),
             believed(sight.marks, TOLD),
         )
         masks = (kinds & mask[..., None] for mask in believed_of)

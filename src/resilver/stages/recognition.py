@@ -25,7 +25,7 @@ from resilver.imaging.tiles import (
     tile_side,
     to_float,
 )
-from resilver.imaging.tone import colour_left, is_monochrome
+from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.session import Network
 from resilver.stages.draft import Mark, Progress
 
@@ -57,7 +57,7 @@ TOLD = Look(0.6, OPEN.certain, 0.0)
 OLD_FADED = 0.1  # a photo is old if it has faded with this probability, ...
 OLD_CAST = 0.2  # ... or has a cast with this one, ...
 LIVELY_COLOUR_255 = 21.0  # ... unless it has more colour than this beyond its tone, ...
-OLD_COLOUR_255 = 2.5  # ... and surely if it has less than this, see `colour_left`
+OLD_COLOUR_255 = TONED_255  # ... and surely if it has less than this, see `colour_left`
 # Log odds that a photo is damaged (see `Evidence`) from which on a look is believed, and the share
 # of the photo beyond which no more than the wary one is. When rules by the share of marks alone
 # gave way to these, of 819 sound photos in colour and grey 18 instead of 51 lost more than a
@@ -83,6 +83,13 @@ class Sight:
     marks: Marks  # (H, W): kinds, and how probable they are in the upper bits, for `believed`
     faded: float  # probability that the photo has faded, ...
     cast: float  # ... and that it has a colour cast
+    colour: float  # that the photo has beyond its tone, in levels of 255, see `colour_left`
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the photo looks like an old print."""
+        aged = self.faded >= OLD_FADED or self.cast >= OLD_CAST
+        return self.colour < OLD_COLOUR_255 or (aged and self.colour < LIVELY_COLOUR_255)
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,8 @@ def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progres
     size = (pixels.shape[0], pixels.shape[1])
     tile_px = tile_side(size, tile_px)
     marks = np.zeros(size, np.uint8)
-    if is_monochrome(pixels):
+    colour = colour_left(pixels)
+    if colour < TONED_255:
         stains = off_tone_stains(pixels)
         if stains is not None:
             marks[stains] = np.uint8(Mark.STAIN | _LIKELY_BIT | _SURE_BIT | _CERTAIN_BIT)
@@ -152,7 +160,7 @@ def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progres
         pixels = _halved(pixels)
     progress(1.0)
     faded, cast = np.mean(judged, axis=0)
-    return Sight(marks, float(faded), float(cast))
+    return Sight(marks, float(faded), float(cast), colour)
 
 
 def _halved(pixels: Pixels) -> Pixels:
@@ -197,14 +205,14 @@ def marks_from_maps(maps: NDArray[np.float32]) -> Marks:
     return marks
 
 
-def found_in(pixels: Pixels, sight: Sight, faces: Faces, *, told: bool) -> Mask:
-    """Which of the marks of a photo (H, W, 3) are damage, (H, W).
+def found_in(sight: Sight, faces: Faces, *, told: bool) -> Mask:
+    """Which of the marks of a photo are damage, (H, W).
 
     `told`: the person says that the photo is damaged. In a face nothing more is believed than
     without being told, and of its eyes, nose and mouth only what is beyond doubt: an error there
     costs more than a scratch that stays.
     """
-    cautious, sure_of_it = _unasked(pixels, sight)
+    cautious, sure_of_it = _unasked(sight)
     found = believed(sight.marks, TOLD) if told or sure_of_it else cautious.copy()
     if len(faces) and found.any():
         sure = believed(sight.marks, STRICT)
@@ -217,11 +225,11 @@ def found_in(pixels: Pixels, sight: Sight, faces: Faces, *, told: bool) -> Mask:
     return found
 
 
-def _unasked(pixels: Pixels, sight: Sight) -> tuple[Mask, bool]:
+def _unasked(sight: Sight) -> tuple[Mask, bool]:
     """What is damage when nobody says that there is any; and whether there surely is some."""
-    if is_old(pixels, sight):
+    if sight.is_old:
         found = believed(sight.marks, OPEN)
-        evidence = evidence_of(pixels, sight, found)
+        evidence = evidence_of(sight, found)
         odds, share = evidence.log_odds, evidence.open_share
         if odds >= LIKELY_DAMAGED and share <= FLOOD_SHARE:
             return found, odds >= SURELY_DAMAGED
@@ -231,8 +239,8 @@ def _unasked(pixels: Pixels, sight: Sight) -> tuple[Mask, bool]:
     return believed(sight.marks, STRICT), False
 
 
-def evidence_of(pixels: Pixels, sight: Sight, found: Mask) -> Evidence:
-    """What speaks for damage in a photo (H, W, 3); `found` is what its open look gives, (H, W)."""
+def evidence_of(sight: Sight, found: Mask) -> Evidence:
+    """What speaks for damage in a photo; `found` is what its open look gives, (H, W)."""
     marks, count = sight.marks, np.count_nonzero(found)
     sure = np.count_nonzero(marks[found] & np.uint8(_SURE_BIT))
     certain = np.count_nonzero(marks & np.uint8(_CERTAIN_BIT))
@@ -241,7 +249,7 @@ def evidence_of(pixels: Pixels, sight: Sight, found: Mask) -> Evidence:
         sure / max(count, 1),
         certain / marks.size,
         sight.faded,
-        colour_left(pixels) < OLD_COLOUR_255,
+        sight.colour < OLD_COLOUR_255,
     )
 
 
@@ -256,13 +264,6 @@ def _spare(found: Mask, where: Marks, kept: Mask) -> None:
     within = np.bincount(labels[where > 0], minlength=count)
     mostly = within > stats[:, cv2.CC_STAT_AREA] / 2
     found &= ~mostly[labels] | kept
-
-
-def is_old(pixels: Pixels, sight: Sight) -> bool:
-    """Whether a photo (H, W, 3) looks like an old print."""
-    colour = colour_left(pixels)
-    aged = sight.faded >= OLD_FADED or sight.cast >= OLD_CAST
-    return colour < OLD_COLOUR_255 or (aged and colour < LIVELY_COLOUR_255)
 
 
 def believed(marks: Marks, look: Look) -> Mask:

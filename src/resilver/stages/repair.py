@@ -91,7 +91,7 @@ class RepairStage:
             if self.given is None and not self.told:
                 suspected = kind_shares(marks, believed(marks, TOLD))
             faces = find_faces(self._detector, pixels)
-            keep(marks, found_in(pixels, sight, faces, told=self.told))
+            keep(marks, found_in(sight, faces, told=self.told))
         if self.given is not None:
             doubted = add_given(marks, self.given, told=self.told)
         finding = self.finding(marks, suspected)
