@@ -76,11 +76,14 @@ class Tone:
         return np.stack(colours, axis=-1).astype(np.float32, copy=False)
 
     def _against(self, bright: Values) -> Values:
-        known = bright.clip(self.darkest, self.lightest)[..., None]
-        explained = np.zeros((*bright.shape, 2), np.float32)
-        for power in self.powers[::-1]:  # after Horner
-            explained *= known
-            explained += power
+        known = bright.clip(self.darkest, self.lightest)
+        explained = np.empty((*bright.shape, 2), np.float32)
+        for channel, (highest, *lower) in enumerate(self.powers[::-1].T):  # after Horner
+            value = np.full_like(bright, highest)
+            for power in lower:
+                value *= known
+                value += power
+            explained[..., channel] = value
         return explained
 
 
