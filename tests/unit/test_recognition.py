@@ -85,7 +85,8 @@ IN_ONE_TONE, PALE, COLOURFUL = 0.5 * OLD_COLOUR_255, 0.5 * LIVELY_COLOUR_255, 10
         (PALE, 0.0, 0.0, False),
         (PALE, OLD_FADED, 0.0, True),
         (PALE, 0.0, OLD_CAST, True),
-        (COLOURFUL, OLD_FADED, OLD_CAST, False),
+        (COLOURFUL, 0.0, OLD_CAST, False),
+        (COLOURFUL, OLD_FADED, 0.0, True),
         (IN_ONE_TONE, 0.0, 0.0, True),
     ],
 )

@@ -56,7 +56,7 @@ OPEN = Look(STRICT.weak, 0.9, 0.1)
 TOLD = Look(0.6, OPEN.certain, 0.0)
 OLD_FADED = 0.1  # a photo is old if it has faded with this probability, ...
 OLD_CAST = 0.2  # ... or has a cast with this one, ...
-LIVELY_COLOUR_255 = 21.0  # ... unless it has more colour than this beyond its tone, ...
+LIVELY_COLOUR_255 = 21.0  # ... which says nothing beside more colour than this (a sunset), ...
 OLD_COLOUR_255 = TONED_255  # ... and surely if it has less than this, see `colour_left`
 # Log odds that a photo is damaged (see `Evidence`) from which on a look is believed, and the share
 # of the photo beyond which no more than the wary one is. When rules by the share of marks alone
@@ -88,8 +88,8 @@ class Sight:
     @property
     def is_old(self) -> bool:
         """Whether the photo looks like an old print."""
-        aged = self.faded >= OLD_FADED or self.cast >= OLD_CAST
-        return self.colour < OLD_COLOUR_255 or (aged and self.colour < LIVELY_COLOUR_255)
+        has_cast = self.cast >= OLD_CAST and self.colour < LIVELY_COLOUR_255
+        return self.colour < OLD_COLOUR_255 or self.faded >= OLD_FADED or has_cast
 
 
 @dataclass(frozen=True)
