@@ -68,7 +68,7 @@ class Fleet:
     def _start(self, name: str, *command: str) -> None:
         log = (self.folder / "log").open("ab")
         self.running[name] = subprocess.Popen(
-            [sys.executable, "-m", "resilver.cli", *command, "--database", self.database,
+            [sys.executable, "-m", "resilver", *command, "--database", self.database,
              "--storage", str(self.folder / "photos"), "--threads", "1"],
             stdout=log, stderr=log,
         )  # fmt: skip

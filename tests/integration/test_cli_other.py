@@ -167,7 +167,7 @@ def test_a_training_that_cannot_run_says_why(
     for name in ("photo.jpg", "mine.onnx"):
         (tmp_path / name).touch()
     result = subprocess.run(
-        [sys.executable, "-m", "resilver.cli", *arguments],
+        [sys.executable, "-m", "resilver", *arguments],
         capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert result.returncode == code
@@ -182,7 +182,7 @@ def test_a_network_is_trained_and_used(tmp_path: Path, photo: Path) -> None:
     for index in range(2):
         crop = data.astronaut()[index * 150 : index * 150 + 300, 100:400]
         Image.fromarray(np.ascontiguousarray(crop)).save(folder / f"{index}.png")
-    command = [sys.executable, "-m", "resilver.cli"]
+    command = [sys.executable, "-m", "resilver"]
     trained = subprocess.run(
         [*command, "train", "denoise", "--data", folder / "0.png", folder / "1.png",
          "--minutes", "0.02", "--out", tmp_path / "run", "--workers", "0", "--fresh",

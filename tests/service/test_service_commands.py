@@ -49,7 +49,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "resilver.cli", "serve", "--port", str(port), *options]
+        command = [sys.executable, "-m", "resilver", "serve", "--port", str(port), *options]
         process = subprocess.Popen(
             command, env=environment(tmp_path), stderr=subprocess.PIPE, text=True
         )
