@@ -35,9 +35,9 @@ def avif_with_exif(file: bytes, exif: bytes) -> bytes:
         BoxError: no such item, or one in several parts; the file is as it was.
     """
     data = bytearray(file)
-    meta = _find(data, 0, len(data), b"meta")
-    iinf = _find(data, meta[0] + 4, meta[1], b"iinf")
-    iloc = _find(data, meta[0] + 4, meta[1], b"iloc")
+    meta = find_box(data, 0, len(data), b"meta")
+    iinf = find_box(data, meta[0] + 4, meta[1], b"iinf")
+    iloc = find_box(data, meta[0] + 4, meta[1], b"iloc")
     item = _exif_item(data, iinf)
     payload = (6).to_bytes(4, "big") + b"Exif\0\0" + exif  # offset of the TIFF header, then it
     at = len(data) + 8
@@ -51,15 +51,14 @@ def is_monochrome(descriptor: int) -> bool:
 
     False also where the boxes are damaged or laid out in an unusual way.
     """
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    data = bytearray(os.read(descriptor, _META_BYTES))
+    data = read_boxes(descriptor)
     try:
-        meta = _find(data, 0, len(data), b"meta")
-        kinds = {kind for kind, _ in _items(data, _find(data, meta[0] + 4, meta[1], b"iinf"))}
-        properties = _find(data, *_find(data, meta[0] + 4, meta[1], b"iprp"), b"ipco")
+        meta = find_box(data, 0, len(data), b"meta")
+        kinds = {kind for kind, _ in _items(data, find_box(data, meta[0] + 4, meta[1], b"iinf"))}
+        properties = find_box(data, *find_box(data, meta[0] + 4, meta[1], b"iprp"), b"ipco")
         configurations = [
             (kind, bytes(data[start:stop]))
-            for kind, start, stop in _boxes(data, *properties)
+            for kind, start, stop in boxes(data, *properties)
             if kind in _CODED_AS.values()
         ]
     except BoxError:
@@ -74,8 +73,18 @@ def _is_one_channel(kind: bytes, configuration: bytes) -> bool:
     return len(configuration) > 16 and configuration[16] & 3 == 0  # chroma_format_idc
 
 
-def _boxes(data: bytearray, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """(type, body start, body stop) of the boxes in a range."""
+def read_boxes(descriptor: int) -> bytearray:
+    """The beginning of a file, in which its meta box lies."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return bytearray(os.read(descriptor, _META_BYTES))
+
+
+def boxes(data: bytearray, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
+    """(type, body start, body stop) of the boxes in a range.
+
+    Raises:
+        BoxError: one of them reaches out of it.
+    """
     while start + 8 <= stop:
         length, head = int.from_bytes(data[start : start + 4], "big"), 8
         if length == 1:
@@ -87,8 +96,13 @@ def _boxes(data: bytearray, start: int, stop: int) -> Iterator[tuple[bytes, int,
         start = end
 
 
-def _find(data: bytearray, start: int, stop: int, kind: bytes) -> tuple[int, int]:
-    for found, first, last in _boxes(data, start, stop):
+def find_box(data: bytearray, start: int, stop: int, kind: bytes) -> tuple[int, int]:
+    """The body (start, stop) of the first box of a kind in a range.
+
+    Raises:
+        BoxError: there is none.
+    """
+    for found, first, last in boxes(data, start, stop):
         if found == kind:
             return first, last
     raise BoxError(f"no {kind.decode()} box")
@@ -105,7 +119,7 @@ def _exif_item(data: bytearray, iinf: tuple[int, int]) -> int:
 def _items(data: bytearray, iinf: tuple[int, int]) -> Iterator[tuple[bytes, int]]:
     """(type, number) of the items in a file."""
     first = iinf[0] + (6 if data.startswith(b"\0", iinf[0]) else 8)
-    for kind, start, stop in _boxes(data, first, iinf[1]):
+    for kind, start, stop in boxes(data, first, iinf[1]):
         if kind == b"infe" and stop > start and data[start] in (2, 3):
             at = start + 4 + (2 if data[start] == 2 else 4)
             yield bytes(data[at + 2 : at + 6]), int.from_bytes(data[start + 4 : at], "big")

@@ -23,6 +23,10 @@ from resilver.photofile.vips_runtime import (
     with_blob,
 )
 
+# Code points of ITU-T H.273.
+_DISPLAY_P3, _BT_2020 = 12, 9  # primaries
+_HDR_TRANSFERS = (16, 18)  # PQ, HLG
+
 _CHANNELS = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
 _INTENT = "relative"
 # One of 255 levels. Every "sRGB" profile in circulation stays under it, no other RGB space does.
@@ -31,6 +35,7 @@ _SAME_COLOUR_LEVELS_16 = ONE_LEVEL
 _MOVED_LEVELS_16 = 2 * ONE_LEVEL
 _LOOK_PX = 512
 
+ONE_WAY = "the colour profile leads only one way, like a scanner's: the result is saved as sRGB"
 CLIPPED = "colours outside sRGB were brought to its edge: less vivid in all that is encoded anew"
 
 
@@ -45,6 +50,7 @@ class SourceProfile:
     icc: bytes
     channels: int  # 1 grey, 3 RGB, 4 CMYK
     is_srgb: bool  # converts nothing: pixels stay as they are
+    leads_back: bool  # from sRGB as well; a scanner's profile of tables need not (ICC.1, 8.3)
 
 
 @cache
@@ -58,8 +64,21 @@ def profile_channels(icc: bytes) -> int:
     return _CHANNELS.get(icc[16:20], 0) if icc[36:40] == b"acsp" else 0
 
 
+def profile_of_codes(primaries: int, transfer: int) -> tuple[bytes | None, tuple[str, ...]]:
+    """The profile that code points name (None: take it for sRGB), and what has to be told.
+
+    Reference: ITU-T H.273, as in the nclx of AVIF and HEIC and in the cICP of PNG.
+    """
+    notices: tuple[str, ...] = ()
+    if transfer in _HDR_TRANSFERS:
+        notices += ("high dynamic range: shown without tone mapping, colours may look flat",)
+    if primaries == _BT_2020:
+        notices += ("the colours are those of BT.2020 and were taken for sRGB: less vivid",)
+    return builtin_profile("p3") if primaries == _DISPLAY_P3 else None, notices
+
+
 def try_profile(icc: bytes, channels: int) -> SourceProfile:
-    """Try a profile on a few colours, there and back.
+    """Try a profile on a few colours, there and, if it can, back.
 
     Args:
         icc: the profile as it stands in the file.
@@ -75,13 +94,21 @@ def try_profile(icc: bytes, channels: int) -> SourceProfile:
     try:
         converted = to_srgb(image, icc, bits=16)
         seen = samples_of(converted)
-        samples_of(from_srgb(converted, icc, bits=16))
     except VIPS_ERRORS as error:
         raise ProfileError("the profile cannot convert colours") from error
     if seen.shape[-1] != 3 or np.ptp(seen.astype(np.int32)) == 0:
         raise ProfileError("the profile maps every colour to one")
     difference = np.abs(seen.astype(np.int32) - probe) if channels == 3 else np.array([1 << 16])
-    return SourceProfile(icc, channels, bool(difference.max() <= _SAME_COLOUR_LEVELS_16))
+    is_srgb = bool(difference.max() <= _SAME_COLOUR_LEVELS_16)
+    return SourceProfile(icc, channels, is_srgb, _leads_back(icc, converted))
+
+
+def _leads_back(icc: bytes, converted: pyvips.Image) -> bool:
+    try:
+        samples_of(from_srgb(converted, icc, bits=16))
+    except VIPS_ERRORS:
+        return False
+    return True
 
 
 def leaves_srgb(samples: Samples, icc: bytes) -> bool:
@@ -91,7 +118,7 @@ def leaves_srgb(samples: Samples, icc: bytes) -> bool:
 
     Args:
         samples: (H, W, 3) in the profile's space; a part of the photo will do.
-        icc: an RGB profile that `try_profile` has passed.
+        icc: an RGB profile that `try_profile` has passed, and that leads back.
     """
     wide = widen(samples)
     converted = to_srgb(image_of(wide), icc, bits=16)

@@ -3,7 +3,8 @@
 libvips reports 72 dpi where a file states none, opens an animated PNG as a still, takes the text in
 a PNG for UTF-8, leaves a JPEG's comments aside, and of its IPTC sees one segment.
 
-References: JFIF 1.02; JPEG ITU-T T.81 (COM); PNG third edition (W3C 2025), pHYs, acTL, gAMA, tEXt.
+References: JFIF 1.02; JPEG ITU-T T.81 (COM); PNG third edition (W3C 2025), pHYs, acTL, gAMA, cICP,
+tEXt.
 """
 
 from __future__ import annotations
@@ -91,6 +92,12 @@ def ignored_gamma(descriptor: int) -> float | None:
     if stated == 0 or chunks.keys() & {"iCCP", "sRGB", "cICP"}:
         return None
     return None if abs(stated / _SRGB_GAMMA - 1) < _SAME_GAMMA else 100_000 / stated
+
+
+def png_colour_codes(descriptor: int) -> tuple[int, int] | None:
+    """The code points (ITU-T H.273) of a PNG's primaries and transfer function, if it has them."""
+    stated = next((one.start for one in _png_head(descriptor) if one.kind == "cICP"), b"")
+    return (stated[0], stated[1]) if len(stated) == 4 else None
 
 
 def _contents(descriptor: int, parts: Iterable[_Part]) -> Iterator[tuple[_Part, bytes]]:

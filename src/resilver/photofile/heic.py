@@ -14,27 +14,29 @@ from resilver.errors import PhotoError, PhotoUnreadable, PhotoUnsupported
 from resilver.photofile.boxes import is_monochrome
 from resilver.photofile.colour_profile import (
     CLIPPED,
+    ONE_WAY,
     ProfileError,
-    builtin_profile,
     leaves_srgb,
     profile_channels,
+    profile_of_codes,
     sampling_step,
     to_srgb,
     try_profile,
 )
 from resilver.photofile.depth import widen
+from resilver.photofile.item_properties import picture_properties
 from resilver.photofile.metadata import Metadata, checked_metadata
+from resilver.photofile.orientation import Turn
 from resilver.photofile.reading import Scan, check_size
 from resilver.photofile.vips_runtime import Samples, image_of, samples_of
 
-_DISPLAY_P3_PRIMARIES = 12  # colour code points of ITU-T H.273
-_HDR_TRANSFERS = (16, 18)  # PQ, HLG
 _LOSSLESS = -1
 
 
 def read_heic(path: Path, descriptor: int, max_megapixels: float) -> Scan:
     """Read one photo; see `reading.read_scan`. libheif turns it upright itself."""
     grey = is_monochrome(descriptor)  # pillow-heif opens grey with alpha as RGB with alpha
+    turn = picture_properties(descriptor).turn
     with os.fdopen(os.dup(descriptor), "rb") as file:
         file.seek(0)
         try:
@@ -55,7 +57,7 @@ def read_heic(path: Path, descriptor: int, max_megapixels: float) -> Scan:
         pages = ()
     if grey and pixels.ndim == 3 and pixels.shape[-1] > 2:
         pixels = pixels[..., 2:]
-    return _to_scan(pixels, depth, info, pages)
+    return _to_scan(pixels, depth, info, turn, pages)
 
 
 def _samples_of(opened: Any) -> Samples:
@@ -63,7 +65,9 @@ def _samples_of(opened: Any) -> Samples:
     return np.asarray(opened)
 
 
-def _to_scan(samples: Samples, depth: int, info: dict[str, Any], notices: tuple[str, ...]) -> Scan:
+def _to_scan(
+    samples: Samples, depth: int, info: dict[str, Any], turn: Turn, notices: tuple[str, ...]
+) -> Scan:
     metadata, damaged = checked_metadata(
         exif=info.get("exif") or None, xmp=info.get("xmp") or None, iptc=None, dpi=None
     )
@@ -86,10 +90,16 @@ def _to_scan(samples: Samples, depth: int, info: dict[str, Any], notices: tuple[
         except ProfileError:
             notes.append("the colour profile cannot be used and was left out; sRGB is assumed")
         else:
-            kept = profile.icc
+            kept = profile.icc if profile.leads_back else None
+            if kept is None:
+                notes.append(ONE_WAY)
             if not profile.is_srgb:
                 step = sampling_step(colour.shape[:2])
-                if channels == 3 and leaves_srgb(colour[::step, ::step], profile.icc):
+                if (
+                    channels == 3
+                    and kept is not None
+                    and leaves_srgb(colour[::step, ::step], profile.icc)
+                ):
                     notes.append(CLIPPED)
                 colour = samples_of(to_srgb(image_of(colour), profile.icc, bits=16))
                 if alpha is not None:
@@ -102,7 +112,7 @@ def _to_scan(samples: Samples, depth: int, info: dict[str, Any], notices: tuple[
         alpha=alpha,
         grey=channels == 1,
         profile=kept,
-        metadata=metadata,
+        metadata=metadata.turned(turn, turn.stored_size(samples.shape[:2])),
         bit_depth=8 if samples.dtype == np.uint8 else 16,
         format="heic",
         notices=tuple(notes),
@@ -115,11 +125,11 @@ def _profile_of(info: dict[str, Any], notes: list[str]) -> bytes | None:
     if icc:
         return bytes(icc)
     codes: dict[str, int] = info.get("nclx_profile") or {}
-    if codes.get("transfer_characteristics") in _HDR_TRANSFERS:
-        notes.append("high dynamic range: shown without tone mapping, colours may look flat")
-    if codes.get("color_primaries") == _DISPLAY_P3_PRIMARIES:
-        return builtin_profile("p3")
-    return None
+    named, heard = profile_of_codes(
+        codes.get("color_primaries", 0), codes.get("transfer_characteristics", 0)
+    )
+    notes.extend(heard)
+    return named
 
 
 def encode_heic(samples: Samples, metadata: Metadata, icc: bytes | None, quality: int) -> bytes:

@@ -43,6 +43,11 @@ class Turn:
         """(width, height), or any other pair along the two axes, of what stands upright."""
         return (stored[1], stored[0]) if self.swapped else stored
 
+    def stored_size(self, upright: tuple[int, ...]) -> tuple[int, int]:
+        """The (height, width) of what stands upright in this one, as stored."""
+        height, width = upright
+        return (width, height) if self.swapped else (height, width)
+
     def point(self, stored: tuple[float, float], size: tuple[float, float]) -> tuple[float, float]:
         """Where a point (x, y) of the stored picture lies upright.
 

@@ -15,10 +15,12 @@ from resilver.photofile.bands import Bands, one_band, split_bands, unsupported_d
 from resilver.photofile.boxes import is_monochrome
 from resilver.photofile.colour_profile import (
     CLIPPED,
+    ONE_WAY,
     ProfileError,
     builtin_profile,
     leaves_srgb,
     profile_channels,
+    profile_of_codes,
     sampling_step,
     to_srgb,
     try_profile,
@@ -31,9 +33,11 @@ from resilver.photofile.headers import (
     is_animated_png,
     jpeg_iptc,
     notes_of,
+    png_colour_codes,
     raw_profiles,
     stated_dpi,
 )
+from resilver.photofile.item_properties import PictureProperties, picture_properties
 from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.orientation import Turn
 from resilver.photofile.png_profiles import RawProfiles
@@ -87,6 +91,9 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         heard += ("a text of the PNG that holds EXIF, XMP or IPTC is damaged and was left out",)
     stored = StoredPicture.of(path, descriptor, name) if name in COPIED_FORMATS else None
     one_channel = name == "avif" and is_monochrome(descriptor)
+    said = picture_properties(descriptor) if name == "avif" else PictureProperties()
+    if name == "png":
+        said = PictureProperties(codes=png_colour_codes(descriptor))
 
     def read(fail_on: str) -> Scan:
         def load() -> pyvips.Image:
@@ -101,7 +108,9 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
         metadata, notices = _metadata_of(image, tags, dpi, beside)
-        described = _Described(replace(metadata, notes=written), notices + heard, tags, stored)
+        described = _Described(
+            replace(metadata, notes=written), notices + heard, tags, stored, said
+        )
         scan = _decode(path, image, name, described, pages, load)
         return replace(scan, grey=True) if one_channel else scan
 
@@ -146,8 +155,16 @@ def _decode(
     if pages > 1 and name == "tiff":
         notes.append(f"multi-page TIFF: only the first of {pages} pages was opened")
     bands = split_bands(path, image, described.tags, notes)
-    working = _to_working(bands, blob_field(image, "icc-profile-data"), notes)
-    turn = Turn.of(_orientation(image, name, described.metadata))
+    icc = blob_field(image, "icc-profile-data")
+    if described.said.codes is not None and (icc is None or name == "png"):  # PNG 3, 4.3
+        icc, heard = profile_of_codes(*described.said.codes)
+        notes += heard
+    working = _to_working(bands, icc, notes)
+    left_out = icc is not None and working.profile is None  # a copy of the file would still have it
+    size = (image.height, image.width)
+    # libvips turns AVIF itself, as its standard asks; what EXIF says there is only a copy.
+    done = described.said.turn
+    turn = Turn.of(1 if name == "avif" else _orientation(image, name, described.metadata))
     pixels, alpha = _to_arrays(working.colour, working.alpha)
     if bands.channels == 3 and working.converted_by is not None:
         # Decoded anew, since the colours as they were are not held.
@@ -159,18 +176,16 @@ def _decode(
         alpha=None if alpha is None else turn.pixels(alpha),
         grey=bands.channels == 1,
         profile=working.profile,
-        metadata=described.metadata.turned(turn, (image.height, image.width)),
+        metadata=described.metadata.turned(turn, size).turned(done, done.stored_size(size)),
         bit_depth=bands.bit_depth,
         format=name,
         notices=tuple(notes),
         # Inks would be copied as well, but the notices say that they pass through sRGB.
-        stored=None if turn or bands.channels == 4 else described.stored,
+        stored=None if turn or bands.channels == 4 or left_out else described.stored,
     )
 
 
 def _orientation(image: pyvips.Image, name: str, metadata: Metadata) -> int:
-    if name == "avif":  # libvips turns it itself, as its standard asks; EXIF has only a copy
-        return 1
     stated = number_field(image, "orientation", 0)
     return stated if stated or name == "tiff" else metadata.orientation
 
@@ -183,6 +198,7 @@ class _Described:
     notices: tuple[str, ...]
     tags: TiffTags | None  # of a TIFF
     stored: StoredPicture | None  # where it could be copied from, if it stands upright
+    said: PictureProperties  # of an AVIF, and of a PNG the code points of its colours
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +206,7 @@ class _Working:
     colour: pyvips.Image  # 3 bands, sRGB
     alpha: pyvips.Image | None  # same format
     profile: bytes | None  # to save in
-    converted_by: bytes | None = None  # the profile whose colours these were
+    converted_by: bytes | None = None  # the same, if it is not sRGB's and these were its colours
 
 
 def _unsupported_colour(path: Path, words: str) -> PhotoError:
@@ -217,18 +233,21 @@ def _to_working(bands: Bands, icc: bytes | None, notes: list[str]) -> _Working:
         notes.append("CMYK without a colour profile: the result is saved as sRGB")
         colour = to_srgb(bands.colour, builtin_profile("cmyk"), bits=16)
         return _Working(colour, _widened(bands.alpha), None)
+    kept = None if profile is None or not profile.leads_back else profile.icc
+    if profile is not None and kept is None:
+        notes.append(ONE_WAY)
     if profile is None or profile.is_srgb:
         colour = bands.colour
         if bands.channels == 1:
             colour = colour.bandjoin([colour, colour])
-        return _Working(colour, bands.alpha, None if profile is None else profile.icc)
+        return _Working(colour, bands.alpha, kept)
     colour = to_srgb(bands.colour, profile.icc, bits=16)
     if bands.channels == 1:
         grey = colour.extract_band(1)  # rounding must not tint a grey photo
         colour = grey.bandjoin([grey, grey])
-    if bands.channels == 4:
+    if bands.channels == 4 and kept is not None:
         notes.append("CMYK: the colours pass through sRGB and come back as a new mixture of inks")
-    return _Working(colour, _widened(bands.alpha), profile.icc, profile.icc)
+    return _Working(colour, _widened(bands.alpha), kept, kept)
 
 
 def _widened(alpha: pyvips.Image | None) -> pyvips.Image | None:

@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 from resilver.photofile.orientation import Turn
+from resilver.photofile.source_types import weightier
 from resilver.photofile.xmp_regions import enlarge_regions, fit_regions, turn_regions
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -106,11 +107,8 @@ def names_companions(root: ET.Element) -> bool:
 
 def xmp_orientation(packet: bytes) -> int | None:
     """The orientation 1-8 that a sound packet states."""
-    for one in _descriptions(parse_xmp(packet)[0]):
-        stated = one.get(_ORIENTATION, one.findtext(_ORIENTATION))
-        if stated is not None and stated.strip() in tuple("12345678"):
-            return int(stated)
-    return None
+    stated = _stated(parse_xmp(packet)[0], _ORIENTATION)
+    return int(stated) if stated is not None and stated.strip() in tuple("12345678") else None
 
 
 def turn_xmp(packet: bytes, turn: Turn, size: tuple[int, int]) -> bytes:
@@ -151,7 +149,8 @@ def merge_xmp(
         size: (height, width) of the result.
         dpi: (x, y) dots per inch; None leaves what the packet says.
         software: what wrote the file, or None to leave it.
-        digital_source_type: a URI of the IPTC digital source type NewsCodes, or None to leave it.
+        digital_source_type: a URI of the IPTC digital source type NewsCodes, or None to leave it;
+            what the packet says stays where that is the weightier one.
 
     Returns:
         A packet in UTF-8, or None if there is nothing to say.
@@ -174,6 +173,8 @@ def merge_xmp(
         root, _ = _empty_packet()
     rdf = _rdf_of(root)
     assert rdf is not None
+    if digital_source_type is not None:
+        new[_SOURCE_TYPE] = weightier(digital_source_type, _stated(root, _SOURCE_TYPE))
     _correct(rdf, size, dpi)
     fit_regions(rdf, size)
     _set_properties(rdf, new)
@@ -208,6 +209,12 @@ def _empty_packet() -> tuple[ET.Element, ET.Element]:
 
 def _rdf_of(root: ET.Element) -> ET.Element | None:
     return root if root.tag == f"{{{RDF}}}RDF" else root.find(f"{{{RDF}}}RDF")
+
+
+def _stated(root: ET.Element, name: str) -> str | None:
+    """The first value of a simple property."""
+    values = (one.get(name, one.findtext(name)) for one in _descriptions(root))
+    return next((value for value in values if value is not None), None)
 
 
 def _descriptions(root: ET.Element) -> list[ET.Element]:
