@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.off_tone import LOOK_PX, border_bands
+from resilver.imaging.off_tone import LOOK_PX, border_bands, nearest_groups
 from resilver.imaging.resizing import enlarged_part, shrunk
 from resilver.imaging.tiles import Area, Pixels, to_float
 from resilver.imaging.tone import Tone
@@ -45,14 +45,19 @@ class Bleach:
     lift: Values
 
     @classmethod
-    def of(cls, pixels: Pixels, stains: Mask) -> Bleach:
-        """For a print (H, W, 3), 8 or 16 bit, and its stains (H, W), see `off_tone_stains`."""
+    def of(cls, pixels: Pixels, stains: Mask) -> Bleach | None:
+        """For a print (H, W, 3), 8 or 16 bit, and its stains (H, W), see `off_tone_stains`.
+
+        None where they are too small to be seen in the copy that is looked at.
+        """
         size = (pixels.shape[0], pixels.shape[1])
         tone, copy = Tone.of(pixels), to_float(shrunk(pixels, LOOK_PX))
         bright = copy.mean(axis=2)
         height, width = bright.shape
         small = cv2.resize(stains.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         groups = np.asarray(small, np.uint8)
+        if not groups.any():
+            return None
         nearest, gains, lifts = _fit(bright, groups)
         around = np.asarray(cv2.dilate(groups, np.ones((AROUND_PX, AROUND_PX))), np.uint8)
         strength, colour = (_blurred(part, _SOFT_PX) for part in (groups, around))
@@ -91,14 +96,7 @@ def _fit(bright: Values, stained: NDArray[np.uint8]) -> tuple[NDArray[np.int32],
     gains = np.clip(np.sqrt((spread[1] + _NOISE) / (spread[0] + _NOISE)), *_GAIN)
     share = own_px / (own_px + _SHARED_MEAN_PX)
     lifts = share * (means[1] - gains * means[0]) + (1.0 - share) * (shared[1] - gains * shared[0])
-    _away, numbered = cv2.distanceTransformWithLabels(
-        1 - stained, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
-    )
-    owner = np.asarray(numbered, np.int32)
-    # OpenCV numbers the stains here in an order of its own.
-    known = np.zeros(int(owner.max()) + 1, np.int32)
-    known[owner[stained > 0]] = labels[stained > 0]
-    return known[owner], gains.astype(np.float32), lifts.astype(np.float32)
+    return nearest_groups(stained, labels), gains.astype(np.float32), lifts.astype(np.float32)
 
 
 def _opacity(colour: Values, stained: NDArray[np.uint8], nearest: NDArray[np.int32]) -> Values:

@@ -46,7 +46,6 @@ _FINE_BLUR_PX, _REACH_PX, _NEAR_PX = 1.2, 6, 10.0
 _INSIDE_PX, _OUTSIDE_PX = (3, 8), (4, 10)  # from the border of a group, where its edge is
 _RIM_PX = 7  # side of the square that a border lies in
 _STRAIGHT_SLOPE = 0.21  # tangent of the angle (12 degrees) up to which a border is straight
-_MARGIN_PX = _OUTSIDE_PX[1] + 1
 
 
 def off_tone_stains(pixels: Pixels) -> Mask | None:
@@ -114,27 +113,40 @@ def _with_an_edge(strength: Values) -> tuple[Mask, Mask]:
     strong = np.zeros(count, np.bool_)
     strong[labels[strength > STRONG]] = True
     strong &= stats[:, cv2.CC_STAT_AREA] >= SMALLEST_PX
-    stains, vivid = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    for label in np.flatnonzero(strong):
-        left, top, width, height = stats[label, :4].tolist()
-        area = (
-            slice(max(top - _MARGIN_PX, 0), top + height + _MARGIN_PX),
-            slice(max(left - _MARGIN_PX, 0), left + width + _MARGIN_PX),
-        )
-        group, around = labels[area] == label, strength[area]
-        if _edge(group.view(np.uint8), around) >= EDGE:
-            kept = vivid if np.median(around[group]) > VIVID else stains
-            kept[label] = True
-    return stains[labels], vivid[labels]
+    groups = strong[labels]
+    if not groups.any():
+        return groups, groups
+    inside, outside = border_bands(groups.view(np.uint8))
+    within = _medians(strength[groups], labels[groups], count)
+    at_rim = _medians(strength[inside], labels[inside], count)
+    thin = np.bincount(labels[inside], minlength=count) == 0  # all of it is rim
+    owner = nearest_groups(groups.view(np.uint8), labels)
+    around = _medians(strength[outside], owner[outside], count)
+    stained = strong & (np.where(thin, within, at_rim) - around >= EDGE)
+    vivid = within > VIVID
+    return (stained & ~vivid)[labels], (stained & vivid)[labels]
 
 
-def _edge(group: NDArray[np.uint8], strength: Values) -> float:
-    """How much stronger the colour is just inside the border of a group (h, w) than outside."""
-    inside, outside = border_bands(group)
-    if not inside.any():  # it is as thin as that
-        inside = group > 0
-    without = float(np.median(strength[outside])) if outside.any() else 0.0
-    return float(np.median(strength[inside])) - without
+def _medians(values: Values, labels: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+    """Of values (n,) of `count` groups the (upper) median of each; 0 of those without any."""
+    order = np.lexsort((values, labels))
+    members = np.bincount(labels, minlength=count)
+    middle = np.cumsum(members) - members + members // 2
+    medians = np.zeros(count)
+    medians[members > 0] = values[order][middle[members > 0]]
+    return medians
+
+
+def nearest_groups(groups: NDArray[np.uint8], labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Of every pixel the label of the group (h, w) in {0, 1} that is nearest; one at least."""
+    _away, numbered = cv2.distanceTransformWithLabels(
+        1 - groups, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
+    )
+    owner = np.asarray(numbered, np.int32)
+    # OpenCV numbers the groups here in an order of its own.
+    known = np.zeros(int(owner.max()) + 1, np.int32)
+    known[owner[groups > 0]] = labels[groups > 0]
+    return known[owner]
 
 
 def border_bands(groups: NDArray[np.uint8]) -> tuple[Mask, Mask]:

@@ -13,8 +13,11 @@ from resilver.imaging.tiles import Pixels, to_float
 TONED_255 = 2.5  # with less colour than this left a photo is monochrome, toned or not
 _LOOK_PX = 256  # longest side of the copy that is looked at
 _REFITS = 4
+# A print with a mount of another paper has up to 2.0 so, of photos in colours few have less.
+_MUCH = 0.4
 _FIT_PX = 128  # longest side of the copy that a tone is fitted to
 _DEGREE, _TRUSTED, _TONE_REFITS = 5, 0.75, 6
+_BEYOND = 0.05  # of brightness, that a tone holds for beyond where it is known
 
 Values = NDArray[np.float32]
 
@@ -28,18 +31,22 @@ def colour_left(pixels: Pixels) -> float:
     """How much colour a photo has beyond a tone laid over it, in grey levels of 255.
 
     In a black and white print, toned or not, brightness decides the colour. So colour is fitted as
-    a parabola of brightness, and what the fit does not explain is left: the median over the pixels
-    of the larger of red against green, and blue against both. About 0 for a monochrome print
-    whatever its tone, 5 and more for most photos in colour. The fit is repeated on the half of the
-    pixels that it explains best (least trimmed squares, Rousseeuw 1984), so that stains in another
-    colour do not move it.
+    a parabola of brightness, and what the fit does not explain is left: the larger of red against
+    green, and blue against both. The fit is repeated on the half of the pixels that it explains
+    best (least trimmed squares, Rousseeuw 1984), so that stains in another colour do not move it.
+
+    Of what is left at every pixel the median counts, and 0.4 of what a fifth of them exceed: else
+    a subject in colours before a grey wall, or on the white lid of a scanner, would count for
+    nothing. Stains on less than a fifth of a print do. About 0 for a monochrome print whatever its
+    tone, 5 and more for most photos in colour.
 
     Args:
         pixels: (H, W, 3), 8 or 16 bit.
     """
     bright, against = _split(to_float(shrunk(pixels, _LOOK_PX)).reshape(-1, 3))
     _powers, left, _best = _fitted(bright, against, 2, 0.5, _REFITS + 1)
-    return float(255.0 * np.median(left))
+    usual, much = np.quantile(left, (0.5, 0.8))
+    return float(255.0 * max(usual, _MUCH * much))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +70,14 @@ class Tone:
         return cls(powers, darkest, lightest)
 
     def unexplained(self, pixels: Values) -> Values:
-        """(H, W, 3) in [0, 1] -> (H, W, 2): what the tone does not explain, in levels of 255."""
+        """(H, W, 3) in [0, 1] -> (H, W, 2): what the tone does not explain, in levels of 255.
+
+        0 where the print is brighter or darker than where its tone is known: of a print that lies
+        on the white lid of a scanner, the lid's tone says nothing.
+        """
         bright, against = _split(pixels)
-        return np.asarray(255 * (against - self._against(bright)), np.float32)
+        known = (bright >= self.darkest - _BEYOND) & (bright <= self.lightest + _BEYOND)
+        return np.asarray(255 * known[..., None] * (against - self._against(bright)), np.float32)
 
     def colours(self, bright: Values) -> Values:
         """Brightness (H, W) in [0, 1] -> the print's colours of it (H, W, 3), not clipped."""

@@ -204,10 +204,13 @@ def _bleach(pixels: Pixels, marks: Marks) -> tuple[Bleach | None, Marks]:
     stains = off_tone_stains(pixels)
     if stains is None or not (stains := stains & stained).any():
         return None, marks
+    bleach = Bleach.of(pixels, stains)
+    if bleach is None:
+        return None, marks
     left = marks.copy()
     rim = cv2.dilate(stains.view(np.uint8), np.ones((AROUND_PX, AROUND_PX), np.uint8)) > 0
     left[rim] &= np.uint8(~Mark.STAIN & 0xFF)
-    return Bleach.of(pixels, stains), left
+    return bleach, left
 
 
 def holes_and_veils(marks: Marks, *, looks_through: bool = True) -> tuple[Marks, Marks]:
