@@ -72,12 +72,13 @@ class _Work:
         marks = np.zeros(photo.size, np.uint8)
         return cls(Draft(photo, marks, photo.notices + notices), changes, before, started)
 
-    def copy(self) -> _Work:
-        """The same, to go on with in another way; the pixels are shared."""
+    def copy(self, elapsed_s: float) -> _Work:
+        """The same, to go on with in another way, after so long; the pixels are shared."""
         marks = None if self.draft.marks is None else self.draft.marks.copy()
         changes = ChangeMap(self.changes.size, self.changes.preview.copy())
         draft = self.draft.evolve(marks=marks)
-        return _Work(draft, changes, self.before, self.started, list(self.records), self.faces)
+        started = time.perf_counter() - elapsed_s
+        return _Work(draft, changes, self.before, started, list(self.records), self.faces)
 
 
 class Pipeline:
@@ -100,8 +101,11 @@ class Pipeline:
         self._notices = unsearched + refused
         running = {stage.name for stage in self.stages}
         self._left_out = tuple(name for name in makers_of(self.options) if name not in running)
-        if self.options.mask is not None and "repair" not in running:
-            self._notices += ("the mask was not used: the stage repair was left out",)
+        if self.options.mask is not None:
+            if "repair" not in running:
+                self._notices += ("the mask was not used: the stage repair was left out",)
+            elif self.options.repair == 0.0:
+                self._notices += ("the mask was not used: the stage repair is switched off",)
 
     def plan(self, photo: Photo, progress: Progress | None = None) -> Plan:
         """Measures, and changes nothing."""
@@ -157,12 +161,13 @@ class Pipeline:
         names = [stage.name for stage in self.stages]
         split = names.index("colourise") if "colourise" in names else len(names)
         self._go_on(common, self.stages[:split], progress)
+        elapsed_s = time.perf_counter() - common.started
         for seed in seeds:
             stages = [
                 replace(stage, seed=seed) if isinstance(stage, ColouriseStage) else stage
                 for stage in self.stages[split:]
             ]
-            work = common.copy()
+            work = common.copy(elapsed_s)
             self._go_on(work, stages, progress)
             coloured, report = self._done(work)
             yield coloured, report

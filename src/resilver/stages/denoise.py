@@ -34,6 +34,7 @@ QUIET_SHARE = 0.25
 BLOCK_PX = 16
 DARKEST, BRIGHTEST = 0.06, 0.94  # mean brightness of blocks that can show their noise
 SAMPLES_PER_SIDE = 3
+ENOUGH_SAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,9 @@ class DenoiseStage:
 
     def measure_sigma_255(self, pixels: Pixels) -> float:
         """Standard deviation of the noise, grey levels of 255, where the photo is quiet."""
-        sigmas = [
-            noise_left_by(tile, denoise_tile(self._network, tile)) for tile in _samples(pixels)
-        ]
-        return float(np.quantile(sigmas, QUIET_SHARE))
+        left = (noise_left_by(tile, denoise_tile(self._network, tile)) for tile in samples(pixels))
+        sigmas = [sigma for sigma in left if sigma is not None]
+        return float(np.quantile(sigmas, QUIET_SHARE)) if sigmas else 0.0
 
     @cached_property
     def _network(self) -> Network:
@@ -95,8 +95,8 @@ def denoise_tile(network: Network, tile: Tile) -> Tile:
     return np.ascontiguousarray(np.moveaxis(output[0], 0, -1))
 
 
-def noise_left_by(noisy: NDArray[np.float32], clean: NDArray[np.float32]) -> float:
-    """Robust standard deviation of the difference, in grey levels of 255.
+def noise_left_by(noisy: NDArray[np.float32], clean: NDArray[np.float32]) -> float | None:
+    """Robust standard deviation of the difference, in grey levels of 255; None = cannot be told.
 
     Taken from the flattest quarter of the picture's blocks alone: noise lies over them as over all
     others, while what is taken off elsewhere may have been texture. Blocks that are all but black
@@ -112,7 +112,7 @@ def noise_left_by(noisy: NDArray[np.float32], clean: NDArray[np.float32]) -> flo
     means = brightness.mean(axis=1)
     shown = (means > DARKEST) & (means < BRIGHTEST)
     if not shown.any():
-        return 0.0
+        return None
     flatness = brightness[shown].std(axis=1)
     flat = flatness <= np.quantile(flatness, 0.25)
     spreads = np.median(np.abs(removed[shown][flat]), axis=1) * 1.4826
@@ -127,13 +127,34 @@ def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return cut.transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
 
 
-def _samples(pixels: Pixels) -> Iterator[Tile]:
-    """Up to nine squares spread evenly over the photo; the whole of a small one."""
-    for top in _starts(pixels.shape[0]):
-        for left in _starts(pixels.shape[1]):
+def samples(pixels: Pixels) -> list[Tile]:
+    """Up to nine squares with tones, spread evenly over the photo; the whole of a small one.
+
+    Borders of paper or of a scanner's lid have none; then they are looked for more closely.
+    """
+    found: list[Tile] = []
+    for per_side in (SAMPLES_PER_SIDE, 3 * SAMPLES_PER_SIDE):
+        found = [tile for tile in _squares(pixels, per_side) if _has_tones(tile)]
+        if len(found) >= ENOUGH_SAMPLES:
+            break
+    count = SAMPLES_PER_SIDE**2
+    if len(found) <= count:
+        return found
+    return [found[int(index)] for index in np.linspace(0, len(found) - 1, count)]
+
+
+def _squares(pixels: Pixels, per_side: int) -> Iterator[Tile]:
+    for top in _starts(pixels.shape[0], per_side):
+        for left in _starts(pixels.shape[1], per_side):
             yield to_float(pixels[top : top + SAMPLE_PX, left : left + SAMPLE_PX])
 
 
-def _starts(length: int) -> list[int]:
-    count = min(SAMPLES_PER_SIDE, max(length // SAMPLE_PX, 1))
+def _has_tones(tile: Tile) -> bool:
+    """Whether a quarter of a square's blocks can show noise."""
+    means = _blocks(tile.mean(axis=2)).mean(axis=1)
+    return bool(((means > DARKEST) & (means < BRIGHTEST)).mean() >= 0.25)
+
+
+def _starts(length: int, per_side: int) -> list[int]:
+    count = min(per_side, max(length // SAMPLE_PX, 1))
     return [int(start) for start in np.linspace(0, max(length - SAMPLE_PX, 0), count)]

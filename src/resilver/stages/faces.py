@@ -94,7 +94,11 @@ class FacesStage:
         faces: list[Face] = []
         for index in range(len(found)):
             own = known.get(index)
-            face = self._judged(draft, found.chosen(np.array([index])), own or number + 1)
+            this = found.chosen(np.array([index]))
+            face = self._judged(draft, this, number + 1 if own is None else own.number)
+            if own is not None and own.verdict == "hidden" and face is not None:
+                # A bar that was filled since hides the face no less.
+                face = replace(face, verdict="hidden", words=own.words)
             if face is not None:
                 faces.append(face)
                 number += own is None
@@ -252,15 +256,15 @@ class FacesStage:
         return None if self.identity is None else self.identity.open(self.threads)
 
 
-def _known(faces: tuple[Face, ...], boxes: NDArray[np.float32]) -> dict[int, int]:
-    """By the place of a box (n, 4): the number of the face that lies there, each once."""
-    numbers: dict[int, int] = {}
+def _known(faces: tuple[Face, ...], boxes: NDArray[np.float32]) -> dict[int, Face]:
+    """By the place of a box (n, 4): the face that lies there, each once."""
+    known: dict[int, Face] = {}
     for face in faces:
         shared = overlaps(np.array(face.box, np.float32), boxes)
-        shared[list(numbers)] = 0.0
+        shared[list(known)] = 0.0
         if shared.size and shared.max() >= _SAME_IOU:
-            numbers[int(shared.argmax())] = face.number
-    return numbers
+            known[int(shared.argmax())] = face
+    return known
 
 
 def _points(face: Face) -> Points:

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from resilver.imaging.bleaching import AROUND_PX, Bleach
 from resilver.imaging.off_tone import off_tone_stains
-from resilver.imaging.tiles import Pixels, blend_tile, tile_areas, tile_count, tile_side, to_float
+from resilver.imaging.tiles import (
+    Area,
+    Pixels,
+    blend_tile,
+    tile_areas,
+    tile_count,
+    tile_side,
+    to_float,
+)
 from resilver.imaging.tone import is_monochrome
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
@@ -116,11 +124,14 @@ class RepairStage:
         for index, area in enumerate(tile_areas(size, tile_px)):
             if (marks[area.slices] & np.uint8(DAMAGE)).any():
                 tile = to_float(photo.pixels[area.slices])
+                open_ = 1 - self._spared(area)
                 if bleach is not None:
-                    tile += np.float32(strength) * (bleach.apply(tile, area) - tile)
+                    change = bleach.apply(tile, area) - tile
+                    tile += np.float32(strength) * open_[..., None] * change
                 found = left[area.slices] & np.uint8(DAMAGE)
                 if found.any():
                     hole, veil = holes_and_veils(found, looks_through=self.fill.looks_through)
+                    hole, veil = hole & open_, veil & open_
                     grown[area.slices] |= hole | veil
                     soft = feather(hole | veil, found != 0)[..., None] * np.float32(strength)
                     shown = tile
@@ -135,6 +146,12 @@ class RepairStage:
         grown *= np.uint8(Mark.INVENTED)
         grown |= marks
         return draft.evolve(photo=photo.evolve(pixels=pixels), marks=grown)
+
+    def _spared(self, area: Area) -> Marks:
+        """(h, w) in {0, 1}: what the person took out, and no soft rim may reach."""
+        if self.given is None or self.given.mode != "subtract":
+            return np.zeros((area.bottom - area.top, area.right - area.left), np.uint8)
+        return (self.given.mask[area.slices] > 127).astype(np.uint8)
 
     def _invented(self, marks: Marks) -> Mask:
         """(H, W): what hides the photo, for this fill."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from resilver.imaging.resizing import enlarged_part
 from resilver.imaging.tiles import Area, Pixels, Tile, to_float
@@ -18,6 +19,7 @@ from resilver.stages.fills import Fill
 from resilver.stages.recognition import Marks, Mask
 
 COARSE_PX = 768  # longest side of the largest copy
+_LEAST_SOUND = 0.01  # share of a pixel of a copy
 DEEP_PX = 48  # what is farther than this from sound pixels is filled in a smaller copy
 
 
@@ -54,10 +56,16 @@ def find_depths(pixels: Pixels, hole: Mask, fill: Fill) -> Depths | None:
     deep = _far_inside((share == 255).astype(np.uint8), int(np.ceil(DEEP_PX * scale)))
     if not deep.any():
         return None
-    copy = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), pixels.dtype)
-    touched = cv2.dilate((share > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
-    picture = _fill_whole(to_float(copy), np.asarray(touched, np.uint8), fill)
-    return Depths(picture, deep.astype(np.float32), size)
+    touched = np.asarray(cv2.dilate((share > 0).astype(np.uint8), np.ones((3, 3))), np.uint8)
+    if touched.all():
+        copy, touched = _of_sound(pixels, hole, small)
+    else:
+        copy = to_float(
+            np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), pixels.dtype)
+        )
+    if touched.all():
+        return None
+    return Depths(_fill_whole(copy, touched, fill), deep.astype(np.float32), size)
 
 
 def show_depths(tile: Tile, hole: Marks, depths: Depths, area: Area) -> tuple[Tile, Marks]:
@@ -73,13 +81,36 @@ def _fill_whole(picture: Tile, hole: Marks, fill: Fill) -> Tile:
     if deep.any() and not hole.all():
         height, width = hole.shape
         half = (max(width // 2, 1), max(height // 2, 1))
-        small = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
+        small = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.float32)
         share = cv2.resize(hole * np.uint8(255), half, interpolation=cv2.INTER_AREA)
-        inside = _fill_whole(np.asarray(small, np.float32), (share > 0).astype(np.uint8), fill)
+        touched = (share > 0).astype(np.uint8)
+        if touched.all():
+            levels = np.rint(65535 * picture.clip(0, 1)).astype(np.uint16)
+            small, touched = _of_sound(levels, hole > 0, half)
+        inside = _fill_whole(small, touched, fill)
         large = cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR)
         picture = np.where(deep[..., None] > 0, large, picture).astype(np.float32)
         hole = hole & (1 - deep)
     return fill.run(picture, hole, np.zeros_like(hole))
+
+
+def _of_sound(pixels: Pixels, hole: Mask, small: tuple[int, int]) -> tuple[Tile, Marks]:
+    """A copy of (width, height) in which only sound pixels count, and its hole, where none is.
+
+    For what is hardly more than a rim around a hole: it would vanish, mixed with what is in it.
+    """
+    sound = _reduced(np.where(hole, np.uint16(0), np.uint16(65535)), small)
+    wide = np.uint16(257 if pixels.dtype == np.uint8 else 1)
+    copy = np.empty((*sound.shape, 3), np.float32)
+    for channel in range(3):  # one after another: each is as large as the photo
+        kept = np.where(hole, np.uint16(0), pixels[..., channel] * wide)
+        copy[..., channel] = _reduced(kept, small) / np.maximum(sound, _LEAST_SOUND)
+    return copy.clip(0.0, 1.0), (sound < _LEAST_SOUND).astype(np.uint8)
+
+
+def _reduced(plane: NDArray[np.uint16], small: tuple[int, int]) -> Tile:
+    reduced = np.asarray(cv2.resize(plane, small, interpolation=cv2.INTER_AREA), np.uint16)
+    return (reduced / np.float32(65535)).astype(np.float32, copy=False)
 
 
 def _far_inside(hole: Marks, reach_px: int) -> Marks:
