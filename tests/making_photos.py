@@ -74,7 +74,9 @@ def _description(text: bytes) -> bytes:
     return body + bytes(4 + 4 + 2 + 1 + 67)
 
 
-def _profile(space: bytes, kind: bytes, tags: Sequence[tuple[bytes, bytes]]) -> bytes:
+def _profile(
+    space: bytes, kind: bytes, tags: Sequence[tuple[bytes, bytes]], connection: bytes = b"XYZ "
+) -> bytes:
     """An ICC version 2 profile (ICC.1:2001)."""
     table, values, at = b"", b"", 128 + 4 + 12 * len(tags)
     for name, data in tags:
@@ -83,7 +85,7 @@ def _profile(space: bytes, kind: bytes, tags: Sequence[tuple[bytes, bytes]]) -> 
         values += padded
     body = struct.pack(">I", len(tags)) + table + values
     header = struct.pack(">I4s", 128 + len(body), b"test")
-    header += b"\x02\x10\0\0" + kind + space + b"XYZ "
+    header += b"\x02\x10\0\0" + kind + space + connection
     header += struct.pack(">6H", 2025, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
     header += _fixed(0.9642) + _fixed(1.0) + _fixed(0.8249)
     return header.ljust(128, b"\0") + body
@@ -103,6 +105,27 @@ def wide_profile() -> bytes:
     tags += [(name, b"XYZ \0\0\0\0" + b"".join(map(_fixed, xyz))) for name, xyz in columns.items()]
     tags += [(name, _curve(2.19921875)) for name in (b"rTRC", b"gTRC", b"bTRC")]
     return _profile(b"RGB ", b"mntr", tags)
+
+
+def scanner_profile() -> bytes:
+    """An RGB profile of tables that lead to Lab and not back, as those of calibrated scanners do.
+
+    Its colours are those of `wide_profile` with a gamma of 1.8, on a grid of 9.
+    """
+    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 9)] * 3, indexing="ij"), axis=-1) ** 1.8
+    columns = np.array(
+        [[0.6097, 0.2053, 0.1492], [0.3111, 0.6257, 0.0632], [0.0195, 0.0609, 0.7446]]
+    )
+    xyz = grid.reshape(-1, 3) @ columns.T / (0.9642, 1.0, 0.8249)
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    lightness, a, b = 116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])
+    lab = np.stack([lightness / 100 * 65280, (a + 128) * 256, (b + 128) * 256], axis=-1)
+    straight = np.array([0, 65535] * 3, ">u2").tobytes()
+    unchanged = b"".join(map(_fixed, (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    table = b"mft2\0\0\0\0" + bytes((3, 3, 9, 0)) + unchanged + b"\0\2\0\2" + straight
+    table += lab.round().clip(0, 65535).astype(">u2").tobytes() + straight
+    tags = [(b"desc", _description(b"scan")), (b"cprt", b"text\0\0\0\0none\0"), (b"wtpt", _WHITE)]
+    return _profile(b"RGB ", b"scnr", [*tags, (b"A2B0", table)], connection=b"Lab ")
 
 
 def grey_profile(gamma: float = 1.8) -> bytes:

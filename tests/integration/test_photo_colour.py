@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 import pyvips
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ from PIL import Image
 import making_photos as made
 from making_photos import EVERY_SUFFIX, difference, opened, pillow_bytes
 from resilver.photo import Photo
-from resilver.photofile.colour_profile import builtin_profile
+from resilver.photofile.colour_profile import ONE_WAY, builtin_profile
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -40,9 +43,9 @@ def test_rgb_profile_is_converted_and_comes_back(tmp_path: Path, depth: int, suf
     assert difference(again.numpy(), pixels) <= (1 if depth == 8 else 120)
 
 
-def adobe_to_srgb(pixels: NDArray[np.generic]) -> NDArray[np.float64]:
+def adobe_to_srgb(pixels: NDArray[np.generic], largest: int | None = None) -> NDArray[np.float64]:
     """The same conversion from the standards' formulas, 0-65535."""
-    linear = (pixels / np.iinfo(pixels.dtype).max) ** 2.19921875
+    linear = (pixels / (largest or np.iinfo(pixels.dtype).max)) ** 2.19921875
     adobe = np.array(
         [[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]]
     )
@@ -211,3 +214,56 @@ def test_wide_photo_in_formats_that_take_a_profile(tmp_path: Path) -> None:
         assert again.profile == icc, suffix
         seen = np.abs(again.pixels / 257 - photo.pixels / 257).mean()
         assert seen < 4, suffix
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".heic"])
+def test_a_profile_that_leads_one_way_gives_srgb(tmp_path: Path, suffix: str) -> None:
+    """Calibrated scanners need no way back; without one the result cannot be in their colours."""
+    form = {".png": "PNG", ".tif": "TIFF", ".jpg": "JPEG", ".heic": "HEIF"}[suffix]
+    pillow_heif.register_heif_opener()
+    flat = np.full((64, 64, 3), (180, 90, 60), np.uint8)
+    written = pillow_bytes(
+        Image.fromarray(flat), form, quality=100, icc_profile=made.scanner_profile()
+    )
+    photo = opened(tmp_path / f"a{suffix}", written)
+    assert photo.notices == (ONE_WAY,)
+    assert photo.profile is None
+    # By the formulas of the same space with its gamma of 1.8.
+    expected = adobe_to_srgb((flat / 255.0) ** (1.8 / 2.19921875) * 65535, 65535)
+    assert np.abs(photo.pixels[32, 32] - expected[32, 32]).max() < 700
+    assert np.abs(photo.pixels[32, 32] / 257 - flat[32, 32]).max() > 20
+    photo.save(tmp_path / f"b{suffix}")
+    again = Photo.open(tmp_path / f"b{suffix}")
+    assert again.profile is None
+    assert np.abs(again.pixels[32, 32] - photo.pixels[32, 32] / 257).max() <= 2
+
+
+P3, PQ = (12, 13), (9, 16)
+
+
+@pytest.mark.parametrize("codes", [P3, PQ])
+@pytest.mark.parametrize("suffix", [".avif", ".heic", ".png"])
+def test_colours_named_by_code_points(tmp_path: Path, suffix: str, codes: tuple[int, int]) -> None:
+    flat = np.full((64, 64, 3), (200, 100, 60), np.uint8)
+    pillow_heif.register_heif_opener()
+    form = {".png": "PNG", ".avif": "AVIF", ".heic": "HEIF"}[suffix]
+    data = pillow_bytes(Image.fromarray(flat), form, quality=95)
+    if suffix == ".png":
+        chunk = b"cICP" + bytes((*codes, 0, 1))
+        data = data[:33] + b"\0\0\0\4" + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[33:]
+    else:
+        at = data.index(b"colrnclx") + 8
+        data = data[:at] + struct.pack(">2H", *codes) + data[at + 4 :]
+    photo = opened(tmp_path / f"b{suffix}", data)
+    if codes == PQ:
+        assert photo.profile is None
+        assert [("BT.2020" in one, "dynamic range" in one) for one in photo.notices] == [
+            (False, True),
+            (True, False),
+        ]
+        return
+    assert photo.profile == builtin_profile("p3")
+    assert photo.notices == ()
+    assert photo.pixels[32, 32, 0] / 257 > 205  # sRGB needs more red for it
+    photo.save(tmp_path / f"c{suffix}")
+    assert np.abs(Photo.open(tmp_path / f"c{suffix}").pixels / 257 - photo.pixels / 257).max() < 3

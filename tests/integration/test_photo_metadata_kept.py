@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -299,3 +300,31 @@ def test_metadata_too_long_for_jpeg_leaves_a_sound_file(tmp_path: Path) -> None:
     packet = Photo.open(tmp_path / "a.tif").metadata.xmp
     assert packet is not None
     assert len(packet) > 90_000
+
+
+REGION = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+ xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+ xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
+ xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#"><rdf:Description><mwg-rs:Regions
+ rdf:parseType="Resource"><mwg-rs:RegionList><rdf:Bag><rdf:li rdf:parseType="Resource"><mwg-rs:Area
+ stArea:x="0.25" stArea:y="0.125" stArea:w="0.25" stArea:h="0.125" stArea:unit="normalized"/>
+</rdf:li></rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_places_in_an_avif_follow_the_turn_that_its_boxes_ask_for(
+    tmp_path: Path, orientation: int
+) -> None:
+    pixels = np.zeros((64, 128, 3), np.uint8)
+    pixels[4:12, 16:48] = 255  # where the region is
+    exif = Image.Exif()
+    exif[0x0112] = orientation  # Pillow writes boxes of it
+    content = pillow_bytes(Image.fromarray(pixels), "AVIF", quality=95, exif=exif, xmp=REGION)
+    photo = opened(tmp_path / "a.avif", content)
+    assert np.abs(photo.pixels - TURNED[orientation](pixels).astype(int)).mean() < 4
+    assert photo.metadata.xmp is not None
+    area = re.search(rb'Area:x="([0-9.]+)" \w+:y="([0-9.]+)"', photo.metadata.xmp)
+    assert area is not None
+    x, y = (float(number) for number in area.groups())
+    height, width = photo.size
+    assert photo.pixels[int(y * height), int(x * width)].min() > 200

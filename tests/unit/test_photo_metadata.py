@@ -16,6 +16,12 @@ from resilver.photofile.exif import check_exif, exif_dpi, freshen_exif
 from resilver.photofile.iptc import iptc_records, photoshop_segment
 from resilver.photofile.metadata import Metadata, checked_metadata
 from resilver.photofile.orientation import Turn
+from resilver.photofile.source_types import (
+    ENHANCED,
+    IMAGINED,
+    INPAINTED,
+    INPAINTED_BY_NETWORK,
+)
 from resilver.photofile.xmp import PacketError, merge_xmp, parse_xmp
 
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -147,6 +153,26 @@ def test_xmp_properties_that_are_there_are_replaced_not_doubled() -> None:
     out, description = merged(as_element)
     assert b"negativeFilm" not in out
     assert description.get(IPTC_EXT) == TRAINED
+
+
+@pytest.mark.parametrize(
+    ("stated", "new", "kept"),
+    [
+        (INPAINTED_BY_NETWORK, ENHANCED, True),
+        (IMAGINED, INPAINTED_BY_NETWORK, True),
+        (INPAINTED.replace("http:", "https:"), ENHANCED, True),
+        (ENHANCED, INPAINTED_BY_NETWORK, False),
+        ("http://cv.iptc.org/newscodes/digitalsourcetype/negativeFilm", ENHANCED, False),
+    ],
+)
+def test_what_was_made_up_before_stays_made_up(stated: str, new: str, kept: bool) -> None:
+    before = Metadata().for_result((8, 8), None, stated)
+    after = before.for_result((8, 8), None, new).xmp
+    assert after is not None
+    description = parse_xmp(after)[0].find(f"{RDF}RDF/{RDF}Description")
+    assert description is not None
+    said = description.get(IPTC_EXT, "").replace("https:", "http:")
+    assert said == (stated.replace("https:", "http:") if kept else new)
 
 
 def test_thumbnails_in_xmp_are_removed() -> None:

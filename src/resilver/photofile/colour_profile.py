@@ -34,6 +34,7 @@ _SAME_COLOUR_LEVELS_16 = ONE_LEVEL
 # What inside both gamuts gets lost there and back stays under it.
 _MOVED_LEVELS_16 = 2 * ONE_LEVEL
 _LOOK_PX = 512
+_ONE_WAY_TABLE, _MOST_TAGS = b"A2B0", 100
 
 ONE_WAY = "the colour profile leads only one way, like a scanner's: the result is saved as sRGB"
 CLIPPED = "colours outside sRGB were brought to its edge: less vivid in all that is encoded anew"
@@ -89,6 +90,8 @@ def try_profile(icc: bytes, channels: int) -> SourceProfile:
     """
     if profile_channels(icc) != channels:
         raise ProfileError("the profile is not for this kind of pixels")
+    if int.from_bytes(icc[:4], "big") > len(icc):
+        raise ProfileError("the profile is cut short")
     probe = _probe(channels)
     image = image_of(probe, cmyk=channels == 4)
     try:
@@ -100,7 +103,19 @@ def try_profile(icc: bytes, channels: int) -> SourceProfile:
         raise ProfileError("the profile maps every colour to one")
     difference = np.abs(seen.astype(np.int32) - probe) if channels == 3 else np.array([1 << 16])
     is_srgb = bool(difference.max() <= _SAME_COLOUR_LEVELS_16)
-    return SourceProfile(icc, channels, is_srgb, _leads_back(icc, converted))
+    leads_back = _leads_back(icc, converted)
+    if not leads_back and _ONE_WAY_TABLE not in _tag_names(icc):
+        # In place of what cannot be read libvips takes sRGB on the way in, without a word.
+        raise ProfileError("the profile cannot convert colours")
+    return SourceProfile(icc, channels, is_srgb, leads_back)
+
+
+def _tag_names(icc: bytes) -> list[bytes]:
+    """Of the tags that lie within a profile."""
+    count = min(int.from_bytes(icc[128:132], "big"), _MOST_TAGS)
+    entries = (icc[at : at + 12] for at in range(132, 132 + 12 * count, 12))
+    places = ((e[:4], int.from_bytes(e[4:8], "big"), int.from_bytes(e[8:], "big")) for e in entries)
+    return [name for name, at, length in places if at > 0 and at + length <= len(icc)]
 
 
 def _leads_back(icc: bytes, converted: pyvips.Image) -> bool:
