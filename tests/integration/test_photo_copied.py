@@ -78,6 +78,25 @@ def test_the_picture_of_a_webp_is_copied(tmp_path: Path, *, lossless: bool, alph
         assert image.getexif()[0x010F] == "Camera & Co"
 
 
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_webp_that_says_nothing_is_copied_whole(
+    tmp_path: Path, *, lossless: bool, alpha: bool
+) -> None:
+    pixels = np.dstack([made.picture(), made.picture()[..., 0]])[..., : 4 if alpha else 3]
+    image = Image.fromarray(pixels)
+    content = pillow_bytes(image, "WEBP", lossless=lossless, xmp=b"<no packet", **COARSE)
+    photo = opened(tmp_path / "a.webp", content)
+    photo.save(tmp_path / "b.webp")
+    written = (tmp_path / "b.webp").read_bytes()
+    assert int.from_bytes(written[4:8], "little") + 8 == len(written)
+    again = Photo.open(tmp_path / "b.webp")
+    assert np.array_equal(again.pixels, photo.pixels)
+    assert (again.alpha is None) == (not alpha)
+    with Image.open(tmp_path / "b.webp") as copied:
+        assert copied.mode == ("RGBA" if alpha else "RGB")
+
+
 def test_what_was_changed_or_asked_for_otherwise_is_encoded(tmp_path: Path) -> None:
     content = pillow_bytes(Image.fromarray(made.picture()), "JPEG", **COARSE)
     photo = opened(tmp_path / "a.jpg", content)

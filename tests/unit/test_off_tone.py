@@ -169,6 +169,7 @@ def test_stains_are_taken_off_and_what_shows_through_stays(tone: tuple[float, ..
     found = off_tone_stains(pixels)
     assert found is not None
     bleach = Bleach.of(pixels, found)
+    assert bleach is not None
     cleared = bleach.apply(to_float(pixels), Area(0, 512, 0, 512))
     errors = [float(np.square(p - before)[where].mean()) for p in (to_float(pixels), cleared)]
     assert errors[1] < errors[0] / 4
@@ -184,6 +185,7 @@ def test_far_from_the_stains_nothing_changes() -> None:
     _before, after, where = stained(GREY)
     pixels = levels(after)
     bleach = Bleach.of(pixels, where)
+    assert bleach is not None
     cleared = bleach.apply(to_float(pixels), Area(0, 512, 0, 512))
     near = cv2.dilate(where.view(np.uint8), np.ones((41, 41))) > 0
     assert np.array_equal(cleared[~near], to_float(pixels)[~near])
@@ -193,7 +195,39 @@ def test_part_by_part_is_as_all_at_once() -> None:
     _before, after, where = stained(SEPIA)
     pixels = levels(after)
     bleach = Bleach.of(pixels, where)
+    assert bleach is not None
     whole = bleach.apply(to_float(pixels), Area(0, 512, 0, 512))
     for area in tile_areas((512, 512), 192):
         part = bleach.apply(to_float(pixels[area.slices]), area)
         assert np.abs(part - whole[area.slices]).max() < 1e-4
+
+
+@pytest.mark.parametrize("degrees", [0, 8, 20, 35])
+def test_a_print_on_the_lid_of_a_scanner_is_no_stain(degrees: int) -> None:
+    """The tone of a white lid says nothing of what a brown print may look like."""
+    small = np.asarray(cv2.resize(sound(), (260, 260), interpolation=cv2.INTER_AREA), np.float32)
+    brown = 0.08 + small * np.array((0.87, 0.80, 0.68), np.float32)
+    turn = cv2.getRotationMatrix2D((130, 130), degrees, 1.0)
+    turn[:, 2] += (250, 170)
+    there = cv2.warpAffine(np.ones((260, 260), np.float32), turn, (900, 700))[..., None]
+    lid = 0.965 + 0.004 * np.random.default_rng(0).standard_normal((700, 900, 3))
+    scan = (1 - there) * lid + there * cv2.warpAffine(brown, turn, (900, 700))
+    assert off_tone_stains(levels(scan.astype(np.float32))) is None
+
+
+def test_of_many_groups_those_with_an_edge_are_found() -> None:
+    """Each is held against what is around it, not against the next one."""
+    opacity = np.zeros((512, 512), np.float32)
+    for row in range(60, 500, 100):
+        for column in range(60, 500, 100):
+            opacity = np.maximum(opacity, 0.5 * blot((column, row), radius=18))
+    found = off_tone_stains(levels(laid(sound(), opacity)))
+    assert found is not None
+    assert overlap(found, opacity > 0.2) > 0.8
+
+
+def test_what_is_left_of_a_stain_between_two_pixels_of_the_copy_is_not_taken_off() -> None:
+    print_ = np.repeat(np.random.default_rng(0).integers(60, 200, (800, 3200, 1), np.uint8), 3, 2)
+    sliver = np.zeros((800, 3200), np.bool_)
+    sliver[100:300, 1001] = True
+    assert Bleach.of(print_, sliver) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import making_photos as made
-from resilver.photofile.directories import DirectoryError
+from resilver.photofile.directories import DirectoryError, Layout, read_directory
 from resilver.photofile.exif import check_exif, exif_dpi, freshen_exif
 from resilver.photofile.iptc import iptc_records, photoshop_segment
 from resilver.photofile.metadata import Metadata, checked_metadata
@@ -84,6 +84,22 @@ def test_new_exif_where_there_was_none() -> None:
     exif = read_with_pillow(fresh(None))
     assert dict(exif) == {0x0131: "resilver 1", 0x011A: 300, 0x011B: 300, 0x0128: 2}
     assert exif_dpi(fresh(None)) == (300.0, 300.0)
+
+
+def test_values_that_begin_where_the_next_directory_would_be_named_stay() -> None:
+    make = b"Canon EOS\0"
+    block = b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x010F, 2, len(make), 22) + make
+    assert read_with_pillow(block)[0x010F] == "Canon EOS"
+    assert read_with_pillow(fresh(block))[0x010F] == "Canon EOS"
+
+
+def test_fields_that_name_the_same_bytes_do_not_fill_the_memory() -> None:
+    fields, size = 400, 1 << 20
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", fields)
+    entries = [struct.pack("<HHII", 0x9000 + i, 7, size, 12 * fields + 14) for i in range(fields)]
+    block = head + b"".join(entries) + bytes(4 + size)
+    read, _ = read_directory(lambda at, count: block[at : at + count], Layout("<"), 8)
+    assert 32 << 20 <= sum(len(field.data) for field in read) <= 64 << 20
 
 
 def test_thumbnail_that_points_at_what_is_kept_erases_nothing() -> None:
@@ -195,7 +211,17 @@ DEEP = b"<a>" * 5000 + b"</a>" * 5000
 
 @pytest.mark.parametrize(
     "packet",
-    [b"", b"<x", b"no xml at all", b"\xff\xfe\x00", BILLION, DEEP, b"<a/>", made.XMP[:200]],
+    [
+        b"",
+        b"<x",
+        b"no xml at all",
+        b"\xff\xfe\x00",
+        BILLION,
+        BILLION.decode().encode("utf-16-be"),
+        DEEP,
+        b"<a/>",
+        made.XMP[:200],
+    ],
 )
 def test_damaged_xmp_gives_a_new_packet(packet: bytes) -> None:
     with pytest.raises(PacketError):

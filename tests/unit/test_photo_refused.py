@@ -164,6 +164,17 @@ def test_depths_without_a_display_meaning(
     assert "8 or 16 bits" in reason
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_depths_between_bytes_are_not_called_damage(refuse: Refuse, bits: int) -> None:
+    content = made.tiff_of(made.picture()[..., :1].astype(np.uint16), 1)
+    stated = struct.pack("<HHIH", 0x0102, 3, 1, 16)
+    assert content.count(stated) == 1
+    content = content.replace(stated, struct.pack("<HHIH", 0x0102, 3, 1, bits))
+    reason = refuse(content, "a.tif", PhotoUnsupported)
+    assert f"{bits}-bit" in reason
+    assert "8 or 16 bits" in reason
+
+
 def png_claiming(width: int, height: int) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))

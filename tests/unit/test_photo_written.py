@@ -153,6 +153,22 @@ def test_places_that_cannot_be_written(photo: Photo, tmp_path: Path) -> None:
     assert names(tmp_path) == ["file", "folder.png"]
 
 
+def test_a_folder_that_may_not_be_listed_takes_the_photo(
+    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ = os.open
+
+    def denied(path: str | Path, *arguments: int, **options: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError
+        return open_(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", denied)
+    photo.save(tmp_path / "a.png")
+    monkeypatch.undo()
+    assert np.array_equal(Photo.open(tmp_path / "a.png").pixels, photo.pixels)
+
+
 def test_more_pixels_than_the_format_holds(tmp_path: Path) -> None:
     wide = Photo.from_array(np.zeros((2, 17_000, 3), np.uint8))
     with pytest.raises(PhotoNotWritten, match="WEBP holds at most 16383 pixels a side"):

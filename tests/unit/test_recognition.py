@@ -209,6 +209,27 @@ def test_a_large_scan_is_looked_at_from_half_its_size_on(monkeypatch: pytest.Mon
     assert (closer.marks != seen.marks).any()
 
 
+@pytest.mark.parametrize("agrees", [False, True])
+def test_stains_seen_by_their_colour_need_the_network_to_agree(
+    monkeypatch: pytest.MonkeyPatch, agrees: bool
+) -> None:
+    pixels = np.full((224, 224, 3), 120, np.uint8)
+    stains = np.zeros((224, 224), np.bool_)
+    stains[40:80, 40:80] = True
+    monkeypatch.setattr(recognition, "off_tone_stains", lambda _pixels: stains)
+    level = TOLD.weak + 0.01 if agrees else TOLD.weak - 0.01
+
+    class Answers:
+        def run(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+            maps = np.zeros((1, 5, *image.shape[2:]), np.float32)
+            maps[:, (2, 4), 44:56, 44:56] = level
+            return maps, np.zeros((1, 2), np.float32)
+
+    sight = recognition.see(Answers(), pixels, 768, lambda _share: None)  # pyright: ignore[reportArgumentType]
+    found = found_in(sight, NO_FACES, told=False)
+    assert np.array_equal(found, stains if agrees else np.zeros_like(stains))
+
+
 def a_face(scale: float) -> Faces:
     """A face whose box is 40 x 48 px times the scale, from (10, 8) times the scale on."""
     box = np.array([[10, 8, 50, 56]], np.float32)

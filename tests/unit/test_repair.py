@@ -170,6 +170,35 @@ def test_a_stain_that_the_person_says_is_none_is_left() -> None:
     assert np.array_equal(kept, stained[where])
 
 
+def test_of_a_stain_that_is_taken_out_in_part_that_part_stays_as_it_was() -> None:
+    """No soft rim reaches into it, however large the scan is."""
+    _print, stained, where = rusty()
+    large = np.asarray(cv2.resize(stained, (2560, 2560), interpolation=cv2.INTER_CUBIC), np.uint8)
+    there = cv2.resize(where.astype(np.uint8), (2560, 2560)) > 0
+    given = np.zeros((2560, 2560), np.uint8)
+    given[:, 1280:] = 255
+    repair = stage(given, "subtract")
+    marks = np.where(there, np.uint8(Mark.STAIN), np.uint8(0))
+    marks[given > 0] = 0
+    draft = Draft(Photo.from_array(large)).evolve(marks=marks)
+    mended = repair.apply(draft, 1.0, quiet).photo.pixels
+    assert np.array_equal(mended[:, 1280:] // 257, large[:, 1280:])
+    assert np.abs(mended[there & (given == 0)] / 257 - large[there & (given == 0)]).mean() > 10
+
+
+@pytest.mark.parametrize("frame_px", [10, 24])
+def test_a_hole_that_leaves_a_narrow_frame_is_filled_from_it(frame_px: int) -> None:
+    photo = np.full((900, 900, 3), 128, np.uint8)
+    inside = slice(frame_px, 900 - frame_px)
+    photo[inside, inside] = (255, 0, 255)
+    mask = np.zeros((900, 900), np.uint8)
+    mask[inside, inside] = 255
+    repair = stage(mask, "replace", fill="telea")
+    _finding, draft = repair.diagnose(Draft(Photo.from_array(photo)), quiet)
+    out = repair.apply(draft, 1.0, quiet).photo.pixels
+    assert np.abs(out / 257 - 128).max() < 2
+
+
 def test_half_strength_goes_half_the_way() -> None:
     broken = np.full((96, 96, 3), 100, np.uint8)
     broken[40:56, 40:56] = 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.data import camera, chelsea
 
 from resilver.imaging.tone import colour_left
 from resilver.stages.recognition import OLD_COLOUR_255
@@ -37,3 +38,15 @@ def test_colours_that_brightness_does_not_explain_are_colour(scale: np.integer) 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_flat_picture_has_none(level: int) -> None:
     assert colour_left(np.full((1, 300, 3), level, np.uint8)) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_a_subject_in_colours_counts_on_a_white_page() -> None:
+    page = np.full((560, 680, 3), 250, np.uint8)
+    page[40:340, 40:491] = chelsea()
+    assert colour_left(page) > 2 * OLD_COLOUR_255
+
+
+def test_stains_on_less_than_a_fifth_of_a_print_do_not_count() -> None:
+    print_ = np.repeat(camera()[..., None], 3, axis=2)
+    print_[100:300, 100:300] = (print_[100:300, 100:300] * (0.9, 0.7, 0.4)).astype(np.uint8)
+    assert colour_left(print_) < 0.5 * OLD_COLOUR_255

@@ -25,6 +25,7 @@ from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 from resilver.photofile.writing import check_place, format_for, write_text
 from resilver.report import Report
 from resilver.reporting import to_html, to_json
+from resilver.reporting.words import printable
 
 BatchProgress = Callable[
     [int, str, float], None
@@ -188,13 +189,24 @@ def _write(result: Result, photo: Photo, report: Report, overwrite: bool, new: l
     for path, _ in texts:
         check_place(path, source=None, overwrite=overwrite)
     fresh = [file for file in result.files if not os.path.lexists(file)]
-    photo.save(result.target, overwrite=overwrite)
-    if result.target in fresh:
-        new.append(result.target)
+    with _listed(result.target, fresh, new):
+        photo.save(result.target, overwrite=overwrite)
     for path, text in texts:
-        write_text(path, text, overwrite=overwrite)
-        if path in fresh:
-            new.append(path)
+        with _listed(path, fresh, new):
+            write_text(path, text, overwrite=overwrite)
+
+
+@contextmanager
+def _listed(path: Path, fresh: list[Path], new: list[Path]) -> Generator[None]:
+    """Puts a file that is written here, and was not there before, into `new`."""
+    try:
+        yield
+    except Exception:
+        raise  # it was not written: what bears its name now is not ours
+    except BaseException:  # Ctrl-C, maybe when it had its name already
+        new.extend([path] if path in fresh else [])
+        raise
+    new.extend([path] if path in fresh else [])
 
 
 def _in_many_colours(
@@ -212,7 +224,7 @@ def _in_many_colours(
     written: list[str] = []
     for result, (other, its_report) in zip(assignment.results[1:], choices, strict=False):
         _write(result, other, its_report, overwrite, new)
-        written.append(f"{result.target.name} (seed {result.seed})")
+        written.append(f"{printable(result.target.name)} (seed {result.seed})")
     if written:
         notice = f"other colourings to choose from: {', '.join(written)}"
         report = replace(report, notices=(*report.notices, notice))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from resilver.photofile.exif import short_exif
 from resilver.photofile.iptc import photoshop_segment
 from resilver.photofile.metadata import Metadata
+from resilver.photofile.png_profiles import raw_iptc
 from resilver.photofile.xmp import short_xmp
 
 Splice = Callable[[bytes], bytes | None]  # the stream so far -> its new beginning, None = need more
@@ -71,7 +72,7 @@ def _jfif(dpi: tuple[float, float] | None) -> bytes:
 
 
 def png_splice(metadata: Metadata) -> Splice:
-    """Chunks before a PNG's pixels. PNG has no place for IPTC."""
+    """Chunks before a PNG's pixels."""
     chunks: list[bytes] = []
     if metadata.dpi is not None:
         x, y = (round(d / 0.0254) for d in metadata.dpi)
@@ -80,6 +81,8 @@ def png_splice(metadata: Metadata) -> Splice:
         chunks.append(_chunk(b"eXIf", metadata.exif))
     if metadata.xmp is not None:
         chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    if metadata.iptc is not None:
+        chunks.append(_chunk(b"zTXt", raw_iptc(metadata.iptc)))
     chunks += [_chunk(n.kind.encode(), n.data) for n in metadata.notes if n.kind != "COM"]
     new = b"".join(chunks)
 
@@ -130,10 +133,9 @@ def webp_with(metadata: Metadata, file: bytes, size: tuple[int, int]) -> bytes:
     if metadata.xmp is not None:
         flags |= _XMP_FLAG
         kept.append((b"XMP ", metadata.xmp))
-    if not flags & ~_ALPHA_FLAG:
-        return file
-    canvas = (size[1] - 1).to_bytes(3, "little") + (size[0] - 1).to_bytes(3, "little")
-    kept.insert(0, (b"VP8X", bytes((flags, 0, 0, 0)) + canvas))
+    if flags:
+        canvas = (size[1] - 1).to_bytes(3, "little") + (size[0] - 1).to_bytes(3, "little")
+        kept.insert(0, (b"VP8X", bytes((flags, 0, 0, 0)) + canvas))
     body = b"WEBP" + b"".join(
         kind + len(data).to_bytes(4, "little") + data + b"\0" * (len(data) % 2)
         for kind, data in kept

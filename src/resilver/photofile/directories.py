@@ -20,7 +20,7 @@ _VALUE_BYTES = dict(zip(range(1, 14), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), s
 }
 _NUMBER_BYTES = _VALUE_BYTES | {5: 4, 10: 4}
 _MOST_FIELDS = 4096
-_MOST_VALUE_BYTES = 64 << 20
+_MOST_VALUE_BYTES = 64 << 20  # of one directory: its fields may all name the same bytes
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 EXIF_POINTER, GPS_POINTER = 0x8769, 0x8825
@@ -130,7 +130,8 @@ def read_header(read_at: ReadAt) -> tuple[Layout, int]:
 def read_directory(read_at: ReadAt, layout: Layout, offset: int) -> tuple[list[Field], int]:
     """The fields of the directory at `offset`, and the offset of the next one (0 = none).
 
-    Fields of unknown type, or whose values lie outside the file, are left out.
+    Fields of unknown type, whose values lie outside the file, or beyond what memory may be spent on
+    one directory (64 MiB) are left out.
 
     Raises:
         DirectoryError: the directory itself cannot be read.
@@ -146,12 +147,14 @@ def read_directory(read_at: ReadAt, layout: Layout, offset: int) -> tuple[list[F
     if len(body) < count * entry_bytes:
         raise DirectoryError("directory cut short")
     fields: list[Field] = []
+    room = _MOST_VALUE_BYTES
     for i in range(count):
         entry = body[i * entry_bytes : (i + 1) * entry_bytes]
         at = offset + count_bytes + i * entry_bytes + entry_bytes - layout.inline_bytes
-        field = _read_field(read_at, layout, entry, at)
+        field = _read_field(read_at, layout, entry, at, room)
         if field is not None:
             fields.append(field)
+            room -= len(field.data)
     tail = read_at(offset + count_bytes + count * entry_bytes, layout.inline_bytes)
     following = 0
     if len(tail) == layout.inline_bytes:
@@ -159,11 +162,11 @@ def read_directory(read_at: ReadAt, layout: Layout, offset: int) -> tuple[list[F
     return fields, following
 
 
-def _read_field(read_at: ReadAt, layout: Layout, entry: bytes, at: int) -> Field | None:
+def _read_field(read_at: ReadAt, layout: Layout, entry: bytes, at: int, room: int) -> Field | None:
     tag, kind = struct.unpack(layout.order + "HH", entry[:4])
     (count,) = struct.unpack(layout.offset_format, entry[4 : 4 + layout.inline_bytes])
     total = _VALUE_BYTES.get(kind, 0) * count
-    if not 0 < total <= _MOST_VALUE_BYTES:
+    if not 0 < total <= room:
         return None
     inline = entry[-layout.inline_bytes :]
     if total <= layout.inline_bytes:

@@ -166,8 +166,11 @@ def freshen_exif(
         _correct_sizes(data, read_at, layout, fields, size)
         if following:
             _drop_thumbnail(data, read_at, layout, fields, (offset, following))
-        # The first directory moves to the end, where it can grow; its old place is cleared.
-        _clear(data, (offset, offset + 2 + 12 * len(fields) + 4))
+        # The first directory moves to the end, where it can grow; its old place is cleared. Some
+        # writers leave out where the next one lies, and begin with the values there.
+        last = offset + 2 + 12 * len(fields)
+        values = any(field.at is not None and last <= field.at < last + 4 for field in fields)
+        _clear(data, (offset, last if values else last + 4))
     fields = _with_corrections(layout, fields, size, dpi, software)
     data += b"\0" * (len(data) % 2)
     struct.pack_into(layout.order + "I", data, 4, len(data))

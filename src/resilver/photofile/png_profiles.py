@@ -1,5 +1,7 @@
 """EXIF, XMP and IPTC in a PNG as ImageMagick and others wrote them before PNG had chunks for them.
 
+For IPTC it still has none, so it is written so, too.
+
 A text chunk named "Raw profile type exif" holds a line with the kind, one with the length, and the
 bytes in hexadecimal.
 
@@ -61,6 +63,13 @@ def read_raw_profiles(chunks: Iterable[tuple[str, bytes]]) -> RawProfiles:
             case _:
                 pass  # "icc" and "icm": libvips reads the chunk that has taken their place
     return RawProfiles(found.get("exif"), found.get("xmp"), found.get("iptc"), damaged)
+
+
+def raw_iptc(records: bytes) -> bytes:
+    """IPTC records (IIM) as the data of a chunk zTXt."""
+    lines = (records[at : at + 36].hex() for at in range(0, len(records), 36))
+    text = f"\niptc\n{len(records):8d}\n" + "\n".join(lines) + "\n"
+    return RAW_PROFILE + b"iptc\0\0" + zlib.compress(text.encode("ascii"), 9)
 
 
 def _bytes_of(kind: str, rest: bytes) -> bytes | None:

@@ -128,7 +128,7 @@ def _strange_depth(bits: int, sample_format: int) -> str | None:
         case 5 | 6:
             return "complex"
         case _:
-            return f"{bits}-bit" if bits > 16 else None
+            return None if bits in (1, 2, 4, 8, 16) else f"{bits}-bit"
 
 
 def is_dng(descriptor: int) -> bool:

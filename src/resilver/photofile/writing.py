@@ -159,7 +159,10 @@ def _flush_folder(folder: Path) -> None:
     """Make the new name itself survive a power cut; Windows has no way to ask for it."""
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that takes files and does not list them
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:

@@ -64,7 +64,8 @@ def parse_xmp(packet: bytes) -> tuple[ET.Element, dict[str, str]]:
             an expanding entity is an attack).
     """
     packet = packet.strip(b"\0 \r\n\t")
-    if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
+    plain = packet.replace(b"\0", b"")  # of UTF-16 and UTF-32, what would be ASCII
+    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
         raise PacketError("the packet declares entities")
     prefixes: dict[str, str] = {}
     try:
