@@ -201,6 +201,21 @@ def test_a_face_hidden_on_purpose_is_left_alone(
     np.testing.assert_array_equal(left, picture[:, :280].astype(np.uint16) * 257)
 
 
+def test_a_face_that_was_hidden_stays_so_once_the_bar_over_it_is_filled(models: Path) -> None:
+    """As of a mask over a bar: what lies there then is invented."""
+    options = Options(only=("faces",), face_model="sharpener", force=("faces",), threads=1)
+    (stage,) = Pipeline(options).stages
+    assert isinstance(stage, FacesStage)
+    draft = Draft(Photo.from_array(portrait()))
+    (seen,) = stage.look(draft, lambda _share: None)
+    assert seen.verdict == "lost detail"
+    for verdict, stays in (("hidden", True), ("too small", False)):
+        before = replace(seen, verdict=verdict, words="as it came")
+        (after,) = replace(stage, first=(before,)).look(draft, lambda _share: None)
+        assert (after.verdict == verdict) == stays
+        assert (after.words == "as it came") == stays
+
+
 def test_of_a_tiny_face_there_is_nothing_to_go_by(models: Path) -> None:
     small = cv2.resize(portrait(), None, fx=0.2, fy=0.2, interpolation=cv2.INTER_AREA)
     photo, report = run(np.asarray(small, np.uint8), force=("faces",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,36 @@ def test_noise_is_measured_and_taken_off() -> None:
     assert report.changed_share > 0.5
     assert report.invented_share == 0.0
     assert record.models[0][0] == "denoise"
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_border_of_paper_or_of_a_lid_hides_no_noise(level: int) -> None:
+    inside = noisy(20.0, (800, 800))
+    page = np.pad(inside, ((150, 150), (150, 150), (0, 0)), constant_values=level)
+    found: list[float] = []
+    for picture in (inside, page):
+        _, report = restore(picture, Options(only=("denoise",), denoise=0.0, threads=1))
+        found.append(report.stages[0].finding.measurements[0].value)
+    assert found[1] == pytest.approx(found[0], rel=0.15)
+    bare = np.full((300, 300, 3), level, np.uint8)  # nothing to measure, and nothing to do
+    _, report = restore(bare, Options(only=("denoise",), threads=1))
+    assert not report.stages[0].acted
+
+
+def test_every_choice_of_colours_has_seconds_of_its_own() -> None:
+    """What its reader does between two of them, such as saving, is no work on the next."""
+    photo = Photo.from_array(np.array(astronaut()[:96, :96]))
+    choices = Pipeline(Options(only=("colourise",), threads=1)).choices(photo, (0, 1, 2))
+    for _photo, report in choices:
+        assert report.seconds < sum(stage.seconds for stage in report.stages) + 0.8
+        time.sleep(1.0)
+
+
+def test_a_mask_for_a_repair_that_is_switched_off_is_told() -> None:
+    mask = np.zeros((128, 160), np.uint8)
+    mask[5:9, 5:9] = 255
+    _, report = restore(noisy(), Options(only=("repair",), repair=0.0, threads=1), mask=mask)
+    assert report.notices == ("the mask was not used: the stage repair is switched off",)
 
 
 def test_only_and_skip_choose_stages() -> None:
