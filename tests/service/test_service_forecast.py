@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from contextlib import ExitStack
@@ -299,6 +300,15 @@ def test_a_long_line_is_added_up_to_nearly_what_playing_it_through_gives() -> No
     exact_begun_s, exact_finished_s = turn_of(played, Load(6.0, 1.0))
     assert begun_s == pytest.approx(exact_begun_s, rel=0.01)
     assert finished_s - begun_s == pytest.approx(exact_finished_s - exact_begun_s, rel=0.25)
+
+
+def test_a_long_line_of_large_photos_is_added_up_too() -> None:
+    """One a worker, however large: their megapixels are not counted."""
+    loads = evenly(640.0, 6400.0, 64, 64)
+    line = Line((Load(10.0, 100.0),), (), 5 * 10.0, loads, (), 1, math.inf, 1)
+    begun_s, finished_s = turn_of(line, Load(10.0, 100.0))
+    assert begun_s == pytest.approx(70 * 10.0, rel=0.02)
+    assert finished_s - begun_s == pytest.approx(10.0, rel=0.1)
 
 
 def test_a_large_photo_in_hand_delays_others_by_its_share_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import threading
 import time
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -16,12 +19,14 @@ from running_services import wait_until
 
 from resilver.errors import OptionError, ServiceError
 from resilver.options import Options
+from resilver.service.database import Database
 from resilver.service.gate import MOST_PASSES, Gate
 from resilver.service.jobs import LOOK
 from resilver.service.options import OF_THE_SERVER, OF_THE_UPLOAD, RestorationOptions
 from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
 from resilver.service.storage import Storage
+from resilver.service.worker import Worker
 
 
 @pytest.mark.parametrize("kind", ["folder", "url"])
@@ -82,6 +87,67 @@ def test_scratch_of_a_killed_process_is_cleared_by_the_next(tmp_path: Path) -> N
     for scratch in (second, third):
         scratch.close()
     assert list(shared.iterdir()) == []
+
+
+def test_scratch_that_is_deleted_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process begins just then, and takes it for abandoned."""
+    fcntl = pytest.importorskip("fcntl", reason="Windows has no such locks")
+    flock, others, met = fcntl.flock, list[Scratch](), list[int]()
+
+    def late(descriptor: int, operation: int) -> None:
+        if operation == fcntl.LOCK_EX and not met:
+            met.append(descriptor)
+            others.append(Scratch(tmp_path))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    scratch = Scratch(tmp_path)
+    with scratch.folder() as folder:
+        assert folder.is_dir()
+    for one in (scratch, *others):
+        one.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_scratch_is_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "open").mkdir(mode=0o755)
+    Scratch(tmp_path / "open").close()
+    assert (tmp_path / "open").stat().st_mode & 0o077 == 0
+    (tmp_path / "link").symlink_to(tmp_path / "open")
+    with pytest.raises(ServiceError, match="belongs to somebody else"):
+        Scratch(tmp_path / "link")
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    with pytest.raises(ServiceError, match="belongs to somebody else"):
+        Scratch(tmp_path / "open")
+
+
+def test_a_photo_over_which_a_worker_died_waits_without_holding_up_small_ones() -> None:
+    worker = Worker.__new__(Worker)
+    worker._gate, worker._large = Gate(24.0), Gate(1)
+    begun: list[str] = []
+
+    def enter(name: str, job: Any) -> None:
+        with worker._room_for(job):
+            begun.append(name)
+
+    survivor = SimpleNamespace(deaths=1, queue="small", room=1.0)
+    with worker._room_for(SimpleNamespace(deaths=0, queue="large", room=100.0)):  # type: ignore[arg-type]
+        waits = threading.Thread(target=enter, args=("survivor", survivor))
+        waits.start()
+        enter("small", SimpleNamespace(deaths=0, queue="small", room=1.0))
+        assert begun == ["small"]
+    waits.join(30.0)
+    assert begun == ["small", "survivor"]
+
+
+def test_a_database_is_for_its_owner_only(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path / 'new' / 'queue.sqlite'}").close()
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+    for file in (tmp_path / "new").iterdir():
+        assert file.stat().st_mode & 0o077 == 0
 
 
 def test_a_gate_lets_in_by_megapixels_and_in_order_as_far_as_they_fit() -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from running_services import a_photo, a_visitor
 
 from resilver.errors import ServiceError
+from resilver.service.arrivals import is_job_id, new_job_id
 from resilver.service.database import CREDITS, FACTS, KEYS, Database
 from resilver.service.jobs import Job, find_job, list_jobs
 from resilver.service.keys import Key
@@ -220,6 +221,36 @@ def test_a_credit_whose_result_nobody_gets_is_given_back_once(service: Service) 
     for _ in range(2):
         service.queue.give_back(job)
     assert credits_of(service, key) == 2
+
+
+def test_a_job_for_one_answer_cannot_be_asked_for(service: Service) -> None:
+    """Else a sender could fetch what he has sent again and again, and have his credits back."""
+    key = a_key(service, photos=2)
+    arrival = replace(a_photo(), id=new_job_id(unseen=True))
+    job = service.queue.submit(key.visitor, arrival)
+    assert find_job(service.database, job.id) is not None
+    assert not is_job_id(job.id)
+    assert is_job_id(new_job_id())
+    assert list_jobs(service.database, key.visitor.owner, 10, None) == []
+    service.delete(job)
+    assert find_job(service.database, job.id) is None
+
+
+def test_what_cannot_be_deleted_can_be_asked_for_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = service.queue.submit(a_visitor(), a_photo())
+
+    def away(_folder: str) -> None:
+        raise OSError("the storage is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.storage, "delete", away)
+        with pytest.raises(OSError, match="away"):
+            service.delete(job)
+    assert find_job(service.database, job.id) is not None
+    service.delete(job)
+    assert find_job(service.database, job.id) is None
 
 
 def test_an_error_of_the_database_does_not_quote_ids(service: Service) -> None:

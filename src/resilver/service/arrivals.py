@@ -6,7 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from resilver.service.jobs import QUEUED, Job
+from resilver.service.jobs import QUEUED, UNSEEN, Job
 from resilver.service.keys import Visitor
 from resilver.service.lanes import priority_of, queue_of
 from resilver.service.settings import FREE, Settings
@@ -29,13 +29,17 @@ class Arrival:
     times_larger: int = 1  # the result is than the photo, along each side
 
 
-def new_job_id() -> str:
-    """192 random bits: whoever has not been told it does not find it."""
-    return secrets.token_urlsafe(24)
+def new_job_id(*, unseen: bool = False) -> str:
+    """192 random bits: whoever has not been told it does not find it.
+
+    Args:
+        unseen: of a job for one answer only; `is_job_id` knows no such id.
+    """
+    return (UNSEEN if unseen else "") + secrets.token_urlsafe(24)
 
 
 def is_job_id(text: str) -> bool:
-    """Whether a text could be the id of a job."""
+    """Whether a text could be the id of a job that may be asked for."""
     return re.fullmatch(r"[A-Za-z0-9_-]{32}", text) is not None
 
 

@@ -217,7 +217,11 @@ def _engine(url: str) -> sa.Engine:
         return sa.create_engine(parsed, pool_pre_ping=True, **_POOL)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ServiceError("a database is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    file = Path(parsed.database)
+    # Ids in it open photos, and its secret signs: nobody else on this machine has business here.
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not file.exists():
+        file.touch(mode=0o600)
     engine = sa.create_engine(parsed, **_POOL)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine

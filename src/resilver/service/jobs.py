@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from resilver.service.database import JOBS, Database
 
+UNSEEN = "~"  # begins the ids of jobs that nobody may ask for
+
 QUEUED, RUNNING = "queued", "running"
 SUCCEEDED, FAILED, CANCELLED, EXPIRED = "succeeded", "failed", "cancelled", "expired"
 ACTIVE = (QUEUED, RUNNING)
@@ -93,13 +95,14 @@ def find_job(database: Database, job_id: str) -> Job | None:
 def list_jobs(
     database: Database, owner: str, limit: int, before: tuple[float, str] | None
 ) -> list[Job]:
-    """The newest jobs of an owner, newest first.
+    """The newest jobs of an owner that may be asked for, newest first.
 
     Args:
         limit: how many at most.
         before: (submitted_s, id) of the last job of the page before.
     """
-    query = sa.select(JOBS).where(JOBS.c.owner == owner)
+    asked_for = sa.not_(JOBS.c.id.startswith(UNSEEN, autoescape=True))
+    query = sa.select(JOBS).where(JOBS.c.owner == owner, asked_for)
     if before is not None:
         submitted_s, job_id = before
         query = query.where(

@@ -53,5 +53,6 @@ class Service:
 
     def delete(self, job: Job) -> None:
         """Deletes a job, its photo and all that was made of it, at once."""
-        self.queue.remove(job)
+        self.queue.cancel(job)  # or a worker would write into the folder meanwhile
         self.storage.delete(job.folder)
+        self.queue.remove(job)  # last: while its files are there, it can be asked for again

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -33,15 +34,13 @@ class Scratch:
     def __init__(self, shared: Path) -> None:
         try:
             shared.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._own = shared / secrets.token_hex(8)
-            self._own.mkdir(mode=0o700)
-            self._lock = os.open(self._own / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            _check_owner(shared)
+            self._own, self._lock = _locked_folder(shared)
         except OSError as error:
             raise ServiceError(
                 f"there is no room for temporary files ({error.strerror})"
             ) from error
         if fcntl is not None:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
             for folder in shared.iterdir():
                 if folder != self._own and _is_abandoned(folder):
                     shutil.rmtree(folder, ignore_errors=True)
@@ -55,6 +54,32 @@ class Scratch:
     def close(self) -> None:
         os.close(self._lock)
         shutil.rmtree(self._own, ignore_errors=True)
+
+
+def _check_owner(folder: Path) -> None:
+    """Raises ServiceError for a folder of somebody else, who could read and replace photos."""
+    if not hasattr(os, "getuid"):
+        return
+    known = folder.lstat()
+    if not stat.S_ISDIR(known.st_mode) or known.st_uid != os.getuid():
+        raise ServiceError(f"the folder for temporary files, {folder}, belongs to somebody else")
+    if known.st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def _locked_folder(shared: Path) -> tuple[Path, int]:
+    """A new folder and its lock, which is held."""
+    while True:
+        folder = shared / secrets.token_hex(8)
+        folder.mkdir(mode=0o700)
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        if fcntl is None:
+            return folder, lock
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Until now another process could take it for abandoned, and delete it.
+        if (folder / _LOCK).exists():
+            return folder, lock
+        os.close(lock)
 
 
 def _is_abandoned(folder: Path) -> bool:

@@ -11,6 +11,9 @@ import platformdirs
 
 from resilver.errors import OptionError
 
+# Each user of a machine has one of his own.
+_SCRATCH = Path(tempfile.gettempdir()) / f"resilver-{os.getuid() if hasattr(os, 'getuid') else 0}"
+
 FREE, FAST = "free", "fast"
 LARGEST_HEAD_START_S = 30 * 86_400.0
 ANYONE = "local"  # the owner of everything sent from the machine itself without a key
@@ -54,7 +57,7 @@ class Settings:
     slots: int = 4  # small photos of one worker at once, as far as its megapixels allow
     megapixels: float = 24.0  # of all small photos that one worker has in hand
     threads: int | None = None  # of a network; None = all cores
-    scratch: Path = Path(tempfile.gettempdir()) / "resilver"  # files in hand; emptied by itself
+    scratch: Path = _SCRATCH  # files in hand; emptied by itself
     public: bool = False  # people without a key may send photos from anywhere
     proxy: str | None = None  # address of the reverse proxy whose X-Forwarded-For is believed
     top_up_secret: str | None = None  # signs top-ups of credits; None = there are none

@@ -41,7 +41,9 @@ def turn_of(line: Line, own: Load) -> tuple[float, float]:
     # Long before its turn those in hand now are done, and others are half done.
     mean_s = sum(load.work_s for load in line.ahead) / len(line.ahead)
     room = sum(load.room for load in line.ahead) / len(line.ahead)
-    places = max(1, min(line.places, math.floor(line.room / max(room, 1e-3))))
+    places = line.places
+    if math.isfinite(line.room):
+        places = max(1, min(places, math.floor(line.room / max(room, 1e-3))))
     work_s = sum(load.work_s for load in line.in_hand) + line.earlier_s - places * mean_s / 2
     work_s = max(0.0, work_s)
     delay_s = min(sum(line.beside), work_s * len(line.beside) / places)

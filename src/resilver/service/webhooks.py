@@ -29,6 +29,9 @@ _FIRST_PAUSE_S = 2.0
 _TIMEOUT_S = 10.0  # of a whole call
 _LONGEST_URL = 2000
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
+# What Python calls global and is not: site-local (RFC 3879), of the IETF's protocols (RFC 6890),
+# and the address at which a cloud (Azure) speaks to its machines.
+_NOT_PUBLIC = tuple(map(ip_network, ("fec0::/10", "192.0.0.0/24", "168.63.129.16/32")))
 
 
 class Webhooks:
@@ -165,5 +168,7 @@ def _may_be_called(address: IPv4Address | IPv6Address, networks: tuple[str, ...]
         if address in _NAT64:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
     if inner is not None and not _may_be_called(inner, networks):
+        return False
+    if any(address in network for network in _NOT_PUBLIC):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved

@@ -136,8 +136,9 @@ class Worker:
         So when the next one dies too, it is plain whose fault it was.
         """
         with ExitStack() as rooms:
-            if job.deaths or job.queue == SMALL:
-                rooms.enter_context(self._gate.inside(math.inf if job.deaths else job.room))
+            # In this order: what waits for a large photo to end must not hold up small ones.
             if job.deaths or job.queue == LARGE:
                 rooms.enter_context(self._large.inside(1.0))
+            if job.deaths or job.queue == SMALL:
+                rooms.enter_context(self._gate.inside(math.inf if job.deaths else job.room))
             yield

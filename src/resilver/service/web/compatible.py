@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -165,7 +166,7 @@ async def _restored(
             asked = RestorationRequest.model_validate({"photo": photo, **extras.options()})
             jobs.append(
                 await run_in_threadpool(
-                    take_in, service, request.app.state.scratch, visitor, Sent(asked)
+                    take_in, service, request.app.state.scratch, visitor, Sent(asked, unseen=True)
                 )
             )
         return [await _waited_for(request, service, job) for job in jobs]
@@ -175,7 +176,8 @@ async def _restored(
         raise
     finally:  # these programs never come back for it
         for job in jobs:
-            await run_in_threadpool(service.delete, job)
+            with suppress(OSError):  # the housekeeper deletes what could not be
+                await run_in_threadpool(service.delete, job)
 
 
 async def _waited_for(request: Request, service: Service, job: Job) -> str:

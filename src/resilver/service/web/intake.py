@@ -48,6 +48,7 @@ class Sent:
     asked: RestorationRequest
     photo: BinaryIO | None = None
     mask: BinaryIO | None = None
+    unseen: bool = False  # for one answer: nobody may ask for it, or fetch its result, besides
 
     @property
     def has_mask(self) -> bool:
@@ -145,7 +146,7 @@ def take_in(
         _check_result(service, header, options)
         service.queue.check_room(visitor, header.megapixels)
         arrival = Arrival(
-            id=new_job_id(),
+            id=new_job_id(unseen=sent.unseen),
             photo=f"photo{_suffix_of(header)}",
             mask="mask" if sent.has_mask else None,
             format=header.format,
