@@ -20,14 +20,8 @@ from resilver.train.losses import balanced_cross_entropy, dice_loss
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 # From marks that let most of the print through to ink, under grain up to what hides faint marks.
-# More prints in colour than are usual: in one tone most stains are seen without a network as well.
 AGEING = AgeingRecipe(
-    size=SIZES,
-    no_damage=0.2,
-    boldness=(0.9, 6.0),
-    grain_sigma=(0.01, 0.14),
-    coarse_grain=0.15,
-    monochrome=0.45,
+    size=SIZES, no_damage=0.2, boldness=(0.9, 6.0), grain_sigma=(0.01, 0.14), coarse_grain=0.15
 )
 # With few good photos of today among the prints, their lettering, twigs and glints were called
 # damage far more often than those of aged prints.
