@@ -199,14 +199,15 @@ def _write(result: Result, photo: Photo, report: Report, overwrite: bool, new: l
 @contextmanager
 def _listed(path: Path, fresh: list[Path], new: list[Path]) -> Generator[None]:
     """Puts a file that is written here, and was not there before, into `new`."""
+    ours = path in fresh
     try:
         yield
-    except Exception:
-        raise  # it was not written: what bears its name now is not ours
-    except BaseException:  # Ctrl-C, maybe when it had its name already
-        new.extend([path] if path in fresh else [])
+    except Exception:  # it was not written: what bears its name now is not ours
+        ours = False
         raise
-    new.extend([path] if path in fresh else [])
+    finally:  # after Ctrl-C as well: it may have had its name already
+        if ours:
+            new.append(path)
 
 
 def _in_many_colours(

@@ -95,11 +95,8 @@ def _to_scan(
                 notes.append(ONE_WAY)
             if not profile.is_srgb:
                 step = sampling_step(colour.shape[:2])
-                if (
-                    channels == 3
-                    and kept is not None
-                    and leaves_srgb(colour[::step, ::step], profile.icc)
-                ):
+                told = channels == 3 and kept is not None
+                if told and leaves_srgb(colour[::step, ::step], profile.icc):
                     notes.append(CLIPPED)
                 colour = samples_of(to_srgb(image_of(colour), profile.icc, bits=16))
                 if alpha is not None:

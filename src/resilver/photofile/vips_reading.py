@@ -91,9 +91,11 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         heard += ("a text of the PNG that holds EXIF, XMP or IPTC is damaged and was left out",)
     stored = StoredPicture.of(path, descriptor, name) if name in COPIED_FORMATS else None
     one_channel = name == "avif" and is_monochrome(descriptor)
-    said = picture_properties(descriptor) if name == "avif" else PictureProperties()
-    if name == "png":
-        said = PictureProperties(codes=png_colour_codes(descriptor))
+    if name == "avif":
+        said = picture_properties(descriptor)
+    else:
+        codes = png_colour_codes(descriptor) if name == "png" else None
+        said = PictureProperties(codes=codes)
 
     def read(fail_on: str) -> Scan:
         def load() -> pyvips.Image:

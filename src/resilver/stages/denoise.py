@@ -80,7 +80,7 @@ class DenoiseStage:
 
     def measure_sigma_255(self, pixels: Pixels) -> float:
         """Standard deviation of the noise, grey levels of 255, where the photo is quiet."""
-        left = (noise_left_by(tile, denoise_tile(self._network, tile)) for tile in samples(pixels))
+        left = (noise_left_by(tile, denoise_tile(self._network, tile)) for tile in _samples(pixels))
         sigmas = [sigma for sigma in left if sigma is not None]
         return float(np.quantile(sigmas, QUIET_SHARE)) if sigmas else 0.0
 
@@ -127,7 +127,7 @@ def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return cut.transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
 
 
-def samples(pixels: Pixels) -> list[Tile]:
+def _samples(pixels: Pixels) -> list[Tile]:
     """Up to nine squares with tones, spread evenly over the photo; the whole of a small one.
 
     Borders of paper or of a scanner's lid have none; then they are looked for more closely.
