@@ -19,6 +19,7 @@ class Behaviour:
     ranges: bool = True  # whether it goes on from the middle
     length: bool = True  # whether it says how long the answer is
     off: int = 0  # bytes that it goes on from too late, as its Content-Range says
+    kind: str = "application/octet-stream"  # of the content, as the answer says
     sent: int = 0  # bytes that went out
     asked: tuple[str | None, ...] = ()  # the Range header of every request
 
@@ -52,6 +53,7 @@ def serving(behaviour: Behaviour) -> Generator[Server]:
                 self.send_header("Content-Range", f"bytes {start}-{last}/{all_of_it}")
             else:
                 self.send_response(200)
+            self.send_header("Content-Type", behaviour.kind)
             if behaviour.length:
                 self.send_header("Content-Length", str(len(behaviour.content) - start))
             self.end_headers()

@@ -63,6 +63,15 @@ class Options:
         for name in (*self.only, *self.skip, *self.force):
             if name not in STAGES:
                 raise OptionError(f"unknown stage {name!r}; there are: {', '.join(STAGES)}")
+        if set(self.only or STAGES) <= set(self.skip):
+            raise OptionError("no stage is left to run")
+        for name in self.force:
+            for words, leaves_out in (
+                ("skip", name in self.skip),
+                ("only", self.only and name not in self.only),
+            ):
+                if leaves_out:
+                    raise OptionError(f"the stage {name} is forced, and {words} leaves it out")
         strengths = (
             ("repair", self.repair),
             ("denoise", self.denoise),

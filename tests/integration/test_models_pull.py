@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from resilver.errors import ModelError
-from resilver.models.published import PUBLISHED, Published, fetch, published_named, published_with
+from resilver.models.published import (
+    PUBLISHED,
+    Published,
+    fetch,
+    held,
+    published_named,
+    published_with,
+)
 from serving_weights import Behaviour, Server, serving
 
 CONTENT = np.random.default_rng(0).bytes(1_000_003)
@@ -60,6 +67,36 @@ def test_a_part_that_is_whole_already_is_taken(server: Server, tmp_path: Path) -
 def test_a_longer_part_is_no_part_of_it(server: Server, tmp_path: Path) -> None:
     (tmp_path / "weights.pth.part").write_bytes(CONTENT + b"more")
     assert fetch(wanted(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_part_of_another_file_is_fetched_anew(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth.part").write_bytes(b"<html>log in first</html>")
+    assert fetch(wanted(server), tmp_path).read_bytes() == CONTENT
+    assert server.behaviour.asked == ("bytes=25-", None)
+
+
+def test_a_web_page_takes_no_part_away(server: Server, tmp_path: Path) -> None:
+    part = tmp_path / "weights.pth.part"
+    part.write_bytes(CONTENT[:400_000])
+    server.behaviour.kind, server.behaviour.length, server.behaviour.ranges = (
+        "text/html",
+        False,
+        False,
+    )
+    with pytest.raises(ModelError, match="answers with a web page, not the file"):
+        fetch(wanted(server), tmp_path)
+    assert part.read_bytes() == CONTENT[:400_000]
+
+
+def test_one_process_fetches_at_a_time(server: Server, tmp_path: Path) -> None:
+    with (
+        held(wanted(server), tmp_path / "new"),
+        pytest.raises(ModelError, match="another process is fetching it"),
+        held(wanted(server), tmp_path / "new"),
+    ):
+        pass
+    with held(wanted(server), tmp_path / "new"):
+        fetch(wanted(server), tmp_path / "new")
 
 
 def test_another_file_is_refused_and_deleted(server: Server, tmp_path: Path) -> None:

@@ -216,9 +216,14 @@ def test_from_python_a_prior_of_the_official_layout(
     [
         (["--prior", "nobody"], 1, "no network is called 'nobody'; for this there are: small"),
         (["--prior", "larger"], 1, "'larger' is a network for upscale, not for prior"),
-        (["--upscale-model", "small"], 1, "'small' is a network for prior, not for upscale"),
-        (["--upscale-model", "same"], 1, "'same' does not enlarge"),
-        (["--upscale-model", "larger"], 2, "--upscale-model needs --factor"),
+        (
+            ["--factor", "9", "--upscale-model", "small"],
+            1,
+            "'small' is a network for prior, not for upscale",
+        ),
+        (["--factor", "9", "--upscale-model", "same"], 1, "'same' does not enlarge"),
+        (["--upscale-model", "larger"], 2, "--upscale-model has no effect: 'small' itself draws"),
+        (["--box", f"1,1,1,{'9' * 5000}"], 2, "a box is x,y,width,height in whole pixels"),
         (["--box", "1,1,20,20"], 2, "does not lie within the photo of 16 x 16 px"),
         (["--box", "1,1,20"], 2, "a box is x,y,width,height in whole pixels, not '1,1,20'"),
         (["--box", "0,0,8,8"], 2, "a face of 8 px a side is too small to explore"),
@@ -236,12 +241,27 @@ def test_what_cannot_be_is_said_in_one_line(
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 
+def test_too_little_memory_is_said(
+    models: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(*_given: object, **_named: object) -> None:
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    monkeypatch.setattr("resilver.latent.exploration.search", search)
+    result = run("explore", tiny, "-o", tmp_path / "out", "--candidates", "3")
+    assert result.exit_code == 1
+    assert "not the memory to search 3 faces" in result.stderr
+
+
 def test_without_a_prior_the_line_says_how_to_get_one(
     models: Path, tiny: Path, tmp_path: Path
 ) -> None:
     (models / "small.safetensors").unlink()
     with pytest.raises(ModelError, match=r"small\.safetensors: missing, and a search needs it"):
         open_prior("small")
+    verified = run("models", "verify")
+    assert verified.exit_code == 1
+    assert "small.safetensors: missing, and a search needs it" in verified.stderr
     for path in models.glob("small.*"):
         path.unlink()
     result = run("explore", tiny, "-o", tmp_path / "out")
@@ -253,6 +273,9 @@ def test_weights_that_are_not_those_of_the_card_are_not_searched(models: Path) -
     path = models / "small.safetensors"
     weights = load_file(path)
     save_file({**weights, "to_rgb1.bias": weights["to_rgb1.bias"] + 1}, path)
+    with pytest.raises(ModelError, match=r"does not draw what small\.onnx does"):
+        open_prior("small")
+    save_file({**weights, "to_rgb1.bias": weights["to_rgb1.bias"] * float("nan")}, path)
     with pytest.raises(ModelError, match=r"does not draw what small\.onnx does"):
         open_prior("small")
     del weights["to_rgb1.bias"]

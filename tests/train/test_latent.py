@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -148,6 +149,23 @@ def test_seeds_differ_and_repeat(generator: Generator, gaussian: LatentGaussian)
     # The second of seed 3 starts where the first of seed 4 does.
     other = search(generator, gaussian, tiny, SearchConfig(candidates=1, seed=4, steps=12))
     np.testing.assert_allclose(other.faces[0], found.faces[1], atol=0.02)
+
+
+def test_what_has_arrived_does_not_depend_on_the_others(
+    generator: Generator, gaussian: LatentGaussian
+) -> None:
+    tiny = shrunk(drawn(generator, gaussian, 6), 16)
+    far = SearchConfig(candidates=3, seed=3, steps=30, stop_rmse_255=8.0)
+    together = search(generator, gaussian, tiny, far)
+    alone = [
+        search(generator, gaussian, tiny, replace(far, candidates=1, seed=3 + number))
+        for number in range(3)
+    ]
+    assert len({one.steps for one in alone}) > 1, "some arrive before the others"
+    for number, one in enumerate(alone):
+        np.testing.assert_allclose(one.faces[0], together.faces[number], atol=0.02)
+        shrunk_rmse = rmse_255(together.faces[number], tiny)
+        assert together.rmse_255[number] == pytest.approx(shrunk_rmse, abs=0.05)
 
 
 def test_noise_helps_only_where_it_is_searched(

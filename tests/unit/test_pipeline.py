@@ -83,6 +83,9 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
         ({"licence": "free"}, "a licence is any or clean, not 'free'"),
         ({"mask": [[0, 1]]}, r"a mask is an array \(height, width\), not list"),
         ({"mask": "mask.png"}, r"a mask is an array \(height, width\), not str"),
+        ({"force": ("tone",), "skip": ("tone",)}, "tone is forced, and skip leaves it out"),
+        ({"force": ("tone",), "only": ("denoise",)}, "tone is forced, and only leaves it out"),
+        ({"only": ("denoise",), "skip": ("denoise",)}, "no stage is left to run"),
     ],
 )
 def test_impossible_options_fail(wrong: dict[str, Any], said: str) -> None:

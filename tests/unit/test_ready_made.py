@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from resilver.cli import app
 from resilver.errors import ModelError
 from resilver.models.card import Terms
 from resilver.models.ready_made import import_network
+from resilver.models.session import OrtNetwork
 from resilver.models.store import imported_models, model_named, stored_model
 
 TERMS = Terms("clean", "made by the test")
@@ -87,6 +89,7 @@ def test_what_does_not_enlarge_is_refused(tmp_path: Path, models: Path) -> None:
         (one_size.path, "it takes no picture of 64 x 48 px"),
         (tone_network(tmp_path).path, "it takes no picture of 64 x 48 px"),
         (same_size(tmp_path), "it makes 1 x 3 x 48 x 64, which is no larger photo"),
+        (one_number(tmp_path), "it makes , which is no larger photo"),
         (nothing, "not a network that can be loaded"),
         (tmp_path / "missing.onnx", "no such file"),
     ):
@@ -95,6 +98,20 @@ def test_what_does_not_enlarge_is_refused(tmp_path: Path, models: Path) -> None:
         assert str(raised.value).startswith(f"{path}: ")
         assert "partial" not in str(raised.value)
     assert list(models.iterdir()) == []
+
+
+def one_number(folder: Path) -> Path:
+    """A network that gives one number."""
+    graph = helper.make_graph(
+        [helper.make_node("ReduceMean", ["image"], ["mean"], keepdims=0)],
+        "mean",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, "h", "w"])],
+        [helper.make_tensor_value_info("mean", TensorProto.FLOAT, [])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    path = folder / "mean.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
 
 
 def same_size(folder: Path) -> Path:
@@ -110,6 +127,73 @@ def same_size(folder: Path) -> Path:
     path = folder / "same.onnx"
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def test_damaged_networks_are_refused_in_one_line(tmp_path: Path) -> None:
+    content = enlarger(tmp_path, "cubic").path.read_bytes()
+    rng = np.random.default_rng(0)
+    damaged = tmp_path / "damaged.onnx"
+    refused: list[str] = []
+    for _ in range(150):
+        changed = bytearray(content)
+        for place in rng.integers(0, len(content), 3):
+            changed[place] = rng.integers(0, 256)
+        damaged.write_bytes(changed)
+        try:
+            OrtNetwork(damaged, 1)
+        except ModelError as error:
+            refused.append(str(error))
+    assert len(refused) > 10
+    assert all(words.startswith(f"{damaged}: ") for words in refused)
+    assert all(len(words.splitlines()) == 1 for words in refused)
+
+
+def test_a_card_of_another_name_is_left_out(tmp_path: Path, models: Path) -> None:
+    import_network(enlarger(tmp_path, "cubic", scale=2).path, "good", models, lambda: TERMS)
+    for suffix in (".onnx", ".toml"):
+        (models / f"good{suffix}").rename(models / f"other{suffix}")
+    assert imported_models() == ()
+    with pytest.raises(ModelError, match=r"other\.toml: this is the card of 'good'"):
+        model_named("other", "upscale")
+    assert CliRunner().invoke(app, ["models", "remove", "good"]).exit_code == 1
+    assert CliRunner().invoke(app, ["models", "remove", "other"]).exit_code == 0
+    assert list(models.iterdir()) == []
+
+
+def test_what_cannot_be_removed_is_said(models: Path) -> None:
+    (models / "x.toml").mkdir(parents=True)
+    result = CliRunner().invoke(app, ["models", "remove", "x"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"resilver: {models / 'x.toml'}: cannot be deleted (")
+
+
+def test_a_stranger_s_words_are_no_markup(tmp_path: Path, models: Path) -> None:
+    card = import_network(enlarger(tmp_path, "cubic", scale=2).path, "good", models, lambda: TERMS)
+    odd = replace(card, summary="Sharper [/bold] than [red] all.")
+    (models / "good.toml").write_text(odd.to_toml(), "utf-8")
+    listed = CliRunner().invoke(app, ["models", "list"])
+    assert listed.exit_code == 0, listed.output
+    assert "Sharper [/bold] than [red] all." in " ".join(listed.stdout.split())
+
+
+def test_without_a_home_folder_the_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(_name: str) -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("RESILVER_MODELS", raising=False)
+    monkeypatch.setattr("platformdirs.user_data_path", nowhere)
+    result = CliRunner().invoke(app, ["models", "list"])
+    assert result.exit_code == 1
+    assert "say with RESILVER_MODELS where imported networks lie" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["Denoise", "lanczos", "GOOD"])
+def test_names_that_are_taken(tmp_path: Path, models: Path, name: str) -> None:
+    made = enlarger(tmp_path, "cubic", scale=2).path
+    import_network(made, "good", models, lambda: TERMS)
+    result = CliRunner().invoke(app, ["models", "import", str(made), "--as", name])
+    assert result.exit_code == 2
+    assert "choose another with --as" in result.stderr
 
 
 def test_weights_that_lie_beside_the_file_are_missed(tmp_path: Path, models: Path) -> None:

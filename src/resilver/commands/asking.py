@@ -14,7 +14,6 @@ from resilver.errors import OptionError, PhotoTooLarge
 from resilver.imaging.colouring import ColourHint
 from resilver.options import SEEDS, Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
-from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
 
 _UPSCALES: dict[str | None, Literal["auto", 2, 4] | None] = {
@@ -113,12 +112,6 @@ def _check_sense(asked: Options) -> None:
     def left_out(stage: str) -> bool:
         return bool(asked.only) and stage not in asked.only
 
-    if set(asked.only or STAGES) <= set(asked.skip):
-        raise OptionError("no stage is left to run")
-    for stage in asked.force:
-        if stage in asked.skip or left_out(stage):
-            flag = "--skip" if stage in asked.skip else "--only"
-            raise OptionError(f"the stage {stage} is forced, and {flag} leaves it out")
     for flag, (stage, given) in _of_stages(asked).items():
         if given and left_out(stage):
             raise OptionError(f"{flag} has no effect: --only leaves the stage {stage} out")

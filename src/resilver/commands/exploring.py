@@ -11,7 +11,7 @@ from resilver.commands.screen import Screen
 from resilver.errors import ModelError, OptionError
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 
-_BOX = re.compile(r"(\d+),(\d+),(\d+),(\d+)", re.ASCII)
+_BOX = re.compile(r"(\d{1,99}),(\d{1,99}),(\d{1,99}),(\d{1,99})", re.ASCII)
 _LARGEST = 10**9  # more than a photo has pixels a side
 
 
@@ -41,14 +41,18 @@ def explore_face(
     )
     from resilver.latent.output import REPORT, SHEET, check_folder, face_name, write  # noqa: PLC0415
     from resilver.latent.prior import open_prior  # noqa: PLC0415
+    from resilver.latent.tiny import tiny_face  # noqa: PLC0415
     from resilver.stages.upscale import FAITHFUL  # noqa: PLC0415
 
     request = ExploreRequest(area, factor, SearchConfig(candidates, seed, steps))
     photo = Photo.open(path, max_megapixels=DEFAULT_MAX_MEGAPIXELS)
     opened = open_prior(prior, threads)
-    enlarger = Enlarger.named(upscale_model or FAITHFUL, threads)
-    if upscale_model is not None and factor is None:
-        raise OptionError("--upscale-model needs --factor: the prior's own size is not enlarged")
+    side = 0 if factor is None else factor * tiny_face(photo, area).side_px
+    if upscale_model is not None and side <= opened.side_px:
+        size = f"{opened.card.name!r} itself draws {opened.side_px} px"
+        raise OptionError(f"--upscale-model has no effect: {size}, and no more is asked for")
+    larger = side > opened.side_px
+    enlarger = Enlarger.named(upscale_model or FAITHFUL, threads) if larger else None
     make_folder(folder)
     check_folder(folder, range(seed, seed + candidates), path, overwrite=overwrite)
     screen = Screen()

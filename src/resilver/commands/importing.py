@@ -12,16 +12,23 @@ from pathlib import Path
 from resilver.commands.screen import Screen
 from resilver.errors import ModelError, OptionError
 from resilver.models.card import Licence, Terms
+from resilver.models.digest import file_sha256
 from resilver.models.placing import SUFFIXES
 from resilver.models.published import (
     PUBLISHED,
     Published,
     fetch,
-    file_sha256,
+    held,
     published_named,
     published_with,
 )
-from resilver.models.store import bundled_models, imported_models, user_folder, wrong_imports
+from resilver.models.store import (
+    PLAIN,
+    bundled_models,
+    imported_models,
+    user_folder,
+    wrong_imports,
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -46,6 +53,8 @@ def pull(name: str | None, as_name: str | None, *, replace: bool = False) -> int
     """Downloads published weights and imports them; returns the exit code."""
     screen = Screen()
     if name is None:
+        if as_name is not None or replace:
+            raise OptionError("--as and --replace go with the name of a published network")
         for known in PUBLISHED:
             size = f"{known.size / 1e6:.0f} MB" if known.size else "size unknown"
             screen.line(f"{known.name}  {size}  {known.licence}  {known.terms}")
@@ -54,28 +63,37 @@ def pull(name: str | None, as_name: str | None, *, replace: bool = False) -> int
     wanted = published_named(name)
     chosen = _free_name(wanted.name if as_name is None else as_name, replace=replace)
     downloads = user_folder() / "downloads"
-    with screen.progress() as advance:
-        path = fetch(
-            wanted,
-            downloads,
-            lambda there, total: advance(there / total if total else 0.0, wanted.file),
-        )
-    _take_in(screen, path, chosen, lambda: _published_terms(wanted))
-    # All that is in it is in the import; if that failed, it is there for the next attempt.
-    path.unlink(missing_ok=True)
+    with held(wanted, downloads):
+        with screen.progress() as advance:
+            path = fetch(
+                wanted,
+                downloads,
+                lambda there, total: advance(there / total if total else 0.0, wanted.file),
+            )
+        _take_in(screen, path, chosen, lambda: _published_terms(wanted))
+        # All that is in it is in the import; if that failed, it is there for the next attempt.
+        _delete(path)
     return 0
 
 
 def remove(name: str) -> int:
-    """Deletes an imported network, also one whose card is wrong; returns the exit code."""
-    paths = {model.card.name: model.path for model in imported_models()}
-    paths |= {stem: user_folder() / f"{stem}.toml" for stem in wrong_imports()}
-    if name not in paths:
+    """Deletes the files of an imported network, also one without a right card; the exit code."""
+    files = [user_folder() / f"{name}{suffix}" for suffix in SUFFIXES]
+    # No path, and `exists` says no of a link that leads nowhere.
+    there = [file for file in files if Path(name).name == name and os.path.lexists(file)]
+    if not there:
         raise ModelError(f"no imported network is called {name!r}")
-    for suffix in SUFFIXES:
-        paths[name].with_suffix(suffix).unlink(missing_ok=True)
+    for file in there:
+        _delete(file)
     Screen().line(name, "removed")
     return 0
+
+
+def _delete(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be deleted ({error.strerror})") from error
 
 
 def _take_in(screen: Screen, path: Path, name: str, terms: Callable[[], Terms]) -> None:
@@ -118,11 +136,13 @@ def _free_name(name: str, *, replace: bool) -> str:
         OptionError: it may not, or is taken.
     """
     if not _NAME.fullmatch(name):
-        raise OptionError(f"{name!r} is no name for a network: letters, digits, '.', '_' and '-'")
-    if any(model.card.name == name for model in bundled_models()):
-        raise OptionError(f"{name!r} is the name of a bundled network: choose another with --as")
+        letters = "letters, digits, '.', '_' and '-'"
+        raise OptionError(f"{name!r} is no name for a network ({letters}): choose one with --as")
+    same = name.casefold()  # on many systems the files of both would be one
+    if same in {*(model.card.name for model in bundled_models()), PLAIN}:
+        raise OptionError(f"{name!r} is the name of a bundled method: choose another with --as")
     there = {model.card.name for model in imported_models()} | wrong_imports().keys()
-    if name in there and not replace:
+    if same in {known.casefold() for known in there} and not replace:
         raise OptionError(f"{name!r} is there already: choose another with --as, or --replace it")
     return name
 

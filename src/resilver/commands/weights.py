@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from resilver.commands.screen import Screen
 from resilver.errors import ModelError
-from resilver.models.store import bundled_models, imported_models, wrong_imports
+from resilver.models.store import (
+    PRIOR,
+    bundled_models,
+    imported_models,
+    searched_weights,
+    wrong_imports,
+)
+from resilver.reporting.words import printable
 
 
 def list_models() -> int:
@@ -26,7 +34,7 @@ def list_models() -> int:
             model.card.name if model in bundled else f"{model.card.name} *",
             model.card.licence,
             f"{size:.1f} MB" if size else "missing",
-            model.card.summary,
+            Text(printable(model.card.summary)),  # a stranger's words, not our markup
         )
     screen.show(table)
     for error in wrong_imports().values():
@@ -46,6 +54,8 @@ def verify_models() -> int:
     for model in (*models, *imported_models()):
         try:
             model.verify()
+            if model.card.task == PRIOR:
+                searched_weights(model)
         except ModelError as error:
             screen.error(str(error))
             failed += 1

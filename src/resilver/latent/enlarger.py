@@ -13,13 +13,11 @@ from resilver.imaging.enlarging import enlarge_tiles
 from resilver.imaging.tiles import to_float, to_u16
 from resilver.latent.scale import shrunk
 from resilver.models.session import Network
-from resilver.models.store import model_named
+from resilver.models.store import PLAIN, model_named
 from resilver.stages.upscale import enlarged
 
 Picture = NDArray[np.float32]  # (H, W, C) in [0, 1]
 
-PLAIN = "lanczos"
-"""Name of the way that needs no network."""
 _TILE_PX = 256  # a face of 1024 px at once would take gigabytes
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from resilver.errors import OptionError
+from resilver.errors import ModelError, OptionError
 from resilver.latent.enlarger import Enlarger
 from resilver.latent.gaussian import measured
 from resilver.latent.prior import Prior
@@ -97,6 +98,7 @@ def explore(
 
     Raises:
         OptionError: a box that leaves the photo, a face too small or too large for the prior.
+        ModelError: there is not the memory to search so many at once.
     """
     started = time.perf_counter()
     request = request or ExploreRequest()
@@ -109,15 +111,23 @@ def explore(
     progress(0.0, "looks at what the prior draws")
     gaussian = measured(prior.generator)
     steps = request.search.steps
-    found = search(
-        prior.generator,
-        gaussian,
-        tiny.pixels,
-        request.search,
-        progress=lambda step, rmse: progress(
-            0.05 + 0.85 * step / steps, f"searches, {rmse:.1f} grey levels off"
-        ),
-    )
+    try:
+        found = search(
+            prior.generator,
+            gaussian,
+            tiny.pixels,
+            request.search,
+            progress=lambda step, rmse: progress(
+                0.05 + 0.85 * step / steps, f"searches, {rmse:.1f} grey levels off"
+            ),
+        )
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        raise ModelError(
+            f"there is not the memory to search {request.search.candidates} faces of "
+            f"{prior.side_px} px at once: ask for fewer candidates"
+        ) from error
     side = prior.side_px if request.factor is None else request.factor * tiny.side_px
     enlarger = enlarger or Enlarger()
     candidates: list[Candidate] = []
@@ -135,6 +145,12 @@ def explore(
         found.steps,
         time.perf_counter() - started,
     )
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Torch's allocator on the CPU has no exception of its own."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "DefaultCPUAllocator" in str(error)
 
 
 def _at_side(face: NDArray[np.float32], side_px: int, enlarger: Enlarger) -> NDArray[np.float32]:

@@ -11,10 +11,15 @@ from safetensors.torch import load_file
 
 from resilver.errors import ModelError
 from resilver.models.card import ModelCard
-from resilver.models.store import StoredModel, bundled_models, imported_models, model_named
+from resilver.models.store import (
+    PRIOR,
+    StoredModel,
+    bundled_models,
+    imported_models,
+    model_named,
+    searched_weights,
+)
 from resilver.nets.stylegan2 import Generator, StyleGAN2Config
-
-TASK = "prior"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +49,9 @@ def open_prior(name: str | None = None, threads: int | None = None) -> Prior:
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    model = _only_one() if name is None else model_named(name, TASK)
+    model = _only_one() if name is None else model_named(name, PRIOR)
     model.verify()
-    path = model.path.with_suffix(".safetensors")
-    if not path.is_file():
-        raise ModelError(
-            f"{path}: missing, and a search needs it; import the checkpoint of {model.card.name!r} "
-            "again with  resilver models import --replace"
-        )
+    path = searched_weights(model)
     try:
         weights = {key: value.float() for key, value in load_file(path).items()}
         generator = Generator(StyleGAN2Config.of(weights))
@@ -65,8 +65,8 @@ def open_prior(name: str | None = None, threads: int | None = None) -> Prior:
 
 
 def _only_one() -> StoredModel:
-    bundled = [model for model in bundled_models() if model.card.task == TASK]
-    known = bundled or [model for model in imported_models() if model.card.task == TASK]
+    bundled = [model for model in bundled_models() if model.card.task == PRIOR]
+    known = bundled or [model for model in imported_models() if model.card.task == PRIOR]
     if not known:
         raise ModelError(
             "there is no prior to search yet: none is bundled, so bring in a StyleGAN2 checkpoint "
@@ -88,7 +88,8 @@ def _prove(generator: Generator, model: StoredModel) -> None:
     with torch.no_grad():
         mine = generator.synthesis(generator.broadcast(generator.mapping(z))).numpy()
     (theirs,) = model.open(1).run(z.numpy())
-    if mine.shape != theirs.shape or float(np.abs(mine - theirs).max()) > model.card.parity:
+    # "Not near", so that NaN is none either.
+    if mine.shape != theirs.shape or not float(np.abs(mine - theirs).max()) <= model.card.parity:
         raise ModelError(
             f"{model.path.with_suffix('.safetensors')}: does not draw what {model.path.name} does; "
             "import the checkpoint again with  resilver models import --replace"

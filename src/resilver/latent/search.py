@@ -44,6 +44,11 @@ class SearchConfig:
         for name in ("candidates", "steps", "draws"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} are at least 1, not {getattr(self, name)}")
+        if self.noise_maps < 0:
+            raise OptionError(f"noise maps are at least 0, not {self.noise_maps}")
+        for name in ("stop_rmse_255", "rate"):
+            if not getattr(self, name) > 0.0:
+                raise OptionError(f"{name} is more than 0, not {getattr(self, name):g}")
         if not 0 <= self.seed <= _LARGEST_SEED - self.candidates:
             raise OptionError(f"a seed is 0 to {_LARGEST_SEED}, not {self.seed}")
 
@@ -92,16 +97,16 @@ def search(
         faces = _drawn(generator, gaussian.to_w(codes), noise, grey=len(target) == 1)
         error = _error(faces, target, shrink)
         with torch.no_grad():
-            nearer = error < best
-            best = torch.minimum(error, best)
+            # What has arrived stays, or it would depend on how long the others take.
+            nearer = (error < best) & (best > near)
+            best = torch.where(nearer, error, best)
             if step == 0:
                 best_faces = faces.detach().clone()
             best_faces[nearer], best_codes[nearer] = faces[nearer], codes[nearer]
         progress(step, 255.0 * float(best.max()) ** 0.5)
         if bool((best <= near).all()) or step == config.steps:
             break
-        # By the logarithm, half of the error is worth as much near the end as at the start. A
-        # candidate that has arrived is no longer drawn to the tiny face, only to likelier codes.
+        # By the logarithm, half of the error is worth as much near the end as at the start.
         loss = (error / near).log().clamp(min=0.0) + config.cross_weight * geodesic_cross(codes)
         optimiser.step(loss.sum(), _rate_factor(step / config.steps))
         step += 1

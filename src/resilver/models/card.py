@@ -82,6 +82,9 @@ class ModelCard:
         for name in _TEXTS:
             if not isinstance(fields[name], str):
                 raise ModelError(f"{path}: {name} is a text")
+        for name in ("inputs", "outputs"):
+            if not _are_texts(fields[name]):
+                raise ModelError(f"{path}: {name} is a list of texts")
         try:
             scores = cast("dict[str, float]", dict(fields["scores"]))
             typed: dict[str, Any] = {
@@ -91,9 +94,8 @@ class ModelCard:
                 "parity": float(fields["parity"]),
                 "scores": {name: float(value) for name, value in scores.items()},
             }
-        except (TypeError, ValueError) as error:
-            words = "inputs and outputs are lists, parity and the scores numbers"
-            raise ModelError(f"{path}: on the card {words}") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ModelError(f"{path}: on the card parity and the scores are numbers") from error
         return cls(**typed)
 
     def to_toml(self) -> str:
@@ -106,6 +108,12 @@ class ModelCard:
         lines.append("\n[scores]")
         lines.extend(f'"{name}" = {value!r}' for name, value in self.scores.items())
         return "\n".join(lines) + "\n"
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, str) for item in cast("list[object]", value)
+    )
 
 
 def _toml_value(value: str | float | tuple[str, ...]) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from resilver.errors import ModelError, PhotoError
 
+_APART = ".import-"  # no network's name begins with a dot
+_STALE_S = 24 * 3600.0  # an import takes minutes: what is as old as that was killed
 SUFFIXES = (".onnx", ".safetensors", ".toml")  # of the files of one network; the card comes last
 
 
@@ -24,8 +28,10 @@ def placed(name: str, folder: Path) -> Generator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # No network's name begins with a dot.
-        with TemporaryDirectory(prefix=".", dir=folder) as apart:
+        for left in folder.glob(f"{_APART}*"):
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                rmtree(left, ignore_errors=True)
+        with TemporaryDirectory(prefix=_APART, dir=folder) as apart:
             yield Path(apart)
             for suffix in SUFFIXES:
                 file = f"{name}{suffix}"

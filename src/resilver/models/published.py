@@ -6,10 +6,10 @@ proof, and what does not match is refused.
 
 from __future__ import annotations
 
-import hashlib
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from resilver.errors import ModelError
 from resilver.models.card import Licence
+from resilver.models.digest import file_sha256
 from resilver.version import SOFTWARE
 
 TIMEOUT_S = 30.0
@@ -115,24 +116,53 @@ def published_with(sha256: str) -> Published | None:
     return next((known for known in PUBLISHED if known.sha256 == sha256), None)
 
 
+@contextmanager
+def held(wanted: Published, folder: Path) -> Generator[None]:
+    """The place of a download in a folder, for this process alone.
+
+    Raises:
+        ModelError: another process has it, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 (only those who fetch have it)
+
+    _make(folder)
+    lock = FileLock(folder / f"{wanted.file}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ModelError(f"{wanted.name}: another process is fetching it") from error
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be written ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def fetch(wanted: Published, folder: Path, progress: Progress = lambda _there, _all: None) -> Path:
     """Downloads a file into a folder, going on where an earlier attempt stopped; its path.
 
+    What was begun earlier and turns out to be of another file is fetched once more from its start.
+    Of several processes only one may do so at a time, see `held`.
+
     Raises:
-        ModelError: no network, an answer that is not the file (of another length: refused before
-            it is fetched), a transfer that was cut off (what came is kept for the next attempt), a
-            file with another digest (it is deleted), or a folder that cannot be written.
+        ModelError: no network, an answer that is not the file (of another length, or a web page:
+            refused before it is fetched), a transfer that was cut off (what came is kept for the
+            next attempt), a file with another digest (it is deleted), or a folder that cannot be
+            written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be made a folder ({error.strerror})") from error
+    _make(folder)
     whole, partial = folder / wanted.file, folder / f"{wanted.file}.part"
     if whole.is_file() and file_sha256(whole) == wanted.sha256:
         return whole
     try:
+        goes_on = partial.is_file() and partial.stat().st_size > 0
         _transfer(wanted, partial, progress)
         found = file_sha256(partial)
+        if found != wanted.sha256 and goes_on:
+            partial.unlink()
+            _transfer(wanted, partial, progress)
+            found = file_sha256(partial)
         if found != wanted.sha256:
             partial.unlink()
             raise ModelError(
@@ -148,6 +178,13 @@ def fetch(wanted: Published, folder: Path, progress: Progress = lambda _there, _
         reason = getattr(error, "reason", None) or error
         raise ModelError(f"{wanted.name}: cannot be fetched ({reason})") from error
     return whole
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be made a folder ({error.strerror})") from error
 
 
 def _transfer(wanted: Published, partial: Path, progress: Progress) -> None:
@@ -168,6 +205,8 @@ def _transfer(wanted: Published, partial: Path, progress: Progress) -> None:
             raise
         return  # the range begins at the end: there is no more to come
     with answer:
+        if answer.headers.get_content_type() == "text/html":  # of a network that wants a login
+            raise ModelError(f"{wanted.name}: {wanted.url} answers with a web page, not the file")
         if answer.status != 206:  # the server sends all of it again
             there = 0
         total = wanted.size or 0 if answer.length is None else there + answer.length
@@ -206,16 +245,3 @@ def _copy(answer: BinaryIO, file: BinaryIO, there: int, total: int, progress: Pr
         there += len(chunk)
         progress(min(there, total or there), total)
     return there
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, lower-case hex.
-
-    Raises:
-        ModelError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error

@@ -14,8 +14,8 @@ import numpy as np
 
 from resilver.errors import ModelError
 from resilver.models.card import ModelCard, Terms
+from resilver.models.digest import file_sha256
 from resilver.models.placing import placed
-from resilver.models.published import file_sha256
 from resilver.models.session import Array, OrtNetwork
 
 SCALES = (2, 3, 4, 8)
@@ -91,7 +91,7 @@ def _scale(network: OrtNetwork, path: Path) -> int:
         except ModelError as error:
             words = f"it takes no picture of {size[1]} x {size[0]} px in float32 RGB"
             raise ModelError(f"{path}: {words}") from error
-        scale = answer.shape[-1] // size[1]
+        scale = answer.shape[-1] // size[1] if answer.ndim == 4 else 0
         if answer.shape != (1, 3, scale * size[0], scale * size[1]) or scale not in SCALES:
             given = " x ".join(map(str, picture.shape))
             gives = " x ".join(map(str, answer.shape))

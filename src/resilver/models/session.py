@@ -98,12 +98,15 @@ class OrtNetwork:
         if not path.is_file():
             raise ModelError(f"{path}: the weight file is missing")
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=list(providers))
+            self._session = ort.InferenceSession(
+                str(path), options, providers=list(providers), enable_fallback=False
+            )
         except (
-            raised.Fail, raised.InvalidGraph, raised.InvalidProtobuf, raised.NotImplemented,
-            raised.RuntimeException,
+            raised.Fail, raised.InvalidArgument, raised.InvalidGraph, raised.InvalidProtobuf,
+            raised.NotImplemented, raised.RuntimeException,
+            UnicodeDecodeError,  # what it says of a damaged file may hold some of its bytes
         ) as error:  # fmt: skip
-            reason = str(error).rpartition("failed:")[2]
+            reason = _one_line(str(error).rpartition("failed:")[2])
             raise ModelError(f"{path}: not a network that can be loaded ({reason})") from error
         self._path = path
         self._faults = (raised.Fail, raised.InvalidArgument, raised.RuntimeException)
@@ -120,6 +123,13 @@ class OrtNetwork:
         try:
             outputs = self._session.run(None, feed)
         except self._faults as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = _one_line(str(error))
             raise ModelError(f"{self._path}: it cannot compute this ({reason})") from error
-        return tuple(np.asarray(output, np.float32) for output in outputs)
+        try:
+            return tuple(np.asarray(output, np.float32) for output in outputs)
+        except (TypeError, ValueError) as error:  # a sequence, or texts
+            raise ModelError(f"{self._path}: what it makes are no arrays of numbers") from error
+
+
+def _one_line(words: str) -> str:
+    return " ".join(words.split())[:300]

@@ -5,7 +5,6 @@ Every file is verified against its card before it runs.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,11 +14,14 @@ import platformdirs
 
 from resilver.errors import ModelError
 from resilver.models.card import ModelCard
+from resilver.models.digest import file_sha256
 from resilver.models.session import Network, OrtNetwork
 
 BUNDLED = Path(__file__).parent / "weights"
 FOLDER_VARIABLE = "RESILVER_MODELS"
 """Environment variable: the folder of imported networks, where it is not the system's own."""
+PLAIN = "lanczos"  # stands where a network is named, and says that none enlarges
+PRIOR = "prior"  # the task of networks that draw faces from codes
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,7 @@ class StoredModel:
         Raises:
             ModelError: the file is missing, or its SHA-256 is not the card's.
         """
-        try:
-            found = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ModelError(f"{self.path}: cannot be read ({error.strerror})") from error
+        found = file_sha256(self.path)
         if found != self.card.sha256:
             raise ModelError(
                 f"{self.path}: SHA-256 is {found[:12]}…, its card says {self.card.sha256[:12]}…"
@@ -57,9 +56,19 @@ class StoredModel:
 
 
 def user_folder() -> Path:
-    """Where imported networks lie: what the environment says, or the person's own data folder."""
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    return Path(chosen) if chosen else platformdirs.user_data_path("resilver") / "models"
+    """Where imported networks lie: what the environment says, or the person's own data folder.
+
+    Raises:
+        ModelError: neither is known: the person has no home folder.
+    """
+    if chosen := os.environ.get(FOLDER_VARIABLE):
+        return Path(chosen)
+    try:
+        return platformdirs.user_data_path("resilver") / "models"
+    except RuntimeError as error:
+        raise ModelError(
+            f"there is no home folder: say with {FOLDER_VARIABLE} where imported networks lie"
+        ) from error
 
 
 def imported_models() -> tuple[StoredModel, ...]:
@@ -78,7 +87,10 @@ def _imports() -> tuple[dict[str, StoredModel], dict[str, ModelError]]:
     wrong: dict[str, ModelError] = {}
     for path in sorted(user_folder().glob("*.toml")):
         try:
-            models[path.stem] = stored_model(path.with_suffix(".onnx"))
+            model = stored_model(path.with_suffix(".onnx"))
+            if model.card.name != path.stem:
+                raise ModelError(f"{path}: this is the card of {model.card.name!r}")
+            models[path.stem] = model
         except ModelError as error:
             wrong[path.stem] = error
     return models, wrong
@@ -101,6 +113,23 @@ def model_named(name: str, task: str) -> StoredModel:
     if model.card.task != task:
         raise ModelError(f"{name!r} is a network for {model.card.task}, not for {task}")
     return model
+
+
+def searched_weights(model: StoredModel) -> Path:
+    """The file that a search needs of a prior: it goes back through the weights themselves.
+
+    What is in it is held against the .onnx file when it is opened (`resilver.latent.prior`).
+
+    Raises:
+        ModelError: it is missing.
+    """
+    path = model.path.with_suffix(".safetensors")
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: missing, and a search needs it; import the checkpoint of {model.card.name!r} "
+            "again with  resilver models import --replace"
+        )
+    return path
 
 
 @cache  # the service asks for each photo that is sent, and a package does not change

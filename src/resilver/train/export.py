@@ -5,7 +5,6 @@ Arithmetic stays float32: each fp16 weight passes a Cast that ONNX Runtime folds
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from resilver.errors import RecipeError
 from resilver.models.card import Licence, ModelCard
+from resilver.models.digest import file_sha256
 from resilver.models.session import OrtNetwork
 from resilver.nets.unet import parameter_count
 from resilver.photofile.writing import write_text
@@ -88,8 +88,8 @@ def export(
     partial = path.with_name(f".{path.name}")  # no network's name begins with a dot
     model = with_short_names(with_fp16_weights(with_twins(to_onnx(recipe, network), network)))
     onnx.checker.check_model(model)
-    partial.write_bytes(model.SerializeToString())
     try:
+        partial.write_bytes(model.SerializeToString())
         worst = parity(recipe, network, partial)
         if not worst <= tolerance:  # NaN as well
             raise RecipeError(
@@ -102,7 +102,7 @@ def export(
     card = ModelCard(
         name=path.stem,
         file=path.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=file_sha256(path),
         summary=recipe.info.summary,
         reference=recipe.info.reference,
         task=recipe.info.task or recipe.info.name,

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from resilver.errors import ModelError
 from resilver.models.card import ModelCard, Terms
+from resilver.models.digest import file_sha256
 from resilver.models.placing import placed
-from resilver.models.published import file_sha256
 from resilver.nets.gfpgan import GFPGAN
 from resilver.nets.rrdbnet import RRDBNet
 from resilver.nets.srvgg import SRVGGNet
