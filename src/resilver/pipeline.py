@@ -60,6 +60,7 @@ class _Work:
     draft: Draft
     changes: ChangeMap
     before: NDArray[np.uint8]  # preview of the photo as it came
+    grey: bool  # whether it came so
     started: float  # of `time.perf_counter`
     records: list[StageRecord] = field(default_factory=list)
     faces: tuple[Face, ...] | None = None  # of the photo as it came, once a stage has changed it
@@ -70,7 +71,9 @@ class _Work:
         before = photo.preview(PREVIEW_PX)
         changes = ChangeMap.empty(photo.size, PREVIEW_PX)
         marks = np.zeros(photo.size, np.uint8)
-        return cls(Draft(photo, marks, photo.notices + notices), changes, before, started)
+        return cls(
+            Draft(photo, marks, photo.notices + notices), changes, before, photo.grey, started
+        )
 
     def copy(self, elapsed_s: float) -> _Work:
         """The same, to go on with in another way, after so long; the pixels are shared."""
@@ -78,7 +81,8 @@ class _Work:
         changes = ChangeMap(self.changes.size, self.changes.preview.copy())
         draft = self.draft.evolve(marks=marks)
         started = time.perf_counter() - elapsed_s
-        return _Work(draft, changes, self.before, started, list(self.records), self.faces)
+        records = list(self.records)
+        return _Work(draft, changes, self.before, self.grey, started, records, self.faces)
 
 
 class Pipeline:
@@ -239,7 +243,7 @@ class Pipeline:
             size=(photo.size[0] // factor, photo.size[1] // factor),
             enlarged=factor,
             bit_depth=photo.bit_depth,
-            grey=photo.grey,
+            grey=work.grey,
             format=photo.format,
             stages=tuple(work.records),
             left_out=self._left_out,

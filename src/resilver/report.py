@@ -42,7 +42,7 @@ class Report:
     source: str  # file name as given, or "array"
     size: tuple[int, int]  # (height, width) in pixels, as it came
     bit_depth: int
-    grey: bool
+    grey: bool  # as it came: a result in colour may be of a grey scan
     format: str
     stages: tuple[StageRecord, ...]  # in running order
     notices: tuple[str, ...]  # of the file (multi-page, CMYK, ...) and of the stages

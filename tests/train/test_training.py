@@ -5,20 +5,24 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
+import zlib
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from resilver.errors import OptionError, PhotoNotWritten, RecipeError
+from resilver.models.card import Licence
 from resilver.models.session import OrtNetwork
 from resilver.models.store import bundled_model, stored_model
 from resilver.nets.unet import UNetConfig
@@ -26,14 +30,14 @@ from resilver.train.export import CardText, export
 from resilver.train.learn_noise import SMALLEST_SCAN, ScanRecipe, learn_noise
 from resilver.train.loop import FitConfig, fit, learning_rate_factor
 from resilver.train.photos import find_shards
-from resilver.train.recipe import Sample
+from resilver.train.recipe import Lineage, Sample
 from resilver.train.recipes import RECIPES, recipe_named
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
-from resilver.train.run import TAUGHT, TrainRequest, train
+from resilver.train.run import TAUGHT, TrainRequest, lineage_of, train
 from resilver.train.scans import align, neighbours, pick, read_scans
 from resilver.train.squeezenet import SqueezeNet, aligned_input
-from resilver.train.state import load_average
+from resilver.train.state import read_state
 from resilver.train.weights import load_onnx_weights
 
 # torch's own notice about the exporter that is used on purpose (see train/export.py).
@@ -69,7 +73,8 @@ def test_the_loop_learns_logs_and_resumes(photos: Path, tmp_path: Path) -> None:
     longer = fit(recipe, [photos], again, log=more.append)
     assert more[0].startswith(f"resumed at step {result.steps}")
     assert longer.steps > result.steps
-    stored = load_average(tmp_path / "state.pt", recipe)
+    stored = recipe.network()
+    stored.load_state_dict(read_state(tmp_path / "state.pt", recipe)["average"])
     for mine, theirs in zip(stored.parameters(), longer.network.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs)
 
@@ -109,15 +114,9 @@ def test_a_state_that_is_damaged_or_of_another_shape_is_refused(
     recipe, config = tiny(), FitConfig(0.02, tmp_path, workers=0, threads=1)
     fit(recipe, [photos], config)
     other = DenoiseRecipe(net=UNetConfig(widths=(16, 16), blocks=(1,), middle_blocks=1), crop_px=48)
-    for call in (
-        lambda: fit(other, [photos], config),
-        lambda: load_average(tmp_path / "state.pt", other),
-    ):
-        with pytest.raises(
-            RecipeError, match=r"of another shape .* --fresh starts over$"
-        ) as raised:
-            call()
-        assert "\n" not in str(raised.value)
+    with pytest.raises(RecipeError, match=r"of another shape .* --fresh starts over$") as raised:
+        fit(other, [photos], config)
+    assert "\n" not in str(raised.value)
     whole = (tmp_path / "state.pt").read_bytes()
     torch.save({"params": {}}, tmp_path / "other.pt")
     for content in (whole[: len(whole) // 2], b"", (tmp_path / "other.pt").read_bytes()):
@@ -127,7 +126,62 @@ def test_a_state_that_is_damaged_or_of_another_shape_is_refused(
         assert str(raised.value).startswith(str(tmp_path / "state.pt"))
         assert "\n" not in str(raised.value)
         with pytest.raises(RecipeError):
-            load_average(tmp_path / "state.pt", recipe)
+            read_state(tmp_path / "state.pt", recipe)
+
+
+def test_a_run_that_is_resumed_stays_what_it_was(photos: Path, tmp_path: Path) -> None:
+    recipe = tiny()
+    first = FitConfig(
+        0.02, tmp_path, workers=0, threads=1, lineage=Lineage("targets", "x.onnx", "research")
+    )
+    fit(recipe, [photos], first)
+    later = replace(first, minutes=0.04, lineage=Lineage("targets", "", "clean"))
+    assert fit(recipe, [photos], later).lineage == Lineage("targets", "x.onnx", "research")
+    other = replace(later, lineage=Lineage("clean targets", "", "clean"))
+    with pytest.raises(
+        RecipeError, match="trained with targets, not with clean targets; --fresh starts over"
+    ):
+        fit(recipe, [photos], other)
+
+
+@pytest.mark.parametrize(
+    ("file", "beside", "expected"),
+    [
+        ("mine.onnx", {"mine.toml": "clean", "other.toml": "research"}, "clean"),
+        ("mine.onnx", {"mine.toml": "research"}, "research"),
+        ("mine.onnx", {}, "clean"),
+        ("state.pt", {"denoise.toml": "research"}, "research"),
+        ("state.pt", {"denoise.toml": "clean"}, "clean"),
+        ("state.pt", {}, "clean"),
+    ],
+)
+def test_the_stricter_licence_wins(
+    tmp_path: Path, file: str, beside: dict[str, Licence], expected: Licence
+) -> None:
+    card = bundled_model("denoise").card
+    for name, licence in beside.items():
+        (tmp_path / name).write_text(replace(card, licence=licence).to_toml(), "utf-8")
+    request = TrainRequest(
+        "denoise", (), tmp_path, 1.0, licence="clean", start_from=tmp_path / file
+    )
+    assert lineage_of(tiny(), request) == Lineage("the recipe's own targets", file, expected)
+    research = replace(request, licence="research")
+    assert lineage_of(tiny(), research).licence == "research"
+
+
+@pytest.mark.parametrize("name", ["tone", "upscale", "colourise"])
+def test_overlays_are_no_photos(name: str, photos: Path, tmp_path: Path) -> None:
+    """White boards beside the photos: no sample is one of them."""
+    overlays = tmp_path / "overlays"
+    overlays.mkdir()
+    for number in range(30):
+        cv2.imwrite(str(overlays / f"{number}.png"), np.full((400, 400), 255, np.uint8))
+    recipe = recipe_named(name)
+    samples = itertools.islice(recipe.samples([photos, overlays], 0), 20)
+    for sample in samples:
+        assert any(part.ndim == 3 and part.std() > 0.01 for part in sample.values())
+    with pytest.raises(RecipeError, match="no photos"):
+        train(TrainRequest(name, (overlays,), tmp_path / "out", 1.0))
 
 
 @pytest.mark.parametrize(
@@ -391,6 +445,26 @@ def test_what_is_no_photo_is_left_out_and_what_is_no_tar_is_refused(tmp_path: Pa
             find_shards([path])
 
 
+def test_a_photo_that_cannot_be_decoded_or_read_is_named(tmp_path: Path) -> None:
+    huge = struct.pack(">II5B", 40_000, 40_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + huge
+    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(huge)) + chunk
+    (tmp_path / "huge.png").write_bytes(content + struct.pack(">I", zlib.crc32(chunk)))
+    (shard,) = find_shards([tmp_path])
+    with pytest.raises(RecipeError, match=r"huge\.png is not an image that can be decoded"):
+        shard.read()
+    (tmp_path / "huge.png").unlink()
+    with pytest.raises(RecipeError, match=r"huge\.png: cannot be read \("):
+        shard.read()
+
+
+def test_overlays_that_are_no_images_are_refused(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "overlays" / "dirt").mkdir(parents=True)
+    (tmp_path / "overlays" / "dirt" / "a.png").write_bytes(b"no image")
+    with pytest.raises(RecipeError, match="none of the overlays is an image"):
+        next(recipe_named("damage").samples([photos, tmp_path / "overlays"], 0))
+
+
 def test_the_bundled_denoiser_can_be_trained_further() -> None:
     load_onnx_weights(recipe_named("denoise").network(), bundled_model("denoise").path)
 
@@ -432,6 +506,18 @@ def test_scans_are_paired_by_name_and_aligned(tmp_path: Path, photos: Path) -> N
     assert align(pixels[:100, :100], pixels[:90, :100]) is None
     with pytest.raises(RecipeError, match="not a folder"):
         read_scans(tmp_path / "nowhere")
+
+
+def test_copies_of_a_scan_are_no_second_scan(tmp_path: Path, photos: Path) -> None:
+    """They have its noise: a denoiser that learned from them would learn to keep it."""
+    from resilver.photo import Photo
+
+    photo = Photo.open(photos / "0.png")
+    for name in ("copied_a.png", "copied_b.png", "formats_1.png", "formats_1.tif", "other_a.png"):
+        photo.save(tmp_path / name)
+    Photo.open(photos / "1.png").save(tmp_path / "other_2.png")
+    scans = read_scans(tmp_path)
+    assert (len(scans.pairs), len(scans.singles)) == (0, 6)
 
 
 def test_a_scan_that_is_too_small_is_left_out_by_name(tmp_path: Path, photos: Path) -> None:

@@ -22,6 +22,7 @@ from resilver.imaging.colouring import ColourHint
 from resilver.models.store import StoredModel, bundled_model
 from resilver.photofile.source_types import INPAINTED_BY_NETWORK
 from resilver.pipeline import decide
+from resilver.reporting.page import to_html
 from resilver.reporting.source_type import digital_source_type
 from resilver.reporting.words import COLOURS_ARE_GUESSES, headline
 from resilver.stages.colourise import ColouriseStage
@@ -74,7 +75,7 @@ def test_a_grey_photo_is_given_three_channels(model: StoredModel, tmp_path: Path
     options = Options(only=("colourise",), colour_model=model.path, threads=1)
     photo, report = restore(tmp_path / "grey.png", options)
     assert not photo.grey
-    assert not report.grey
+    assert report.grey, "the scan"
     photo.save(tmp_path / "coloured.png")
     again = Photo.open(tmp_path / "coloured.png")
     assert not again.grey
@@ -186,6 +187,25 @@ def test_strength_leads_from_the_scan_to_the_colours(model: StoredModel) -> None
 def test_photos_of_a_pixel_or_a_line(model: StoredModel, size: tuple[int, int]) -> None:
     photo = coloured(ColouriseStage(model, threads=1), np.full(size, 120, np.uint8)).photo
     assert photo.size == size
+
+
+def test_of_what_is_filled_in_nothing_is_the_photo_s_own(model: StoredModel) -> None:
+    mask = np.zeros((160, 200), np.uint8)
+    mask[40:60, 50:90] = 255
+    both = Options(
+        only=("repair", "colourise"), mask=mask, mask_mode="replace", fill="telea",
+        colour_model=model.path, threads=1,
+    )  # fmt: skip
+    _photo, report = restore(grey(), both)
+    assert report.invented_share > 0
+    assert "Elsewhere every colour is a guess, and how light things are the photo's own." in (
+        headline(report)
+    )
+    page = to_html(report)
+    assert "No scan in black and white tells what colours things had." in page
+    assert "In those places the scan shows damage instead of the picture." in page
+    assert "Everything else but the colours was computed from what the scan shows" in page
+    assert "8 bit grey" in page
 
 
 def test_the_report_calls_every_colour_a_guess(model: StoredModel) -> None:

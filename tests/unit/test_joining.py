@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from resilver.evaluate.colours import chroma_error, colourfulness, hue_distance, leak
+from resilver.evaluate.colours import chroma_error, hue_distance, leak
 from resilver.imaging.chroma import (
     bins,
+    colourfulness,
     grid,
     lightness,
     luminance,

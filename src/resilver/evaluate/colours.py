@@ -1,7 +1,4 @@
-"""How good guessed colours are: lively, near the truth, and inside the lines.
-
-Reference: Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003).
-"""
+"""How good guessed colours are: near the truth, of its hues, and inside the lines."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HUES = 36  # bins of the histogram
+_GREY = 0.5  # mean chroma up to which a picture has no hues: rounding gives grey some
 _EDGE_L = 20.0  # a step of lightness over `_NEAR` that counts as a strong edge
 _COLOUR_STEP = 15.0  # a*b* units between the sides of an edge between two colours
 _EVEN_L = 5.0
@@ -21,14 +19,6 @@ Picture = NDArray[np.float32]
 def chroma_error(first: Picture, second: Picture) -> float:
     """Between two L*a*b* pictures (H, W, 3): the mean distance in a*b*."""
     return float(np.linalg.norm(first[..., 1:] - second[..., 1:], axis=2).mean())
-
-
-def colourfulness(photo: Picture) -> float:
-    """Of a photo (H, W, 3) in [0, 1], in grey levels of 255: 0 grey, 33 moderate, 82 high."""
-    red, green, blue = np.moveaxis(photo * np.float32(255), -1, 0)
-    across, along = red - green, (red + green) / 2 - blue
-    spread = float(np.hypot(across.std(), along.std()))
-    return spread + 0.3 * float(np.hypot(across.mean(), along.mean()))
 
 
 def hue_distance(first: Picture, second: Picture) -> float:
@@ -47,7 +37,7 @@ def _hues(lab: Picture) -> NDArray[np.float64]:
     turns = np.arctan2(lab[..., 2], lab[..., 1]) / (2 * np.pi)
     bins = np.floor((turns + 0.5) * HUES).astype(np.intp) % HUES
     counts = np.bincount(bins.ravel(), chroma.ravel(), minlength=HUES)
-    return counts / counts.sum() if counts.sum() > 1e-3 * lab[..., 0].size else np.zeros(HUES)
+    return counts / counts.sum() if counts.sum() > _GREY * lab[..., 0].size else np.zeros(HUES)
 
 
 def leak(lab: Picture) -> float:

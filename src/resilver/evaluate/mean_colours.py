@@ -61,7 +61,11 @@ def _some(pack: Path) -> list[NDArray[np.uint8]]:
     """A few photos of a pack, evenly spread, (h, w, 3) and small."""
     photos: list[NDArray[np.uint8]] = []
     with tarfile.open(pack) as archive:
-        members = [one for one in archive.getmembers() if one.name.endswith(PICTURE_SUFFIXES)]
+        members = [
+            one
+            for one in archive.getmembers()
+            if one.name.endswith(PICTURE_SUFFIXES) and ".mask." not in one.name
+        ]
         for index in spread(len(members), A_PACK):
             file = archive.extractfile(members[index])
             assert file is not None  # a regular file

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from resilver.evaluate.colours import chroma_error, colourfulness, hue_distance, leak
+from resilver.evaluate.colours import chroma_error, hue_distance, leak
 from resilver.evaluate.faces import perceptual_distances
 from resilver.evaluate.values import Metric, Sample, Setting, without_settings
-from resilver.imaging.chroma import to_lab
+from resilver.imaging.chroma import colourfulness, to_lab
 from resilver.imaging.measures import Picture, psnr, ssim
 from resilver.imaging.resizing import resized
 

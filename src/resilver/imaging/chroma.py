@@ -109,6 +109,17 @@ def with_colours(light: Plane, ab: NDArray[np.float32]) -> NDArray[np.uint16]:
     return out
 
 
+def colourfulness(photo: NDArray[np.float32]) -> float:
+    """Of a photo (H, W, 3) in [0, 1], in grey levels of 255: 0 grey, 33 moderate, 82 high.
+
+    Reference: Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003).
+    """
+    red, green, blue = np.moveaxis(photo * np.float32(255), -1, 0)
+    across, along = red - green, (red + green) / 2 - blue
+    spread = float(np.hypot(across.std(), along.std()))
+    return spread + 0.3 * float(np.hypot(across.mean(), along.mean()))
+
+
 def _cubed(root: Plane) -> Plane:
     """The inverse of the cube root that L*a*b* bends straight near black."""
     straight = (root - np.float32(16 / 116)) * np.float32(3 * (6 / 29) ** 2)

@@ -135,35 +135,54 @@ def _face(face: Face, pictures: tuple[str, str] | None) -> str:
     return f'<li><span class="name">{face.number}</span><span>{told}{warning}</span>{shown}</li>'
 
 
+_SEEN = "was computed from what the scan shows in that very place."
+
+
 def _made_up(report: Report) -> str:
-    seen = "was computed from what the scan shows in that very place."
-    if report.coloured_share > 0.0:
-        detail = (
-            "No scan in black and white tells what colours things had. These are what such things "
-            "often have, learned from other photos, or what you said: they may look right and "
-            "still be wrong."
-        )
-    elif report.invented_share <= 0.0:
-        detail = f"Where the result differs from the scan, it {seen}"
-        if report.enlarged > 1:
-            detail += " What lies between the pixels of the scan is estimated from those around it."
-    else:
-        shown, usual = (
-            ["damage instead of the picture"],
-            ["was filled in to match its surroundings"],
-        )
-        if any(face.restored for face in report.faces):
-            shown.append("less of a face than you see now")
-            usual.append("is what faces usually look like")
-        if report.enlarged > 1:
-            shown.append("fewer pixels than you see now")
-            usual.append("is what such detail usually looks like")
-        detail = (
-            f"In those places the scan shows {', or '.join(shown)}. What you see there now "
-            f"{', or '.join(usual)}: it may look right and still be wrong. Everything else {seen}"
-        )
+    details = (_guessed_colours(report), _made_up_parts(report))
+    detail = " ".join(words for words in details if words) or _computed(report)
     changed = f"In all, {percent(report.changed_share)} of the pixels were changed."
     return f"<p><strong>{_text(invention(report))}</strong> {detail} {_text(changed)}</p>"
+
+
+def _computed(report: Report) -> str:
+    words = f"Where the result differs from the scan, it {_SEEN}"
+    if report.enlarged > 1:
+        words += " What lies between the pixels of the scan is estimated from those around it."
+    return words
+
+
+def _guessed_colours(report: Report) -> str:
+    if report.coloured_share <= 0.0:
+        return ""
+    return (
+        "No scan in black and white tells what colours things had. These are what such things "
+        "often have, learned from other photos, or what you said: they may look right and "
+        "still be wrong."
+    )
+
+
+def _made_up_parts(report: Report) -> str:
+    if report.invented_share <= 0.0:
+        return ""
+    shown: list[str] = []
+    usual: list[str] = []
+    drawn = any(face.restored for face in report.faces)
+    filled = any(one.finding.stage == "repair" and one.changed for one in report.stages)
+    if filled or not (drawn or report.enlarged > 1):
+        shown.append("damage instead of the picture")
+        usual.append("was filled in to match its surroundings")
+    if drawn:
+        shown.append("less of a face than you see now")
+        usual.append("is what faces usually look like")
+    if report.enlarged > 1:
+        shown.append("fewer pixels than you see now")
+        usual.append("is what such detail usually looks like")
+    rest = "Everything else" if report.coloured_share <= 0.0 else "Everything else but the colours"
+    return (
+        f"In those places the scan shows {', or '.join(shown)}. What you see there now "
+        f"{', or '.join(usual)}: it may look right and still be wrong. {rest} {_SEEN}"
+    )
 
 
 def _maps(report: Report) -> str:

@@ -166,7 +166,9 @@ def invention(report: Report) -> str:
         return COLOURS_ARE_GUESSES if coloured else "No part of the picture was made up."
     share = percent(report.invented_share)
     made_up = f"{share[0].upper()}{share[1:]} of the picture is made up."
-    return f"{made_up} {COLOURS_ARE_GUESSES}" if coloured else made_up
+    if not coloured:
+        return made_up
+    return f"{made_up} Elsewhere every colour is a guess, and how light things are the photo's own."
 
 
 def deed(record: StageRecord) -> str:

@@ -17,7 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.ageing import KINDS, OVERLAY_KINDS, Aged, AgeingRecipe, age
-from resilver.train.photos import CropStream, Shard, decode, find_shards, part_overlays, shuffled
+from resilver.errors import RecipeError
+from resilver.train.photos import (
+    CropStream,
+    Shard,
+    decode,
+    find_photos,
+    find_shards,
+    part_overlays,
+    shuffled,
+)
 
 Overlay = tuple[str, NDArray[np.uint8]]
 
@@ -65,7 +74,7 @@ class AgedStream:
         pictures, boards = part_overlays(self.sources)
         overlays = _OverlayPool(find_shards(boards) if boards else [], self.seed + 1)
         rng = np.random.default_rng(self.seed)
-        find_shards(pictures)  # says so where there are none
+        find_photos(self.sources)  # says so where there are none
         streams = {
             old: self._crops(paths, self.seed + 2 * old)
             for old in (False, True)
@@ -122,8 +131,11 @@ class _OverlayPool:
         return self._random.sample(self._pool, 6)
 
     def _read(self) -> Overlay:
-        kind, shard = self._random.choice(self._shards)
-        alpha = decode(shard.read_bytes(), cv2.IMREAD_GRAYSCALE)
-        if alpha is None:
-            return self._read()
-        return kind, alpha
+        """Raises RecipeError: none of them is an image."""
+        while self._shards:
+            kind, shard = chosen = self._random.choice(self._shards)
+            alpha = decode(shard.read_bytes(), cv2.IMREAD_GRAYSCALE)
+            if alpha is not None:
+                return kind, alpha
+            self._shards.remove(chosen)
+        raise RecipeError("none of the overlays is an image that can be decoded")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from resilver.errors import ModelError, RecipeError
 from resilver.models.session import Network, OrtNetwork
-from resilver.train.photos import CropStream, find_shards, shuffled
+from resilver.train.photos import CropStream, find_photos, shuffled
 from resilver.train.recipe import Sample, channels_first
 
 Pixels = NDArray[np.float32]
@@ -49,7 +49,7 @@ def taught_samples(
     except ModelError as error:
         raise RecipeError(f"{teacher}: no network that enlarges") from error
     windows = CropStream(
-        find_shards(sources),
+        find_photos(sources),
         _WINDOW_PX,
         seed,
         smallest_scale=smallest_scale,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,7 +159,7 @@ def learn_noise(
     try:
         result = fit(recipe, [], config, initial=network, log=log)
     finally:
-        _remove(work)
+        shutil.rmtree(work, ignore_errors=True)
     after = held_out_error_255(recipe, result.network, seed)
     learned = LearnedNoise(out, len(scans.pairs), len(scans.singles), before, after, scans.left_out)
     text = CardText(
@@ -200,9 +201,3 @@ def _random_area(
     top = int(rng.integers(low, high - size_px + 1))
     left = int(rng.integers(0, width - size_px + 1))
     return slice(top, top + size_px), slice(left, left + size_px)
-
-
-def _remove(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()

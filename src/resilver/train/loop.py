@@ -29,11 +29,12 @@ from torch.utils.tensorboard import SummaryWriter
 
 from resilver.errors import RecipeError
 from resilver.train.optimise import GENTLE, Optimiser, lay_out
-from resilver.train.recipe import Batch, Recipe, Sample
+from resilver.train.recipe import Batch, Lineage, Recipe, Sample
 from resilver.train.state import load_state, save_state
 from resilver.train.watching import Watch
 
-_LONGEST_STEP_S = 60.0  # a step that takes longer slept, with the machine or stopped by a person
+# A step that takes longer without computing slept, with the machine or stopped by a person.
+_LONGEST_STEP_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class FitConfig:
     inspect_every_s: float = 600.0  # recipes that are `Inspected` only; and once at the end
     log_every: int = 50
     resume: bool = True  # go on from `state.pt` where it exists
+    lineage: Lineage | None = None  # for the card; None = nobody asks
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class FitResult:
     samples: int
     # Of the last inspection, where the recipe is `Inspected`.
     figures: dict[str, float] = field(default_factory=dict)
+    lineage: Lineage | None = None  # of all sittings
 
 
 class _Stream(IterableDataset[Sample]):
@@ -159,13 +162,18 @@ def fit(
         judges=recipe.info.judges,
     )
     state_path = config.out / "state.pt"
-    step, elapsed, figures = 0, 0.0, {}
+    step, elapsed, figures, lineage = 0, 0.0, {}, config.lineage
     if config.resume and state_path.is_file():
-        step, elapsed, figures = load_state(state_path, recipe, network, average, optimiser, device)
+        step, elapsed, figures, lineage = load_state(
+            state_path, recipe, network, average, optimiser, device, lineage
+        )
         log(f"resumed at step {step}, {elapsed / 60:.1f} min")
     trained: nn.Module = nn.parallel.DistributedDataParallel(network) if world > 1 else network
-    # A resumed run must not see the same crops again: the step moves the seed on.
-    stream = _Stream(recipe, sources, config.seed + rank + 7919 * step)
+    # A resumed run must not see the same crops again, nor draw the same numbers in its losses: the
+    # step moves the seed on.
+    seed = config.seed + rank + 7919 * step
+    torch.manual_seed(seed)
+    stream = _Stream(recipe, sources, seed)
     loader = DataLoader(
         stream,
         batch_size=recipe.info.batch,
@@ -184,10 +192,12 @@ def fit(
         batches = _in_one_sentence(iter(loader))  # the workers begin here
     first = next(batches)  # before the clock: a busy machine may take seconds to make the first
     last = saved = time.monotonic()
+    worked = time.process_time()
     for batch in itertools.chain([first], batches):
         now = time.monotonic()
-        elapsed += min(now - last, _LONGEST_STEP_S)
-        last = now
+        # Sleep is told from work by what the processor did meanwhile.
+        elapsed += min(now - last, max(time.process_time() - worked, _LONGEST_STEP_S))
+        last, worked = now, time.process_time()
         if not _all_agree(elapsed < budget_s, world, device):
             break
         with torch.autocast(device.type, torch.bfloat16, enabled=short):
@@ -212,20 +222,23 @@ def fit(
             log(f"step {step}  {elapsed / 60:.1f}/{config.minutes:g} min  {shown}")
         if rank == 0 and time.monotonic() - saved > config.save_every_s:
             save_state(
-                state_path, recipe, network, average, optimiser, step, elapsed, watch.figures
-            )
+                state_path, recipe, network, average, optimiser, step, elapsed, watch.figures,
+                lineage,
+            )  # fmt: skip
             saved = time.monotonic()
         if watch.is_due:
             watch.look(average, step, step * samples_a_step)
     watch.look(average, step, step * samples_a_step)
     if rank == 0:
-        save_state(state_path, recipe, network, average, optimiser, step, elapsed, watch.figures)
+        save_state(
+            state_path, recipe, network, average, optimiser, step, elapsed, watch.figures, lineage
+        )
     if writer is not None:
         writer.close()
     if world > 1:
         dist.destroy_process_group()
     network = average.cpu().float().eval()
-    return FitResult(network, step, elapsed, step * samples_a_step, watch.figures)
+    return FitResult(network, step, elapsed, step * samples_a_step, watch.figures, lineage)
 
 
 def bfloat16_pays() -> bool:

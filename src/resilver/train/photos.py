@@ -30,11 +30,19 @@ class Shard:
     length: int = -1  # bytes of it
 
     def read_bytes(self) -> bytes:
-        with self.path.open("rb") as file:
-            if self.offset >= 0:
-                file.seek(self.offset)
-                return file.read(self.length)
-            return file.read()
+        """The file's bytes.
+
+        Raises:
+            RecipeError: they cannot be read any more.
+        """
+        try:
+            with self.path.open("rb") as file:
+                if self.offset >= 0:
+                    file.seek(self.offset)
+                    return file.read(self.length)
+                return file.read()
+        except OSError as error:
+            raise RecipeError(f"{self.path}: cannot be read ({error.strerror})") from error
 
     def read(self) -> NDArray[np.uint8]:
         """Decoded RGB (H, W, 3) uint8.
@@ -52,7 +60,10 @@ def decode(data: bytes, flags: int) -> NDArray[np.uint8] | None:
     """cv2.imdecode of bytes; None where they are no image."""
     if not data:  # OpenCV takes it for a fault of the caller
         return None
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[return-value]
+    except cv2.error:  # more pixels than it reads, among others
+        return None
 
 
 def find_shards(sources: list[Path]) -> list[Shard]:
@@ -93,6 +104,18 @@ def shuffled(stream: Iterator[Item], held_back: int, seed: int) -> Iterator[Item
             index = choose.randrange(len(held))
             held[index], held[-1] = held[-1], held[index]
             yield held.pop()
+
+
+def find_photos(sources: list[Path]) -> list[Shard]:
+    """Every image that is a photo: overlays are left out.
+
+    Raises:
+        RecipeError: a source does not exist, or there is no photo.
+    """
+    photos, _overlays = part_overlays(sources)
+    if not photos:
+        raise RecipeError("among what was given to learn from are no photos")
+    return find_shards(photos)
 
 
 def part_overlays(sources: list[Path]) -> tuple[list[Path], list[Path]]:

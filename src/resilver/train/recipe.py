@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -11,6 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from resilver.errors import RecipeError
+from resilver.models.card import Licence
 
 Sample = dict[str, NDArray[np.float32]]  # arrays without a batch axis, channels first
 Batch = dict[str, Tensor]  # the same, stacked
@@ -35,6 +38,26 @@ class RecipeInfo:
     # Muon for most networks; plain Adam, unclipped, where two networks learn against each other.
     optimiser: Literal["muon", "adam"] = "muon"
     scale: int = 1  # its pictures are this many times as large as what it is given
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a network comes from, as its card says; kept with the state of a run."""
+
+    how: str  # "the recipe's own targets", "losses switched off: style": the same in every sitting
+    start: str = ""  # name of the file it began with; "" = fresh weights
+    licence: Licence = "research"  # the stricter class of the data and of what it began with
+
+    def resumed(self, before: Lineage) -> Lineage:
+        """That of a run which goes on from an earlier sitting.
+
+        Raises:
+            RecipeError: it would go on in another way.
+        """
+        if self.how != before.how:
+            raise RecipeError(f"it was trained with {before.how}, not with {self.how}")
+        restricted = "research" in (self.licence, before.licence)
+        return replace(before, licence="research" if restricted else "clean")
 
 
 class Recipe(Protocol):

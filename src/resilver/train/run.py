@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,13 +15,12 @@ from torch import nn
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence, ModelCard
 from resilver.nets.stylegan2 import StyleGAN2Config
-from resilver.photofile.writing import write_text
 from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
 from resilver.train.face_losses import LossWeights
 from resilver.train.loop import FitConfig, FitResult, fit, is_first_process
 from resilver.train.losses import without
-from resilver.train.photos import find_shards
-from resilver.train.recipe import Recipe
+from resilver.train.photos import find_photos
+from resilver.train.recipe import Lineage, Recipe
 from resilver.train.recipes import recipe_named
 from resilver.train.recipes.colourise import ColouriseRecipe
 from resilver.train.recipes.content import ContentRecipe
@@ -41,7 +40,6 @@ from resilver.train.recipes.tone import ToneRecipe
 from resilver.train.recipes.upscale import UpscaleRecipe
 from resilver.train.recipes.vivid import VividLosses, VividRecipe, VividTraining
 from resilver.train.squeezenet import SqueezeNet
-from resilver.train.state import load_average, read_state
 from resilver.train.weights import load_onnx_weights
 
 # Recipes whose first argument is their teacher: SqueezeNet's weights, or a folder of networks.
@@ -104,7 +102,7 @@ def train(
         raise OptionError(f"a seed is 0 to {_SEEDS - 1}, not {request.seed}")
     if not 0.0 < request.rate <= 1.0:
         raise OptionError(f"the rate is more than 0 and at most 1, not {request.rate:g}")
-    find_shards(list(request.sources))  # a wrong path should fail before the first minute is spent
+    find_photos(list(request.sources))  # a wrong path should fail before the first minute is spent
     config = FitConfig(
         request.minutes,
         request.out,
@@ -113,25 +111,11 @@ def train(
         request.threads,
         rate=request.rate,
         resume=request.resume,
+        lineage=lineage_of(recipe, request),
     )
     initial = None if request.start_from is None else _initial(recipe, request.start_from)
     result = fit(recipe, list(request.sources), config, initial=initial, log=log)
     return export_result(recipe, result, request) if is_first_process() else None
-
-
-def export_state(request: TrainRequest) -> ModelCard:
-    """Exports what `state.pt` in the output folder holds, without training further."""
-    recipe = _recipe(request)
-    state = read_state(request.out / "state.pt", recipe)
-    steps = int(state["step"])
-    result = FitResult(
-        load_average(request.out / "state.pt", recipe),
-        steps,
-        float(state["elapsed"]),
-        steps * recipe.info.batch,
-        dict(state.get("figures", {})),
-    )
-    return export_result(recipe, result, request)
 
 
 def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> ModelCard:
@@ -139,15 +123,13 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     if result.steps == 0:
         raise RecipeError("not one step was trained: give it more minutes")
     prior = isinstance(recipe, PriorRecipe)
-    start = f", from {request.start_from.name}" if request.start_from is not None else ""
-    how = "clean targets" if request.clean_targets else "the recipe's own targets"
-    if isinstance(recipe, FacesRecipe | UpscaleRecipe | VividRecipe):
-        how = recipe.how
+    lineage = result.lineage or lineage_of(recipe, request)
+    start = f", from {lineage.start}" if lineage.start else ""
     text = CardText(
-        licence=_licence(request),
+        licence=lineage.licence,
         training_data=request.data_note or ", ".join(path.name for path in request.sources),
         training=(
-            f"recipe {recipe.info.name} with {how}{start}: {result.steps} steps, "
+            f"recipe {recipe.info.name} with {lineage.how}{start}: {result.steps} steps, "
             f"{result.samples} {'faces' if prior else 'crops'} seen, "
             f"{result.seconds / 60:.0f} min wall-clock on {hardware()}{_last_look(result)}"
         ),
@@ -166,12 +148,19 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     return card
 
 
-def _licence(request: TrainRequest) -> Licence:
-    """The stricter class of the data and of the network that was begun with, as its card says."""
-    card = None if request.start_from is None else request.start_from.with_suffix(".toml")
-    if card is not None and card.is_file() and ModelCard.read(card).licence == "research":
-        return "research"
-    return request.licence
+def lineage_of(recipe: Recipe, request: TrainRequest) -> Lineage:
+    how = "clean targets" if request.clean_targets else "the recipe's own targets"
+    if isinstance(recipe, FacesRecipe | UpscaleRecipe | VividRecipe):
+        how = recipe.how
+    start = request.start_from
+    if start is None:
+        return Lineage(how, "", request.licence)
+    # Beside the state of a run lies the card of what it exported; without a card one is told.
+    folder = start.parent
+    beside = [start.with_suffix(".toml")] if start.suffix == ".onnx" else folder.glob("*.toml")
+    cards = [ModelCard.read(path) for path in beside if path.is_file()]
+    restricted = any(card.licence == "research" for card in cards)
+    return Lineage(how, start.name, "research" if restricted else request.licence)
 
 
 def _unjudged(trained: nn.Module) -> nn.Module:
@@ -190,13 +179,6 @@ def _last_look(result: FitResult) -> str:
         f"; at the end the Fréchet distance of SqueezeNet features (not the published FID) of "
         f"{INSPECTED_FACES} drawn faces from {INSPECTED_FACES} of the training is {distance:.4g}"
     )
-
-
-def with_scores(card_path: Path, scores: dict[str, float]) -> ModelCard:
-    """Writes measured scores onto a card."""
-    card = replace(ModelCard.read(card_path), scores=scores)
-    write_text(card_path, card.to_toml(), overwrite=True)
-    return card
 
 
 def hardware() -> str:

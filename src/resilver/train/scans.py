@@ -21,6 +21,7 @@ from resilver.errors import PhotoError, PhotoUnsupported, RecipeError
 from resilver.imaging.tiles import Pixels, to_float
 from resilver.photo import Photo
 
+_MARKS = {"a": "ab", "b": "ab", "1": "12", "2": "12"}  # of two scans of one print
 _PAIR_NAME = re.compile(r"^(?P<print>.+?)[-_ ](?P<scan>[ab12])$", re.IGNORECASE)
 _LARGEST_SHIFT_PX = 24
 
@@ -58,7 +59,8 @@ def read_scans(folder: Path, smallest: tuple[int, int] = (1, 1)) -> Scans:
     groups: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         match = _PAIR_NAME.match(path.stem)
-        groups[path.parent, match["print"] if match else path.name].append(path)
+        named = f"{match['print']} {_MARKS[match['scan'].lower()]}" if match else path.name
+        groups[path.parent, named].append(path)
     pairs: list[ScanPair] = []
     singles: list[Pixels] = []
     left_out: list[str] = []
@@ -69,7 +71,9 @@ def read_scans(folder: Path, smallest: tuple[int, int] = (1, 1)) -> Scans:
                 opened.append(_large_enough(path, smallest))
             except PhotoError as error:
                 left_out.append(str(error))
-        pair = align(*opened) if len(opened) == 2 else None
+        # Two files of one scan (in two formats, perhaps) have the same noise: no pair.
+        marks = {path.stem[-1].lower() for path in paths}
+        pair = align(*opened) if len(opened) == len(marks) == 2 else None
         # What two scans have in common may be too small where each of them is not.
         if pair is not None and _fits(pair.first, smallest):
             pairs.append(pair)
@@ -102,9 +106,10 @@ def _fits(pixels: Pixels, smallest: tuple[int, int]) -> bool:
 def align(first: Pixels, second: Pixels) -> ScanPair | None:
     """Shifts the second scan onto the first by whole pixels; None where they do not match.
 
-    Whole pixels, because resampling would smooth the very noise that is to be learned.
+    Nor do copies: they have their noise in common. Whole pixels, because resampling would smooth
+    the very noise that is to be learned.
     """
-    if first.shape != second.shape or first.dtype != second.dtype:
+    if first.shape != second.shape or first.dtype != second.dtype or np.array_equal(first, second):
         return None
     grey_first, grey_second = _grey(first), _grey(second)
     window = cv2.createHanningWindow((first.shape[1], first.shape[0]), cv2.CV_32F)

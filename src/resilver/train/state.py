@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 from resilver.errors import ModelError, RecipeError
 from resilver.train.checkpoint import read_content
 from resilver.train.optimise import Optimiser
-from resilver.train.recipe import Recipe
+from resilver.train.recipe import Lineage, Recipe
 
 # What torch raises where a state is not of the network or of the optimiser it is put into.
 _UNFIT = (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError)
@@ -26,6 +27,7 @@ def save_state(
     step: int,
     elapsed: float,
     figures: dict[str, float],
+    lineage: Lineage | None,
 ) -> None:
     """Writes all that is needed to go on; a file that is there is replaced by a whole one."""
     state = {
@@ -36,6 +38,7 @@ def save_state(
         "step": step,
         "elapsed": elapsed,
         "figures": figures,
+        "lineage": None if lineage is None else asdict(lineage),
     }
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
@@ -49,39 +52,35 @@ def load_state(
     average: nn.Module,
     optimiser: Optimiser,
     device: torch.device,
-) -> tuple[int, float, dict[str, float]]:
+    lineage: Lineage | None,
+) -> tuple[int, float, dict[str, float], Lineage | None]:
     """Puts a stored state into the networks and the optimiser.
 
     Returns:
-        The steps and seconds trained, and the figures of the last inspection.
+        The steps and seconds trained, the figures of the last inspection, and the lineage.
 
     Raises:
-        RecipeError: the file is damaged, of another recipe, or of a network of another shape.
+        RecipeError: the file is damaged, of another recipe, of a network of another shape, or of
+            one that was trained in another way.
     """
     state = read_state(path, recipe, device)
+    try:
+        before = state.get("lineage")  # states of before there were lineages have none
+        if lineage is not None and before is not None:
+            lineage = lineage.resumed(Lineage(**before))
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}; --fresh starts over") from error
+    except TypeError as error:
+        raise _unfit(path, recipe) from error
     try:
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         # States of before there were figures have none.
-        return int(state["step"]), float(state["elapsed"]), dict(state.get("figures", {}))
+        figures = dict(state.get("figures", {}))
+        return int(state["step"]), float(state["elapsed"]), figures, lineage
     except _UNFIT as error:
         raise _unfit(path, recipe) from error
-
-
-def load_average(path: Path, recipe: Recipe) -> nn.Module:
-    """The EMA network stored in a `state.pt`, float32 on the CPU, in eval mode.
-
-    Raises:
-        RecipeError: the file is damaged, of another recipe, or of a network of another shape.
-    """
-    state = read_state(path, recipe)
-    network = recipe.network()
-    try:
-        network.load_state_dict(state["average"])
-    except _UNFIT as error:
-        raise _unfit(path, recipe) from error
-    return network.eval()
 
 
 def read_state(path: Path, recipe: Recipe, device: torch.device | str = "cpu") -> dict[str, Any]:

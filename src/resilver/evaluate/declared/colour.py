@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.evaluate.colours import colourfulness
 from resilver.evaluate.contenders import keep
 from resilver.evaluate.mean_colours import MeanColours
 from resilver.evaluate.metrics import CHROMA_ERROR, COLOURFULNESS, HUES_APART, LEAK
@@ -26,7 +25,7 @@ from resilver.evaluate.values import (
     Suite,
     eight_bits,
 )
-from resilver.imaging.chroma import luminance, with_colours
+from resilver.imaging.chroma import colourfulness, luminance, with_colours
 from resilver.imaging.colouring import ColourHint
 from resilver.imaging.resizing import shrunk
 from resilver.imaging.tiles import to_float
@@ -103,7 +102,8 @@ def _is_coloured(photo: Pixels) -> bool:
 def as_grey(photo: Pixels) -> Pixels:
     """A photo (H, W, 3) without its colours; as light as it was in every place."""
     light = luminance(photo)
-    return (with_colours(light, np.zeros((*light.shape, 2), np.float32)) >> 8).astype(np.uint8)
+    levels = with_colours(light, np.zeros((*light.shape, 2), np.float32))[..., :1]
+    return np.repeat(np.rint(levels / 257.0).astype(np.uint8), 3, axis=2)
 
 
 def hints_of(photo: Pixels, count: int, rng: np.random.Generator) -> tuple[ColourHint, ...]:

@@ -52,7 +52,7 @@ def worn_sample(detector: Network, photo: SuitePhoto, level: str, place: int) ->
         place: of the photo in its suite; the same place gives the same wear.
     """
     pixels = photo.read_u8()
-    if pixels.shape[0] != SIDE_PX:
+    if pixels.shape[:2] != (SIDE_PX, SIDE_PX):
         how = cv2.INTER_AREA if pixels.shape[0] > SIDE_PX else cv2.INTER_CUBIC
         pixels = np.asarray(cv2.resize(pixels, (SIDE_PX, SIDE_PX), interpolation=how), np.uint8)
     faces = placed_faces(detector, pixels)

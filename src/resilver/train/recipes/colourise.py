@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resilver.errors import RecipeError
-from resilver.imaging.chroma import REACH, STEP, bins, grid, nearest_bin, to_lab
+from resilver.imaging.chroma import REACH, STEP, bins, colourfulness, grid, nearest_bin, to_lab
+from resilver.imaging.tiles import to_float
 from resilver.imaging.tone import TONED_255, colour_left
 from resilver.nets.colour import lab_to_rgb, rgb_to_hsv, rgb_to_lab
 from resilver.nets.colourise import (
@@ -36,7 +37,7 @@ from resilver.nets.colourise import (
     ColouriseNet,
 )
 from resilver.train.monochrome import seen_by_film, simulated_hints
-from resilver.train.photos import Shard, find_shards, shuffled
+from resilver.train.photos import Shard, find_shards, part_overlays, shuffled
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.squeezenet import SqueezeNet
 from resilver.train.weights import load_onnx_weights
@@ -185,24 +186,16 @@ def is_lesson(photo: NDArray[np.uint8]) -> bool:
     if colour_left(photo) < TONED_255:
         return False
     flat = (photo[:, 1:] == photo[:, :-1]).all(axis=2).mean()
-    return bool(flat < _FLAT_SHARE and colourfulness(photo) >= _LEAST_COLOUR)
-
-
-def colourfulness(photo: NDArray[np.uint8]) -> float:
-    """Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003), levels of 255."""
-    red, green, blue = np.moveaxis(photo.astype(np.float32), -1, 0)
-    across, along = red - green, (red + green) / 2 - blue
-    spread = float(np.hypot(across.std(), along.std()))
-    return spread + 0.3 * float(np.hypot(across.mean(), along.mean()))
+    return bool(flat < _FLAT_SHARE and colourfulness(to_float(photo)) >= _LEAST_COLOUR)
 
 
 class _Photos:
     """The photos of several sources, decoded once; of a large source each is shown less often."""
 
     def __init__(self, sources: list[Path], seed: int) -> None:
-        self._sources = [find_shards([source]) for source in sources]
+        self._sources = [find_shards([source]) for source in part_overlays(sources)[0]]
         self._random = random.Random(seed)
-        self._pending: list[list[int]] = [[] for _ in sources]
+        self._pending: list[list[int]] = [[] for _ in self._sources]
         self._kept: dict[tuple[int, int], NDArray[np.uint8] | None] = {}
 
     def frequencies(self) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from resilver.errors import OptionError
 from resilver.nets.damage import DamageConfig, DamageNet
-from resilver.train.photos import CropStream, find_shards, part_overlays, shuffled
+from resilver.train.photos import CropStream, find_photos, shuffled
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.squeezenet import SqueezeNet, aligned_input
 
@@ -80,10 +80,9 @@ class ContentRecipe:
         return Imitator(self.net)
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
-        photos, _overlays = part_overlays(sources)
         rng = np.random.default_rng(seed)
         crops = CropStream(
-            find_shards(photos), CROP_PX, seed, smallest_scale=0.25, crops_per_photo=6
+            find_photos(sources), CROP_PX, seed, smallest_scale=0.25, crops_per_photo=6
         )
         samples: Iterator[Sample] = (
             {"image": channels_first(crop), "seed": rng.random(1, np.float32)} for crop in crops

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from resilver.nets.unet import Denoiser, UNetConfig
 from resilver.train.noise import draw_noise
-from resilver.train.photos import CropStream, find_shards, part_overlays
+from resilver.train.photos import CropStream, find_photos
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 OBSERVATIONS = 32  # noisy observations behind one target
@@ -57,8 +57,7 @@ class DenoiseRecipe:
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed)
-        photos, _overlays = part_overlays(sources)
-        for crop in CropStream(find_shards(photos), self.crop_px, seed):
+        for crop in CropStream(find_photos(sources), self.crop_px, seed):
             mono = rng.random() < 0.25
             grey = np.repeat(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
             clean = grey.astype(np.float32, copy=False) if mono else crop

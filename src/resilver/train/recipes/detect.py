@@ -27,7 +27,7 @@ from resilver.imaging.faces import NO_FACES, Faces, encode, joined
 from resilver.nets.detector import ANSWERS, STRIDES_PX, DetectorConfig, FaceDetector
 from resilver.train.aged import SIZES
 from resilver.train.face_labels import FaceLabeller, Labels
-from resilver.train.photos import Shard, find_shards, part_overlays
+from resilver.train.photos import Shard, find_photos, find_shards, part_overlays
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 CANVAS_PX = 256
@@ -74,7 +74,7 @@ class DetectRecipe:
         photos, _overlays = part_overlays(sources)
         animals = [path for path in photos if path.name.startswith("animals")]
         rest = [path for path in photos if path not in animals]
-        shards, beasts = find_shards(rest), find_shards(animals) if animals else []
+        shards, beasts = find_photos(rest), find_shards(animals) if animals else []
         pool = _LabelledPool(shards, beasts, FaceLabeller(self.teacher), seed)
         rng = np.random.default_rng(seed)
         ageing = AgeingRecipe(size=SIZES, no_damage=0.3, boldness=(1.0, 5.0))

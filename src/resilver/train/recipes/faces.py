@@ -37,7 +37,7 @@ from resilver.train.face_losses import (
 )
 from resilver.train.layouts import drawing_part, part, rebuild
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
-from resilver.train.photos import find_shards, part_overlays
+from resilver.train.photos import find_photos
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.weights import load_onnx_weights
 
@@ -87,6 +87,11 @@ class FaceTraining(nn.Module):
         self.judge = Discriminator(StyleGAN2Config(channels=JUDGE_CHANNELS[:scales]))
         self.component_judges = nn.ModuleDict({name: ComponentJudge() for name in COMPONENTS})
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
+        # What no loss asks for gets no gradient, which several GPUs would wait for.
+        self.judge.requires_grad_(requires_grad=bool(weights.adversarial))
+        asked = bool(weights.components or weights.style)
+        self.component_judges.requires_grad_(requires_grad=asked)
+        restorer.network.toRGB.requires_grad_(requires_grad=bool(weights.pyramid))
 
     def forward(self, aged: Tensor, good: Tensor | None = None) -> Any:
         if good is None:
@@ -158,8 +163,7 @@ class FacesRecipe:
         return FaceTraining(FaceRestorer(self.net, residual=self.residual), self.weights)
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
-        faces, _overlays = part_overlays(sources)
-        shards = find_shards(faces)
+        shards = find_photos(sources)
         rng = np.random.default_rng(seed)
         while True:
             for index in rng.permutation(len(shards)):
@@ -247,7 +251,7 @@ class FacesRecipe:
 
 def _placed(face: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """A face in its frame, or a little beside it, mirrored half of the time."""
-    if face.shape[0] != side_px:
+    if face.shape[:2] != (side_px, side_px):
         how = cv2.INTER_AREA if face.shape[0] > side_px else cv2.INTER_CUBIC
         face = np.asarray(cv2.resize(face, (side_px, side_px), interpolation=how), np.uint8)
     if rng.random() < 0.5:

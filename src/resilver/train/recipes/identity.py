@@ -26,7 +26,7 @@ from resilver.imaging.alignment import IDENTITY_FRAME, Points, cut, frame_of
 from resilver.nets.embedder import NUMBERS, SIDE_PX, EmbedderConfig, FaceEmbedder
 from resilver.train.aged import SIZES
 from resilver.train.face_labels import FaceLabeller
-from resilver.train.photos import Shard, find_shards, part_overlays, shuffled
+from resilver.train.photos import Shard, find_photos, shuffled
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 TEACHER = "mobilefacenet-insightface.onnx"
@@ -73,8 +73,7 @@ class IdentityRecipe:
         """Raises OptionError: no teacher. RecipeError: no face in any photo."""
         if self.teacher is None:
             raise OptionError("the recipe identity needs --teacher, a folder with MobileFaceNet")
-        photos, _overlays = part_overlays(sources)
-        faces = Faces(find_shards(photos), FaceLabeller(self.teacher), seed)
+        faces = Faces(find_photos(sources), FaceLabeller(self.teacher), seed)
         teacher = Teacher(self.teacher)
         return shuffled(_pairs(faces, teacher, seed), min(_HELD, AGEINGS * faces.count), seed)
 

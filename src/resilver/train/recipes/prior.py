@@ -30,7 +30,7 @@ from resilver.train.augment import adapted, augment
 from resilver.train.checkpoint import read_content
 from resilver.train.distance import Statistics, frechet, in_view, statistics
 from resilver.train.layouts import drawing_part, rebuild
-from resilver.train.photos import find_shards, part_overlays, shuffled
+from resilver.train.photos import find_photos, shuffled
 from resilver.train.recipe import Batch, Inspection, RecipeInfo, Sample, channels_first
 from resilver.train.sheets import sheet
 from resilver.train.squeezenet import SqueezeNet
@@ -172,11 +172,10 @@ class PriorRecipe:
         return PriorTraining(self.net)
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
-        faces, _overlays = part_overlays(sources)
-        return shuffled(self._faces(faces, seed), 256, seed)
+        return shuffled(self._faces(sources, seed), 256, seed)
 
     def _faces(self, sources: list[Path], seed: int) -> Iterator[Sample]:
-        shards = find_shards(sources)
+        shards = find_photos(sources)
         rng = np.random.default_rng(seed)
         while True:
             for index in rng.permutation(len(shards)):

@@ -26,7 +26,7 @@ from resilver.imaging.lut import spline_weights
 from resilver.imaging.resizing import shrunk
 from resilver.nets.colour import rgb_to_lab
 from resilver.nets.tone import ToneConfig, ToneNet, apply_field, apply_table
-from resilver.train.photos import Shard, find_shards
+from resilver.train.photos import Shard, find_photos
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.squeezenet import SqueezeNet
 from resilver.train.weights import load_onnx_weights
@@ -82,7 +82,7 @@ class ToneRecipe:
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed)
-        for good in _thumbnails(find_shards(sources), self.net.side_px, seed):
+        for good in _thumbnails(find_photos(sources), self.net.side_px, seed):
             monochrome = rng.random() < MONOCHROME_SHARE
             target = good
             if monochrome:

@@ -21,7 +21,7 @@ from resilver.errors import RecipeError
 from resilver.imaging.resizing import resized
 from resilver.nets.upscale import Enlarger, EnlargerConfig
 from resilver.train.enlargers import taught_samples
-from resilver.train.photos import CropStream, find_shards
+from resilver.train.photos import CropStream, find_photos
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.weights import load_onnx_weights, onnx_weights
 
@@ -45,7 +45,7 @@ INFO = RecipeInfo(
 def large_crops(sources: list[Path], crop_px: int, seed: int) -> CropStream:
     """What enlargers learn to draw: square crops of photos, shrunk by chance."""
     return CropStream(
-        find_shards(sources), crop_px, seed, smallest_scale=SMALLEST_SCALE, crops_per_photo=24
+        find_photos(sources), crop_px, seed, smallest_scale=SMALLEST_SCALE, crops_per_photo=24
     )
 
 
