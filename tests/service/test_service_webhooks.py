@@ -78,6 +78,22 @@ def test_public_addresses_and_named_networks_are_allowed() -> None:
         check_webhook("http://127.0.0.1/done", ("10.0.0.0/8",))
 
 
+def test_a_silent_name_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def silent(*_asked: object, **_how: object) -> list[Any]:
+        answered.wait(30.0)
+        return []
+
+    monkeypatch.setattr("resilver.service.webhooks.socket.getaddrinfo", silent)
+    monkeypatch.setattr("resilver.service.webhooks._RESOLVED_S", 0.2)
+    started = time.monotonic()
+    with pytest.raises(Refusal, match="not known"):
+        check_webhook("https://example.org/done", ())
+    assert time.monotonic() - started < 5.0
+    answered.set()
+
+
 class _Receiver(ThreadingHTTPServer):
     """Keeps what it is sent; fails as often as it is told."""
 

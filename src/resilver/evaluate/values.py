@@ -1,4 +1,4 @@
-"""What a test suite is: cases, contenders and metrics, declared as data and not read yet."""
+"""What a test suite is: cases, contenders and metrics, declared as data."""
 
 from __future__ import annotations
 

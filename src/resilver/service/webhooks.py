@@ -12,6 +12,8 @@ import json
 import logging
 import random
 import socket
+import threading
+from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ from resilver.service.signing import HEADER, sign, webhook_secret
 LOG = logging.getLogger("resilver.service")
 _FIRST_PAUSE_S = 2.0
 _TIMEOUT_S = 10.0  # of a whole call
+_RESOLVED_S = 5.0  # longest time for the addresses of a name
 _LONGEST_URL = 2000
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
 # What Python calls global and is not: site-local (RFC 3879), of the IETF's protocols (RFC 6890),
@@ -147,14 +150,36 @@ def checked_address(url: str, networks: tuple[str, ...]) -> IPv4Address | IPv6Ad
     ):
         raise Refusal(422, "a webhook is https://HOST/PATH, without a user name in it")
     try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        addresses = _addresses(parts.hostname, port)
     except (OSError, UnicodeError) as error:
         raise Refusal(422, "the host of the webhook is not known") from error
-    addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     for address in addresses:
         if not _may_be_called(address, networks):
             raise Refusal(422, "the webhook leads to a private address")
     return addresses[0]
+
+
+def _addresses(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+    """Every address of a name.
+
+    The system's own call may take minutes where a name server keeps silent, and cannot be broken
+    off: it is left behind in a thread that nobody waits for.
+
+    Raises:
+        OSError: there is none, or no answer in time (TimeoutError).
+    """
+    answer: Future[list[str]] = Future()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+        else:
+            answer.set_result([str(entry[4][0]) for entry in found])
+
+    threading.Thread(target=ask, name="resolving a webhook", daemon=True).start()
+    return [ip_address(text.partition("%")[0]) for text in answer.result(_RESOLVED_S)]
 
 
 def _may_be_called(address: IPv4Address | IPv6Address, networks: tuple[str, ...]) -> bool:

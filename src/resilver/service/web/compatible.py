@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Coroutine
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from anyio import CancelScope
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -129,10 +132,10 @@ class SeveralAnswers(BaseModel):
     response_model=SingleAnswer,
     responses=problems(401, 402, 408, 413, 415, 422, 429, 500, 503),
 )
-async def single(request: Request, visitor: Who, asked: SinglePhoto) -> SingleAnswer:
+async def single(request: Request, visitor: Who, asked: SinglePhoto) -> StreamingResponse:
     """Restore one photo and wait for it."""
-    (image,) = await _restored(request, visitor, asked, [asked.image])
-    return SingleAnswer(html_info=_info(asked), image=image)
+    jobs = await _restored(request, visitor, asked, [asked.image])
+    return _answer(request, jobs, f'{{"html_info": {_info(asked)}, "image": "', '"}')
 
 
 @router.post(
@@ -140,25 +143,27 @@ async def single(request: Request, visitor: Who, asked: SinglePhoto) -> SingleAn
     response_model=SeveralAnswers,
     responses=problems(401, 402, 408, 413, 415, 422, 429, 500, 503),
 )
-async def batch(request: Request, visitor: Who, asked: SeveralPhotos) -> SeveralAnswers:
+async def batch(request: Request, visitor: Who, asked: SeveralPhotos) -> StreamingResponse:
     """Restore several photos and wait for all of them."""
     photos = [photo.data for photo in asked.image_list]
-    images = await _restored(request, visitor, asked, photos)
-    return SeveralAnswers(html_info=_info(asked), images=images)
+    jobs = await _restored(request, visitor, asked, photos)
+    return _answer(request, jobs, f'{{"html_info": {_info(asked)}, "images": ["', '"]}')
 
 
 def _info(asked: Extras) -> str:
+    """What was done and what was not, as JSON has it."""
     words = "<p>Restored by resilver; every stage acts where it finds its defect.</p>"
-    if not asked.wants_larger:
-        return words
     if asked.can_enlarge:
-        return f"{words}<p>Enlarged by resilver's own network, whatever upscaler was named.</p>"
-    return f"{words}<p>Not done: upscaling {asked.upscaling_resize:g} times.</p>"
+        words += "<p>Enlarged by resilver's own network, whatever upscaler was named.</p>"
+    elif asked.wants_larger:
+        words += f"<p>Not done: upscaling {asked.upscaling_resize:g} times.</p>"
+    return json.dumps(words)
 
 
 async def _restored(
     request: Request, visitor: Visitor, extras: Extras, photos: list[str]
-) -> list[str]:
+) -> list[Job]:
+    """The jobs of all photos, ended well; of one that did not, nothing is left of any."""
     service = service_of(request)
     jobs: list[Job] = []
     try:
@@ -173,23 +178,51 @@ async def _restored(
     except BaseException:
         for job in jobs:  # all or nothing: what was restored is not sent either
             await run_in_threadpool(service.queue.give_back, job)
+        await _delete(service, jobs)
         raise
-    finally:  # these programs never come back for it
-        for job in jobs:
-            with suppress(OSError):  # the housekeeper deletes what could not be
-                await run_in_threadpool(service.delete, job)
 
 
-async def _waited_for(request: Request, service: Service, job: Job) -> str:
+async def _waited_for(request: Request, service: Service, job: Job) -> Job:
     while True:
         current = await run_in_threadpool(find_job, service.database, job.id)
         if current is None:
             raise Refusal(500, "it was deleted")
         if current.state == SUCCEEDED and current.result is not None:
-            pieces = service.storage.read(current.file(current.result))
-            return base64.b64encode(await run_in_threadpool(b"".join, pieces)).decode("ascii")
+            return current
         if not current.active:
             raise Refusal(500, current.reason or f"it was {current.state}")
         if await request.is_disconnected():
             raise Refusal(499, "nobody waits for it")
         await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _answer(request: Request, jobs: list[Job], start: str, end: str) -> StreamingResponse:
+    """The results between two pieces of JSON; never more than a part of one is in memory."""
+    service = service_of(request)
+    return StreamingResponse(_sent(service, jobs, start, end), media_type="application/json")
+
+
+async def _sent(service: Service, jobs: list[Job], start: str, end: str) -> AsyncIterator[str]:
+    try:
+        yield start
+        for number, job in enumerate(jobs):
+            if number:
+                yield '", "'
+            assert job.result is not None  # it ended well
+            pieces, left = service.storage.read(job.file(job.result)), b""
+            while piece := await run_in_threadpool(next, pieces, b""):
+                left += piece
+                whole = len(left) // 3 * 3  # base64 takes three bytes at a time
+                yield base64.b64encode(left[:whole]).decode("ascii")
+                left = left[whole:]
+            yield base64.b64encode(left).decode("ascii")
+        yield end
+    finally:  # these programs never come back for it
+        with CancelScope(shield=True):  # also where nobody hears the answer to its end
+            await _delete(service, jobs)
+
+
+async def _delete(service: Service, jobs: list[Job]) -> None:
+    for job in jobs:
+        with suppress(OSError):  # the housekeeper deletes what could not be
+            await run_in_threadpool(service.delete, job)

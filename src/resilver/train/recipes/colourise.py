@@ -6,8 +6,8 @@ User-Guided Image Colorization with Learned Deep Priors" (2017): hints. The anne
 held to the truth in three colour spaces at once: chroma in Lab, hue (as an angle, weighed by
 saturation) and saturation in HSV, and RGB.
 
-Start from the features of SqueezeNet v1.0 with `--start-from FILE.safetensors`; what those were
-trained on goes on the card with them.
+Start from the features of SqueezeNet v1.0 with `--start-from FILE.safetensors`; the card then
+names the file.
 """
 
 from __future__ import annotations
