@@ -108,6 +108,15 @@ def test_grain_that_came_afterwards_changes_nothing(
         assert how(as_jpeg(grainy(picture, sigma_255, mono=mono), 85)) == named
 
 
+@pytest.mark.parametrize("block_px", [7, 10, 14, 20])
+def test_a_mosaic_is_seen_under_strong_grain(block_px: int) -> None:
+    picture = hidden(lambda part: mosaic(part, block_px, 3))
+    for mono in (True, False):
+        assert how(grainy(picture, 16.0, mono=mono)) == "pixelated"
+        assert how(as_jpeg(grainy(picture, 16.0, mono=mono), 60)) == "pixelated"
+        assert how(grainy(astronaut(), 16.0, mono=mono)) is None
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -3,16 +3,17 @@
 Three measures, each of which tells the deed from what time and lenses do:
 
 - A mosaic's edges lie on a grid, and between them is nothing. So across the rows and across the
-  columns, the mean step from pixel to pixel is large at some period and phase, and small half-way.
+  columns, the mean step from one small square to the next is large at some period and phase, and
+  small half-way. Squares of a third of the period, not pixels: grain averages out in them.
 - A bar leaves no eyes: a band across the face, there or near by, is of one level. (A detector that
   sees no eyes puts them a little off.) Where light or shadow has left no more than one level, it
   has done so in other parts of the face as well.
 - A blurred face has lost its fine detail while its surroundings have theirs, or at least an edge.
   A photo that is blurred or small as a whole has lost it everywhere.
 
-Grain that came afterwards lies between the edges of a mosaic and passes for detail. Where there is
-any, a face that does not seem hidden is looked at once more without it (Buades et al., "A Non-Local
-Algorithm for Image Denoising", 2005).
+Grain that came afterwards passes for detail. Where there is any, a face that does not seem hidden
+is looked at once more without it (Buades et al., "A Non-Local Algorithm for Image Denoising",
+2005).
 
 The thresholds lie between what was measured on faces of the training packs hidden in these ways,
 saved as JPEG and rescaled afterwards, and what was measured on the same faces not hidden: as they
@@ -35,7 +36,7 @@ from resilver.imaging.tiles import Pixels, to_float
 HiddenHow = Literal["pixelated", "blacked out", "blurred"]
 Values = NDArray[np.float32]
 
-BETWEEN = 0.2  # steps half-way between the edges of a mosaic, in steps on them, at most
+BETWEEN = 0.37  # steps half-way between the edges of a mosaic, in steps on them, at most
 BAND_255, BAND_SHARE = 0.5, 0.04  # spread of a bar: grey levels, and in the whole face's own
 DETAIL = 0.2  # fine detail of a blurred face, in coarse detail, at most ...
 DETAIL_SHARE, EDGE_SHARE = 0.47, 0.22  # ... and in its surroundings' own, or in their best edges
@@ -171,23 +172,42 @@ def _between_edges(grey: Values) -> float:
     most = min(grey.shape) / _FEWEST_BLOCKS
     if most <= _SMALLEST_BLOCK_PX:
         return 1.0
-    across = np.abs(np.diff(grey, axis=1)).mean(axis=0)
-    down = np.abs(np.diff(grey, axis=0)).mean(axis=1)
     periods = np.arange(_SMALLEST_BLOCK_PX, most, 0.25)
+    # Over as much of a block as there is beside its edge and beside its middle: grain averages out.
+    widths = np.maximum(np.rint(periods / 3), 1).astype(int)
+    steps = {width: _steps(grey, width) for width in np.unique(widths).tolist()}
     # Blocks are squares: both ways the same period.
-    return min(max(_off_grid(across, one), _off_grid(down, one)) for one in periods)
+    return min(
+        max(_off_grid(squares, period) for squares in steps[width])
+        for period, width in zip(periods.tolist(), widths.tolist(), strict=True)
+    )
 
 
-def _off_grid(steps: Values, period: float) -> float:
-    """The mean of steps half-way between a grid's lines, in that on them, at the best phase."""
+def _steps(grey: Values, width_px: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean squared steps between neighbouring squares of this width: along the rows, the columns.
+
+    For every place between two columns (or rows) that has room for a square on either side.
+    """
+    squares = cv2.boxFilter(grey, cv2.CV_64F, (width_px, width_px), borderType=cv2.BORDER_REFLECT)
+    whole = squares[:, width_px // 2 :]  # of squares that begin at column 0, 1, ...
+    whole = whole[:, : grey.shape[1] - width_px + 1]
+    high = squares[width_px // 2 :][: grey.shape[0] - width_px + 1]
+    across = whole[:, width_px:] - whole[:, :-width_px]
+    down = high[width_px:] - high[:-width_px]
+    return np.square(across).mean(axis=0), np.square(down).mean(axis=1)
+
+
+def _off_grid(squares: NDArray[np.float64], period: float) -> float:
+    """The steps half-way between a grid's lines, in those on them, at the best phase."""
     phases = np.arange(0.0, period, 0.5)[:, None]
-    lines = phases + np.arange(0.0, len(steps), period)
-    places = np.arange(len(steps))
+    lines = phases + np.arange(0.0, len(squares), period)
+    places = np.arange(len(squares))
     on, off = (
-        np.where(at <= len(steps) - 1, np.interp(at, places, steps), np.nan)
+        np.where(at <= len(squares) - 1, np.interp(at, places, squares), np.nan)
         for at in (lines, lines + period / 2)
     )
-    return float((np.nanmean(off, axis=1) / np.maximum(np.nanmean(on, axis=1), 1e-3)).min())
+    ratios = np.nanmean(off, axis=1) / np.maximum(np.nanmean(on, axis=1), 1e-3)
+    return float(np.sqrt(ratios.min()))
 
 
 def _band_spread(view: _View, face: NDArray[np.bool_]) -> float:
