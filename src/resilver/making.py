@@ -55,6 +55,8 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
     denoiser = _denoiser(options.denoise_model)
     face_model = options.face_model
     restorer = bundled_model("faces") if face_model is None else model_named(face_model, "face")
+    if face_model is not None:
+        restorer.verify()
     toner = _given(options.tone_model, "tone", "does not revive tones")
     table: dict[str, Callable[[], Stage]] = {
         "repair": lambda: RepairStage(
@@ -104,6 +106,7 @@ def _denoiser(path: Path | str | None) -> StoredModel:
     given = stored_model(Path(path))
     if (given.card.inputs, given.card.outputs) != (bundled.card.inputs, bundled.card.outputs):
         raise ModelError(f"{path}: {given.card.name!r} is not a denoiser")
+    given.verify()  # now, not at the first photo, nor at each of them
     return given
 
 
@@ -113,6 +116,7 @@ def _enlarger(options: Options) -> Enlarger:
         given = model_named(options.upscale_model, "upscale")
         if given.card.scale < 2:
             raise ModelError(f"{options.upscale_model!r} does not make photos larger")
+        given.verify()
         if given.card.name == FAITHFUL:
             return Enlarger(given, None, 0.0)
         return Enlarger(None, given, 1.0)
@@ -135,6 +139,7 @@ def _given(path: Path | str | None, task: str, lack: str) -> StoredModel:
     given = stored_model(Path(path))
     if given.card.task != task:
         raise ModelError(f"{path}: {given.card.name!r} {lack}")
+    given.verify()
     return given
 
 
@@ -149,6 +154,7 @@ def within_licence(options: Options) -> tuple[Options, tuple[str, ...]]:
         or card.licence == "clean"
         or options.mask is None
         or options.mask_mode != "add"
+        or not options.repairs
     ):
         return options, ()
     notice = f"only the damage you marked is mended: {card.name} is not free for any use"

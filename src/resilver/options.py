@@ -151,6 +151,12 @@ class Options:
         return self.colourise or bool(self.hints) or self.colour_seed > 0 or named
 
     @property
+    def repairs(self) -> bool:
+        """Whether damage may be mended."""
+        left = "repair" not in self.skip and (not self.only or "repair" in self.only)
+        return left and self.repair > 0.0
+
+    @property
     def enlarges(self) -> bool:
         """Whether a larger photo is asked for; otherwise the stage has no place in the run."""
         named = "upscale" in (*self.only, *self.force)

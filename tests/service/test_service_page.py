@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import zipfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -335,12 +336,14 @@ def test_colours_are_asked_for_and_remembered(page: Any, server: str, tmp_path: 
     page.get_by_role("checkbox", name="Colours", exact=True).check()
     page.get_by_label("A colour you remember").fill("#c03020")
     button(page, "I remember a colour").click()
+    page.wait_for_selector("#panel [aria-pressed=true]")
     box = page.locator("#sheet").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     button(page, "Remove colour 1").wait_for()
     restore(page)
     report = httpx.get(f"{server}/v1/restorations/{job_id(page)}/report").json()
     assert report["coloured_share"] > 0.5
+    assert "Colours guessed" in page.locator(".figures").inner_text()
     result = httpx.get(f"{server}/v1/restorations/{job_id(page)}/result").content
     red, green, blue = np.asarray(Image.open(io.BytesIO(result)).convert("RGB"))[60, 40].tolist()
     assert red > max(green, blue) + 20, "what was remembered is there"
@@ -460,6 +463,7 @@ def test_one_comes_back_by_the_link(page: Any, browser: Any, server: str, tmp_pa
     page.goto(server)  # the same browser knows its photos;
     page.wait_for_selector(".headline")
     assert page.get_by_role("heading", name="grandmother.png").is_visible()
+    page.wait_for_function("document.getElementById('sheet').clientWidth > 200")
     with opened_page(browser, OWN, viewport=DESK) as elsewhere:  # any other one comes by the link
         elsewhere.goto(page.url)
         elsewhere.wait_for_selector(".headline")
@@ -585,6 +589,90 @@ def test_many_photos_come_back_as_one_zip(page: Any, server: str, tmp_path: Path
     assert names == ["a-restored-2.png", "a-restored.png", "b-restored.png"]
     assert all(picture.shape == (120, 160, 3) for picture in pictures)
     assert not np.array_equal(pictures[0], pictures[1])
+
+
+def test_a_photo_of_many_is_sent_once(page: Any, idle: str, tmp_path: Path) -> None:
+    """Each time costs a credit: what was begun by itself meanwhile is not begun again."""
+    drop(page, idle, *(a_file(tmp_path, f"{name}.png", seed) for seed, name in enumerate("abc")))
+    page.wait_for_selector(".ticket")
+    button(page, "Restore without waiting for this").click()
+    page.wait_for_selector("text=Next in line")
+    sent = sent_works(page)
+
+    def late(route: Any) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    page.route("**/v1/restorations", late)
+    page.locator("#strip button").nth(1).click()
+    page.wait_for_selector(".ticket")
+    button(page, "Cancel").click()
+    button(page, "Restore all 2").click()
+    page.locator("#strip button").nth(2).click()
+    button(page, "Restore this photo").click()
+    page.wait_for_timeout(4000)
+    assert len(sent) == 2
+
+
+def sent_works(page: Any) -> list[str]:
+    """The restorations, not the looks, that are asked for from now on."""
+    works: list[str] = []
+
+    def note(request: Any) -> None:
+        body = request.post_data_buffer or b""
+        if request.method == "POST" and request.url.endswith("/restorations"):
+            works.extend([] if b'name="look"' in body else [request.url])
+
+    page.on("request", note)
+    return works
+
+
+def test_a_refusal_stays_while_the_photo_is_looked_at(page: Any, idle: str, tmp_path: Path) -> None:
+    drop(page, idle, a_file(tmp_path))
+    page.wait_for_selector(".ticket")
+    page.route(
+        "**/v1/restorations",
+        lambda route: route.fulfill(status=402, json={"detail": "no credits are left"}),
+    )
+    polled: list[str] = []
+    page.on("response", lambda answer: polled.append(answer.url))
+    button(page, "Restore without waiting for this").click()
+    page.wait_for_selector("text=no credits are left")
+    polled.clear()
+    wait_until(lambda: page.wait_for_timeout(200) is None and len(polled) >= 2, 60.0)
+    page.wait_for_timeout(300)
+    assert page.get_by_role("alert").inner_text() == "no credits are left"
+
+
+def test_a_result_that_came_in_part_is_fetched_again(
+    page: Any, server: str, tmp_path: Path
+) -> None:
+    failed: list[str] = []
+
+    def fail_once(route: Any) -> None:
+        if failed:
+            route.continue_()
+            return
+        failed.append(route.request.url)
+        route.fulfill(status=429, json={"detail": "too busy"})
+
+    drop(page, server, a_file(tmp_path))
+    page.wait_for_selector(".step")
+    page.route("**/report", fail_once)
+    button(page, "Restore this photo").click()
+    page.wait_for_selector("text=too busy It is tried again.")
+    page.wait_for_selector(".headline")
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_what_is_pressed_is_not_torn_out(page: Any, server: str, tmp_path: Path) -> None:
+    """The strip and the panel keep their buttons while figures change."""
+    drop(page, server, a_file(tmp_path, "a.png", 1), a_file(tmp_path, "b.png", 2))
+    page.wait_for_selector(".step")
+    page.evaluate("document.querySelector('#strip button').marked = true")
+    button(page, "Restore all 2").click()
+    page.wait_for_selector("text=All 2 as zip")
+    assert page.evaluate("document.querySelector('#strip button').marked") is True
 
 
 def test_a_key_opens_a_service(browser: Any, tmp_path: Path) -> None:

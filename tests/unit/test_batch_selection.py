@@ -61,6 +61,14 @@ def test_without_an_output_folder_results_lie_beside_their_scans(scans: Path) ->
     assert targets["lake.png"] == scans / "1931" / "lake_restored.png"
 
 
+def test_a_name_of_dots_is_a_name(tmp_path: Path) -> None:
+    for name in ("..png", "....jpg", "good.png"):
+        (tmp_path / name).write_bytes(b"x")
+    selection = select([tmp_path / name for name in ("..png", "....jpg", "good.png")], Naming())
+    assert _sources(selection, tmp_path) == ["..png", "....jpg", "good.png"]
+    assert len({one.target for one in selection.assignments}) == 3
+
+
 def test_a_named_file_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
     names = ["scan", "list.txt", "x_restored.jpg", ".hidden.jpg", "film.gif", "missing.jpg"]
     for name in names[:-1]:

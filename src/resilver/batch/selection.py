@@ -310,7 +310,8 @@ class _Search:
 
 
 def _stem(path: Path, target: Path) -> str:
-    return _identity(target.with_name(path.stem))
+    # Not the stem itself: that of "..png" is a dot, which is no name of a file.
+    return _identity(target.with_name(f"{path.stem}_"))
 
 
 def _obstacle(writes: list[Path], scans: set[str], taken: dict[str, Path]) -> str | None:

@@ -126,7 +126,7 @@ def _check_sense(asked: Options) -> None:
         raise OptionError("--colour-model needs --colourise or a hint")
     enlarges = asked.enlarges and not left_out("upscale")
     for flag, given in (("--vivid", asked.vivid), ("--upscale-model", asked.upscale_model)):
-        if given is not None and not enlarges:
+        if given is not None and not enlarges and "upscale" not in asked.skip:
             raise OptionError(f"{flag} needs --upscale 2, 4 or auto")
 
 

@@ -27,6 +27,8 @@ def show_outcome(screen: Screen, outcome: Outcome) -> None:
     asked = left_as_asked(outcome.report)
     spared = [f"left alone as asked: {', '.join(asked)}"] if asked else []
     nothing = "the steps that ran found nothing" if outcome.report.left_out else "nothing to mend"
+    if any(record.acted for record in outcome.report.stages):
+        nothing = "nothing to change"
     what = ", ".join([*acted, *spared, *unmet(outcome.report)]) or nothing
     if outcome.report.invented_share > 0.0:
         what += f", {percent(outcome.report.invented_share)} made up"

@@ -198,14 +198,16 @@ def _maps(report: Report) -> str:
         '<rect width="80" height="10" fill="url(#heat)"/></svg>'
     )
     heat = f"<li>2</li><li>{ramp}</li><li>{HEAT_FULL_255:.0f} or more grey levels of 255</li>"
-    invented = "<li>nothing</li>"
+    invented = ""
     if report.invented_share > 0.0:
         invented = f"<li>{_swatch(MADE_UP_COLOUR)}not seen in the scan</li>"
+    if report.coloured_share > 0.0:
+        invented += "<li>every colour</li>"
     return "\n".join(
         [
             _map("damage", "Damage found", damage or "<li>none</li>"),
             _map("changed", "What changed", heat),
-            _map("invented", "What is made up", invented),
+            _map("invented", "What is made up", invented or "<li>nothing</li>"),
         ]
     ).replace("$size", f"0 0 {report.before.shape[1]} {report.before.shape[0]}")
 

@@ -132,7 +132,8 @@ class UpscaleStage:
     @property
     def _tile_px(self) -> int:
         ours = all(model.name in OWN for model in self.cards)
-        return self.tile_px or (_TILE_PX if ours else _TILE_OF_OTHERS_PX)
+        most = _TILE_PX if ours else _TILE_OF_OTHERS_PX
+        return min(self.tile_px or most, most)
 
     @cached_property
     def _faithful(self) -> Network | None:

@@ -20,6 +20,7 @@ export const passes = (error) => error.status === 0 || error.status === 429 || e
 
 export const key = {
   get: () => sessionStorage.getItem(KEPT) ?? "",
+  fits: (text) => /^[\x21-\x7e]+$/.test(text), // what a header can carry
   set: (text) => (text ? sessionStorage.setItem(KEPT, text) : sessionStorage.removeItem(KEPT)),
   id: () => idIn(key.get()),
 };
@@ -37,7 +38,7 @@ async function ask(path, { method = "GET", text = key.get() } = {}) {
   try {
     answer = await fetch(path, { method, headers: headers(text) });
   } catch {
-    throw new Refused(0, "The service cannot be reached. It is tried again.");
+    throw new Refused(0, "The service cannot be reached.");
   }
   if (!answer.ok) throw new Refused(answer.status, await wordsOf(answer));
   return answer;

@@ -1,12 +1,12 @@
 // The page: what the person does, and which photo is seen.
 
 import * as api from "./api.js";
-import { element, panel } from "./panel.js";
+import { element, panel, update } from "./panel.js";
 import * as photos from "./photos.js";
 import * as recall from "./recall.js";
 import * as sending from "./sending.js";
 import * as viewer from "./viewer.js";
-import { doing, plain } from "./words.js";
+import { doing, duration, plain } from "./words.js";
 import { zip } from "./zip.js";
 
 const at = (id) => document.getElementById(id);
@@ -35,28 +35,46 @@ function render() {
   tell();
 }
 
-// Only when something in it changed: else a slider would slip from under a finger.
+// Anew only when more than its figures changed, and not under a finger: else what is pressed or
+// dragged would be torn out.
 function redrawPanel() {
-  const { strokes, file, pictures, ...rest } = current;
-  const now = JSON.stringify([rest, strokes.length, current.chosen && [...current.chosen], Object.keys(pictures), photos.photos.map((photo) => [photo.number, stateOf(photo), photos.busy(photo)])]);
-  if (now === drawn) return;
+  update(at("panel"), current);
+  const { strokes, file, pictures, sending: share, look, work, ...rest } = current;
+  const jobs = [look, work].map((job) => job && { ...job, fraction: 0, eta_s: 0, place: 0, stage: null });
+  const now = JSON.stringify([rest, share !== null, jobs, strokes.length, current.chosen && [...current.chosen], Object.keys(pictures), viewer.picks(), photos.photos.map((photo) => [photo.number, stateOf(photo), photos.busy(photo)])]);
+  if (now === drawn || at("panel").querySelector("input[type=range]:active")) return;
   drawn = now;
   const held = document.activeElement?.id;
   at("panel").replaceChildren(...panel(current, acts));
   if (held && at("panel").querySelector(`#${CSS.escape(held)}`)) at(held).focus();
 }
 
+const inStrip = new Map(); // photo -> its list item, which stays while the photo is there
+
 function strip() {
   at("strip").parentElement.hidden = photos.photos.length < 2;
-  at("strip").replaceChildren(
-    ...photos.photos.map((photo) => {
-      const source = photo.pictures.after ?? photo.pictures.before ?? photo.url;
-      const picture = source ? element("img", { src: source, alt: "" }) : element("span", { className: "no-picture" });
-      const chosen = element("button", { type: "button", onclick: () => select(photo) }, picture, element("span", { className: "strip-name" }, photo.name), element("span", { className: "soft" }, standing(photo)));
-      chosen.setAttribute("aria-current", String(photo === current));
-      return element("li", {}, chosen);
-    }),
-  );
+  for (const photo of inStrip.keys()) if (!photos.photos.includes(photo)) inStrip.delete(photo);
+  for (const photo of photos.photos) if (!inStrip.has(photo)) inStrip.set(photo, stripItem(photo));
+  const items = photos.photos.map((photo) => inStrip.get(photo));
+  const list = at("strip");
+  if (items.length !== list.children.length || items.some((item, index) => item !== list.children[index])) list.replaceChildren(...items);
+  for (const photo of photos.photos) fillStripItem(inStrip.get(photo), photo);
+}
+
+function stripItem(photo) {
+  const picture = element("img", { alt: "", hidden: true });
+  const name = element("span", { className: "strip-name" }, photo.name);
+  return element("li", {}, element("button", { type: "button", onclick: () => select(photo) }, picture, element("span", { className: "no-picture" }), name, element("span", { className: "soft" })));
+}
+
+function fillStripItem(item, photo) {
+  const source = photo.pictures.after ?? photo.pictures.before ?? photo.url;
+  const [chosen, picture, blank, words] = ["button", "img", ".no-picture", ".soft"].map((which) => item.querySelector(which));
+  if (source && picture.src !== source) picture.src = source;
+  picture.hidden = !source;
+  blank.hidden = Boolean(source);
+  if (words.textContent !== standing(photo)) words.textContent = standing(photo);
+  chosen.setAttribute("aria-current", String(photo === current));
 }
 
 function standing(photo) {
@@ -73,14 +91,15 @@ function standing(photo) {
 
 // For those who do not see the page: what has become of the photo, once.
 function tell() {
-  const words = current.error ?? current.away?.words ?? (photos.busy(current) ? doing((current.work ?? current.look)?.stage) : standing(current));
-  if (words !== said) at("status").textContent = `${current.name}: ${words}`;
+  const running = [current.work, current.look].find((job) => job?.status === "running");
+  const words = `${current.name}: ${current.error ?? current.away?.words ?? (running ? doing(running.stage) : standing(current))}`;
+  if (words !== said) at("status").textContent = words;
   said = words;
 }
 
 function select(photo) {
   current = photo;
-  if (photo.jobs.length === 0 && photo.file && photo.sending === null) sending.look(photo);
+  if (photo.jobs.length === 0 && photo.file && photo.sending === null && !together.has(photo)) sending.look(photo);
   render();
 }
 
@@ -88,6 +107,8 @@ function take(files) {
   const added = photos.add([...files]);
   if (added.length) select(added[0]);
 }
+
+const together = new Set(); // photos that are restored one after the other, and have not been yet
 
 const acts = {
   changed: render,
@@ -98,7 +119,12 @@ const acts = {
   look: () => sending.look(current),
   // One after the other: an old computer need not send ten photos at once.
   restoreAll: async () => {
-    for (const photo of photos.waiting()) if (photos.photos.includes(photo)) await sending.restore(photo);
+    const all = photos.waiting().filter((photo) => !together.has(photo));
+    for (const photo of all) together.add(photo);
+    for (const photo of all) {
+      together.delete(photo);
+      if (photos.waiting().includes(photo)) await sending.restore(photo); // not if it was sent meanwhile
+    }
   },
   hasOthers: () => photos.others(current).length > 0,
   colourAll: () => {
@@ -155,10 +181,12 @@ async function resultOf(photo) {
 }
 
 async function attempt(act) {
+  const photo = current;
+  photo.error = null;
   try {
     await act();
   } catch (error) {
-    current.error = error.message;
+    photo.error = error.message;
   }
   render();
 }
@@ -191,14 +219,23 @@ function dropping() {
   addEventListener("paste", (event) => event.clipboardData?.files.length && take(event.clipboardData.files));
 }
 
+// Where a browser lets no page keep anything, the page works without.
+function stored(act) {
+  try {
+    return act(localStorage);
+  } catch {
+    return null;
+  }
+}
+
 function themes() {
   const set = (theme) => (document.documentElement.dataset.theme = theme);
-  const kept = localStorage.getItem("resilver-theme");
+  const kept = stored((storage) => storage.getItem("resilver-theme"));
   if (kept) set(kept);
   at("theme").addEventListener("click", () => {
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
     const next = (document.documentElement.dataset.theme ?? (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
-    localStorage.setItem("resilver-theme", next);
+    stored((storage) => storage.setItem("resilver-theme", next));
     set(next);
   });
 }
@@ -219,7 +256,9 @@ function keys() {
   at("key-open").addEventListener("click", enterKey);
   at("key-dialog").addEventListener("close", () => {
     const chosen = at("key-dialog").returnValue;
-    if (chosen === "save" && at("key").value.trim()) api.key.set(at("key").value.trim());
+    const typed = at("key").value.trim();
+    if (chosen === "save" && typed && !api.key.fits(typed)) flash("This is no key: it has letters that no key has.");
+    else if (chosen === "save" && typed) api.key.set(typed);
     if (chosen === "forget") api.key.set("");
     at("key").value = "";
     start();
@@ -230,18 +269,17 @@ async function start() {
   try {
     const facts = await api.about();
     photos.begin(render);
-    const hours = Math.round(facts.keep_s / 3600);
-    at("where").textContent = facts.here ? "Runs on this computer; nothing leaves it." : `Photos are deleted after ${hours} hours.`;
-    at("promise-where").textContent = facts.here
-      ? `It is worked on here and sent nowhere. What was made is deleted after ${hours} hours, or at once when you say so.`
-      : `Only your link opens it. It is deleted after ${hours} hours, or at once when you say so.`;
+    const kept = duration(facts.keep_s);
+    at("where").textContent = facts.here ? "Runs on this computer; nothing leaves it." : `Photos are deleted after ${kept}.`;
+    const opens = facts.needs_key || api.key.get() ? "Only your key opens it." : "Only your link opens it.";
+    at("promise-where").textContent = `${facts.here ? "It is worked on here and sent nowhere." : opens} What was made is deleted after ${kept}, or at once when you say so.`;
     at("drop-facts").textContent = `JPEG, PNG, TIFF, WebP, HEIC, AVIF and camera files, up to ${Math.round(facts.max_megapixels)} megapixels`;
     at("key-open").textContent = api.key.get() ? "Key: in use" : facts.needs_key ? "A key is needed" : "Key";
     current = recall.remembered(location.hash.slice(1)) ?? current ?? photos.photos.at(-1);
     render();
     await recall.recallAll(current);
   } catch (error) {
-    at("where").textContent = error.message;
+    at("where").textContent = at("drop-facts").textContent = `${error.message} It is tried again.`;
     setTimeout(start, 5000);
   }
 }

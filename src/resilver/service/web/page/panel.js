@@ -31,6 +31,21 @@ export function panel(photo, acts) {
   return parts;
 }
 
+// Brings the figures of a panel up to date, and leaves the rest as it stands.
+export function update(root, photo) {
+  const job = [photo.work, photo.look].find(photos.active);
+  const bar = root.querySelector("progress");
+  if (bar && photo.sending !== null) bar.value = photo.sending;
+  else if (bar && job) {
+    bar.value = job.fraction;
+    bar.previousElementSibling.textContent = doing(job.stage);
+    bar.setAttribute("aria-label", doing(job.stage));
+  }
+  const [place, eta] = [root.querySelector(".queued .place"), root.querySelector(".eta")];
+  if (place && job?.status === "queued") place.textContent = waiting(job);
+  if (eta && job) eta.textContent = job.eta_s ? `Done in ${duration(job.eta_s)}.` : "";
+}
+
 function progress(words, fraction) {
   const bar = element("progress", { max: 1, value: fraction });
   bar.setAttribute("aria-label", words);
@@ -46,10 +61,10 @@ function away({ away: { words, more, locked } }, acts) {
 function underWay(photo, job, acts) {
   const parts = [];
   if (job.status === "queued") {
-    parts.push(element("div", { className: "ticket" }, element("p", { className: "place" }, waiting(job)), element("p", { className: "soft" }, job.looks ? "It will be looked at first." : `You can close this page meanwhile: this link${job.key ? " and your key bring" : " brings"} you back.`)));
+    parts.push(element("div", { className: "ticket queued" }, element("p", { className: "place" }, waiting(job)), element("p", { className: "soft" }, job.looks ? "It will be looked at first." : `You can close this page meanwhile: this link${job.key ? " and your key bring" : " brings"} you back.`)));
   } else {
     parts.push(progress(doing(job.stage), job.fraction));
-    if (job.eta_s) parts.push(element("p", { className: "soft" }, `Done in ${duration(job.eta_s)}.`));
+    parts.push(element("p", { className: "soft eta" }, job.eta_s ? `Done in ${duration(job.eta_s)}.` : ""));
   }
   parts.push(element("div", { className: "buttons" }, button("Copy link", acts.copy), button("Cancel", acts.cancel)));
   return parts;
@@ -103,11 +118,11 @@ function stepOf(photo, finding, acts) {
   return made;
 }
 
-const strength = (photo, stage, value) => slider("Strength", `How strongly: ${title(stage)}`, 5, value, (chosen) => decide(photo, stage, { strength: chosen }));
+const strength = (photo, stage, value) => slider(`strength-${stage}`, "Strength", `How strongly: ${title(stage)}`, 5, value, (chosen) => decide(photo, stage, { strength: chosen }));
 
 // A share from `least` % to 1; `chosen` is told where it was put.
-function slider(words, label, least, value, chosen) {
-  const made = element("input", { type: "range", min: least, max: 100, step: 5, value: Math.round(100 * value) });
+function slider(id, words, label, least, value, chosen) {
+  const made = element("input", { type: "range", id, min: least, max: 100, step: 5, value: Math.round(100 * value) });
   const said = element("output", {}, `${made.value} %`);
   made.setAttribute("aria-label", label);
   made.addEventListener("input", () => {
@@ -132,7 +147,7 @@ function faces(photo, acts) {
   const chosen = photo.chosen ?? new Set(open.map((face) => face.number));
   const rows = photo.diagnosis.faces.map((face) => {
     const can = open.includes(face);
-    const box = element("input", { type: "checkbox", checked: can && chosen.has(face.number), disabled: !can });
+    const box = element("input", { type: "checkbox", id: `face-${face.number}`, checked: can && chosen.has(face.number), disabled: !can });
     box.addEventListener("change", () => {
       const next = new Set(chosen);
       if (box.checked) next.add(face.number);
@@ -149,7 +164,7 @@ function result(photo, acts) {
   const types = [["", "as the photo"], ["jpg", "JPEG"], ["png", "PNG"], ["tif", "TIFF"], ["webp", "WebP"]];
   const sizes = [["", "as it is"], ["auto", "larger if it is tiny"], ["2", "twice as large"], ["4", "four times as large"]];
   const made = element("div", {}, choice(photo, acts, "upscale", "Size", sizes));
-  if (photo.upscale) made.append(slider("Drawn", "How much of the new detail may be drawn: none keeps to what is known", 0, photo.vivid ?? AS_MEASURED, (chosen) => (photo.vivid = chosen)));
+  if (photo.upscale) made.append(slider("vivid", "Drawn", "How much of the new detail may be drawn: none keeps to what is known", 0, photo.vivid ?? AS_MEASURED, (chosen) => (photo.vivid = chosen)));
   made.append(choice(photo, acts, "ext", "Save as", types));
   return made;
 }
@@ -170,9 +185,9 @@ function outcome(photo, acts) {
   const parts = [];
   if (report) {
     parts.push(element("p", { className: "headline" }, report.headline));
-    parts.push(
-      element("dl", { className: "figures" }, element("dt", {}, "Changed"), element("dd", {}, share(report.changed_share)), element("dt", {}, "Made up"), element("dd", {}, share(report.invented_share))),
-    );
+    const figures = [["Changed", report.changed_share], ["Made up", report.invented_share]];
+    if (report.coloured_share > 0) figures.push(["Colours guessed", report.coloured_share]);
+    parts.push(element("dl", { className: "figures" }, ...figures.flatMap(([words, value]) => [element("dt", {}, words), element("dd", {}, share(value))])));
     const done = report.stages.map((stage) => element("li", { className: stage.acted ? "acted" : "" }, element("b", {}, title(stage.stage)), element("span", { className: "soft" }, `${stage.words} ${stage.acted ? "" : "Left as it is."}`)));
     parts.push(element("ul", { className: "done" }, ...done));
     for (const face of report.faces) if (face.warning) parts.push(element("p", { className: "note" }, `Face ${face.number}: ${face.warning}`));

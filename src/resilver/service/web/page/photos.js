@@ -94,7 +94,9 @@ export function forgetPictures(photo, names) {
   }
 }
 
+const TRY_AGAIN_MS = 5000;
 const fetching = new WeakSet(); // photos whose parts are on their way
+const unfetched = new WeakMap(); // photo -> what was said when they did not come
 
 // Fetches what is needed to show a photo in its present state; told by `changed` when it is there.
 export async function fetchParts(photo) {
@@ -109,14 +111,21 @@ export async function fetchParts(photo) {
       changed();
     }
     const { work } = photo;
-    if (restored(photo) && !photo.pictures.after) {
+    if (restored(photo) && !(photo.pictures.after && photo.report)) {
       for (const name of ["before", "after"]) await picture(photo, work, name);
       const report = await api.report(work);
       if (photo.work === work) photo.report = report;
       changed();
     }
+    if (photo.error !== null && photo.error === unfetched.get(photo)) {
+      photo.error = null;
+      changed();
+    }
+    unfetched.delete(photo);
   } catch (error) {
-    photo.error = error.message;
+    photo.error = api.passes(error) ? `${error.message} It is tried again.` : error.message;
+    unfetched.set(photo, photo.error);
+    if (api.passes(error)) setTimeout(changed, TRY_AGAIN_MS);
     changed();
   } finally {
     fetching.delete(photo);
@@ -126,5 +135,5 @@ export async function fetchParts(photo) {
 async function picture(photo, job, name) {
   if (photo.pictures[name]) return;
   const blob = await api.file(job, name);
-  if (photo.look === job || photo.work === job) photo.pictures[name] = URL.createObjectURL(blob);
+  if (photos.includes(photo) && (photo.look === job || photo.work === job)) photo.pictures[name] = URL.createObjectURL(blob);
 }

@@ -87,6 +87,7 @@ export async function follow(photo, part) {
   const { id } = photo[part];
   if (followed.has(id)) return;
   followed.add(id);
+  let said = null; // the error of this very errand; others are not for it to take away
   while (photos.includes(photo) && photo[part]?.id === id && active(photo[part])) {
     const eta = photo[part].status === "queued" ? (photo[part].eta_s ?? 60) : 0;
     await new Promise((resolve) => setTimeout(resolve, Math.min(SELDOM_MS, Math.max(ASK_EVERY_MS, eta * 20))));
@@ -95,14 +96,15 @@ export async function follow(photo, part) {
       const job = await api.show(photo[part]);
       if (photo[part]?.id !== id) break;
       photo[part] = job;
-      photo.error = null;
+      if (said !== null && photo.error === said) photo.error = null;
+      said = null;
     } catch (error) {
       if (photo[part]?.id !== id) break;
       if (api.isGone(error)) {
         memory.drop(photo, id); // deleted elsewhere
         detach(photo, part);
       } else if (error.status === 401) putAway(photo, error);
-      else if (!api.passes(error)) photo.error = error.message;
+      else if (!api.passes(error)) photo.error = said = error.message;
     }
     changed();
   }

@@ -95,7 +95,7 @@ export function show(next, state) {
           ? CLOSER
           : "";
   parts["zoom-tools"].hidden = !source;
-  if (found) sheet.measure(photo.diagnosis.size);
+  if (photo.diagnosis) sheet.measure(photo.diagnosis.size);
   if (found && photo.pictures.damage && tinted !== photo.pictures.damage) {
     tinted = photo.pictures.damage;
     tint(parts.damage, tinted, photo.diagnosis.size, TINT);
@@ -130,7 +130,7 @@ function press(event) {
   parts.viewer.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, [event.clientX, event.clientY]);
   if (pointers.size > 1) {
-    stroke = hint = null;
+    takeBack();
     return;
   }
   if (picks()) startHint(inPhoto([event.clientX, event.clientY]));
@@ -143,6 +143,15 @@ function press(event) {
     }
   }
   event.preventDefault();
+}
+
+// What the first of two fingers began was no painting.
+function takeBack() {
+  if (stroke) photo.strokes.pop();
+  if (hint) photo.colouring.hints.pop();
+  if (!stroke && !hint) return;
+  stroke = hint = null;
+  told();
 }
 
 function nearCut(event) {
@@ -281,7 +290,7 @@ function paintKey(event) {
   if (side) {
     const box = parts.sheet.getBoundingClientRect();
     const far = event.shiftKey ? 40 : 8;
-    spot = [spot[0] + (side[0] * far) / box.width, spot[1] + (side[1] * far) / box.height].map((value) => Math.min(Math.max(value, 0), 1));
+    spot = [spot[0] + (side[0] * far) / box.width, spot[1] + (side[1] * far) / box.height].map((value) => Math.min(Math.max(value, 0), 1 - 1e-6));
     sheet.reveal(spot);
     if (stroke) extend(spot);
   } else if (picks()) {
