@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import time
 import zipfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -595,36 +594,27 @@ def test_a_photo_of_many_is_sent_once(page: Any, idle: str, tmp_path: Path) -> N
     """Each time costs a credit: what was begun by itself meanwhile is not begun again."""
     drop(page, idle, *(a_file(tmp_path, f"{name}.png", seed) for seed, name in enumerate("abc")))
     page.wait_for_selector(".ticket")
+    looked = job_id(page)
     button(page, "Restore without waiting for this").click()
-    page.wait_for_selector("text=Next in line")
-    sent = sent_works(page)
+    page.wait_for_function("id => location.hash.slice(1) !== id", arg=looked)
+    held: list[Any] = []
 
-    def late(route: Any) -> None:
-        time.sleep(0.5)
-        route.continue_()
+    def hold(route: Any) -> None:
+        held.append(route)
 
-    page.route("**/v1/restorations", late)
     page.locator("#strip button").nth(1).click()
     page.wait_for_selector(".ticket")
     button(page, "Cancel").click()
+    sent = sent_by(page)
+    page.route("**/v1/restorations", hold)
     button(page, "Restore all 2").click()
     page.locator("#strip button").nth(2).click()
     button(page, "Restore this photo").click()
-    page.wait_for_timeout(4000)
+    wait_until(lambda: page.wait_for_timeout(100) is None and len(held) == 2, 30.0)
+    page.unroute("**/v1/restorations")  # what was held goes on
+    page.locator("#strip li").filter(has_text="in line").nth(2).wait_for()
+    page.wait_for_timeout(1000)
     assert len(sent) == 2
-
-
-def sent_works(page: Any) -> list[str]:
-    """The restorations, not the looks, that are asked for from now on."""
-    works: list[str] = []
-
-    def note(request: Any) -> None:
-        body = request.post_data_buffer or b""
-        if request.method == "POST" and request.url.endswith("/restorations"):
-            works.extend([] if b'name="look"' in body else [request.url])
-
-    page.on("request", note)
-    return works
 
 
 def test_a_refusal_stays_while_the_photo_is_looked_at(page: Any, idle: str, tmp_path: Path) -> None:
