@@ -66,12 +66,8 @@ class Options:
         if set(self.only or STAGES) <= set(self.skip):
             raise OptionError("no stage is left to run")
         for name in self.force:
-            for words, leaves_out in (
-                ("skip", name in self.skip),
-                ("only", self.only and name not in self.only),
-            ):
-                if leaves_out:
-                    raise OptionError(f"the stage {name} is forced, and {words} leaves it out")
+            if by := self._left_out_by(name):
+                raise OptionError(f"the stage {name} is forced, and {by} leaves it out")
         strengths = (
             ("repair", self.repair),
             ("denoise", self.denoise),
@@ -131,6 +127,12 @@ class Options:
             elif file is not None and not isinstance(file, Path):
                 raise OptionError(f"{name} is a file, not {file!r}")
 
+    def _left_out_by(self, stage: str) -> Literal["skip", "only"] | None:
+        """Which option keeps a stage from running; None where none does."""
+        if stage in self.skip:
+            return "skip"
+        return "only" if self.only and stage not in self.only else None
+
     @property
     def strengths(self) -> dict[str, float | None]:
         """How strongly each stage acts where it does: 0 = switched off, None = nobody said."""
@@ -153,8 +155,7 @@ class Options:
     @property
     def repairs(self) -> bool:
         """Whether damage may be mended."""
-        left = "repair" not in self.skip and (not self.only or "repair" in self.only)
-        return left and self.repair > 0.0
+        return self._left_out_by("repair") is None and self.repair > 0.0
 
     @property
     def enlarges(self) -> bool:

@@ -219,7 +219,7 @@ function dropping() {
   addEventListener("paste", (event) => event.clipboardData?.files.length && take(event.clipboardData.files));
 }
 
-// Where a browser lets no page keep anything, the page works without.
+// Where a browser lets no page keep anything, that must not end the page before `start` can say so.
 function stored(act) {
   try {
     return act(localStorage);
