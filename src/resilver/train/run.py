@@ -113,7 +113,7 @@ def train(
         resume=request.resume,
         lineage=lineage_of(recipe, request),
     )
-    initial = None if request.start_from is None else _initial(recipe, request.start_from)
+    initial = _initial(recipe, request)
     result = fit(recipe, list(request.sources), config, initial=initial, log=log)
     return export_result(recipe, result, request) if is_first_process() else None
 
@@ -189,10 +189,15 @@ def hardware() -> str:
     return f"{os.cpu_count()} CPU cores ({platform.machine()})"
 
 
-def _initial(recipe: Recipe, path: Path) -> nn.Module:
-    """The network that a run begins with, from what another run has left."""
+def _initial(recipe: Recipe, request: TrainRequest) -> nn.Module | None:
+    """The network that a run begins with: what another run has left, or None for a fresh one."""
+    path = request.start_from
     if isinstance(recipe, PriorRecipe):
+        if path is None:
+            return recipe.begun(list(request.sources), request.seed)
         return started_from(path, recipe.net)
+    if path is None:
+        return None
     if isinstance(recipe, FacesRecipe | ColouriseRecipe | ToneRecipe | UpscaleRecipe | VividRecipe):
         return recipe.started_from(path)
     return load_onnx_weights(recipe.network(), path)
