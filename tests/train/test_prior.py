@@ -30,7 +30,9 @@ from resilver.train.recipes.prior import (
     R1_EVERY,
     PriorRecipe,
     PriorTraining,
+    config_for,
     grown,
+    started_from,
 )
 from resilver.train.run import TrainRequest, train
 from resilver.train.sheets import sheet
@@ -47,7 +49,8 @@ def test_both_networks_learn_and_regularisation_is_lazy() -> None:
     real = torch.rand(8, 3, 16, 16) * 2 - 1
     seen: list[set[str]] = []
     for _ in range(R1_EVERY + 1):
-        loss, figures = network(real)
+        drawn, loss, figures = network(real)
+        assert len(drawn) == 0  # it knows no codes, so that none is drawn from one
         network.zero_grad()
         loss.backward()
         seen.append(set(figures))
@@ -55,6 +58,32 @@ def test_both_networks_learn_and_regularisation_is_lazy() -> None:
     assert [step for step, names in enumerate(seen) if "path" in names][:2] == [0, PATH_EVERY]
     assert int(network.step) == R1_EVERY + 1
     assert float(network.path_length) > 0
+
+
+def test_one_pass_teaches_the_generator_what_its_own_loss_would() -> None:
+    torch.manual_seed(0)
+    network = PriorTraining(SMALL).train()
+    network.step.fill_(1)  # no regularisation in this step
+    real = torch.rand(4, 3, 16, 16) * 2 - 1
+    state = torch.get_rng_state()
+    _, loss, figures = network(real)
+    loss.backward()
+    weights = network.generator.named_parameters()
+    learned = {name: weight.grad for name, weight in weights if weight.grad is not None}
+    torch.set_rng_state(state)
+    network.zero_grad()
+    faces = network.generator.synthesis(network._styles(4, real), network._noise(real))
+    wanted = torch.nn.functional.softplus(-network.discriminator(faces)).mean()
+    wanted.backward()
+    assert figures["drawing"] == pytest.approx(float(wanted.detach()), rel=1e-5)
+    assert len(learned) > 20
+    for name, weight in network.generator.named_parameters():
+        if name in learned and weight.grad is not None and float(weight.grad.norm()) > 1e-6:
+            alike = torch.nn.functional.cosine_similarity(
+                learned[name].flatten(), weight.grad.flatten(), dim=0
+            )
+            # Not quite equal: faces are also judged by how they differ from one another.
+            assert float(alike) > 0.98, name
 
 
 def test_the_generators_loss_does_not_teach_the_discriminator() -> None:
@@ -66,13 +95,49 @@ def test_the_generators_loss_does_not_teach_the_discriminator() -> None:
     with torch.no_grad():
         last.weight.zero_()
         last.bias.fill_(-30.0)  # everything is judged drawn ...
-    loss, figures = network(torch.rand(4, 3, 16, 16) * 2 - 1)
+    _, loss, figures = network(torch.rand(4, 3, 16, 16) * 2 - 1)
     loss.backward()
     assert figures["drawing"] == pytest.approx(30.0, rel=1e-3)
     # ... so that the drawn ones teach it nothing, the real ones with slope -1, and the generator's
     # loss, were it heard, with slope -1 again.
     assert last.bias.grad is not None
     assert float(last.bias.grad) == pytest.approx(-1.0, rel=1e-3)
+    # The generator still learns, however little the discriminator does.
+    assert network.generator.to_rgb1.bias.grad is not None
+
+
+def test_faces_are_drawn_from_their_codes_before_there_is_a_judge(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prior, "HEAD_START", 100)
+    recipe = PriorRecipe(net=SMALL, info=replace(INFO, batch=4))
+    torch.manual_seed(0)
+    network = recipe.begun([photos], seed=0)
+    optimiser = Optimiser(network, INFO.learning_rate, adversarial=True, judges=INFO.judges)
+    before = network.discriminator.final_linear[1].weight.detach().clone()
+    stream = recipe.samples([photos], 0)
+    likeness: list[float] = []
+    for step in range(102):
+        loss, figures = recipe.loss(network, collate(list(itertools.islice(stream, 4))))
+        assert ("judging" in figures) == (step >= 100)
+        likeness.append(figures["pixels"])
+        network.zero_grad(set_to_none=True)
+        loss.backward()
+        if step < 100:
+            assert all(weight.grad is None for weight in network.discriminator.parameters())
+        optimiser.step(1.0)
+    assert np.mean(likeness[95:100]) < 0.8 * np.mean(likeness[:5])
+    assert not torch.equal(network.discriminator.final_linear[1].weight, before)
+
+
+def test_a_prior_that_grows_has_no_second_head_start() -> None:
+    small = PriorTraining(SMALL)
+    small.know(torch.rand(40, 3, 16, 16) * 2 - 1)
+    small.step.fill_(70)
+    large = grown(small, replace(SMALL, channels=(*SMALL.channels, 8)))
+    assert int(large.step) == 70
+    faces = torch.rand(2, 3, 16, 16) * 2 - 1
+    torch.testing.assert_close(large.codes(faces), small.codes(faces))
 
 
 def test_the_generator_learns_to_draw_what_it_is_shown(tmp_path: Path) -> None:
@@ -147,6 +212,13 @@ def test_a_run_grows_from_the_state_of_a_smaller_one(
     card = train(larger)
     assert card is not None
     assert card.size_px == 32
+    exported = tmp_path / "16" / "prior_state.safetensors"
+    again = started_from(exported, config_for(32))
+    assert int(again.step) == int(started_from(state, config_for(32)).step) > 0
+    for name, weight in started_from(state, config_for(16)).state_dict().items():
+        halved = started_from(exported, config_for(16)).state_dict()[name]
+        torch.testing.assert_close(halved, weight, atol=1e-3, rtol=2e-3)
+    assert read_checkpoint(exported).keys() == read_checkpoint(state).keys()
     with pytest.raises(RecipeError, match="not the state of a prior"):
         train(replace(larger, out=tmp_path / "x", start_from=photos / "0.png"))
     with pytest.raises(OptionError, match="a choice of the recipe prior only"):

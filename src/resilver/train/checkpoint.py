@@ -57,9 +57,20 @@ def read_content(path: Path, device: torch.device | str = "cpu") -> Any:
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The weights in a .pth, .pt or .safetensors file, by name.
+    """The weights of a network in a .pth, .pt or .safetensors file, by name.
 
-    Of a run's `state.pt` of the recipe `prior` they are those of the average generator.
+    Of the state of a run of the recipe `prior` they are those of the average generator.
+
+    Raises:
+        ModelError: as `read_weights`.
+    """
+    return drawing_part(read_weights(path))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """All weights in a .pth, .pt or .safetensors file, by name.
+
+    Of the state of a run they are the average ones, those of judges with them.
 
     Raises:
         ModelError: as `read_content`, or there are no weights in it.
@@ -84,7 +95,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     )
     if not weights:
         raise ModelError(f"{path}: there are no weights in it")
-    return drawing_part(weights)
+    return weights
 
 
 def _damaged(path: Path, error: Exception) -> ModelError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence, ModelCard
@@ -53,6 +53,8 @@ TAUGHT: dict[str, Callable[[Path], Recipe]] = {
 MAY_BE_TAUGHT: dict[str, Callable[[Path], Recipe]] = {"upscale": UpscaleRecipe}
 
 
+# What a prior can be gone on from elsewhere: generator, discriminator and codes, of 16 bits.
+PRIOR_STATE = "prior_state.safetensors"
 _SEEDS = 1 << 32  # more than anybody draws; each process makes further ones of it
 
 
@@ -142,10 +144,17 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     network = _unjudged(result.network)
     card = export(recipe, network, path, text, scale=recipe.info.scale, tolerance=tolerance)
     if isinstance(result.network, PriorTraining):  # searched and built upon with gradients
-        weights = result.network.generator.state_dict()
-        half = {name: value.half().contiguous() for name, value in weights.items()}
-        save_file(half, path.with_suffix(".safetensors"))
+        save_file(_in_half(result.network.generator), path.with_suffix(".safetensors"))
+        save_file(_in_half(result.network), request.out / PRIOR_STATE)
     return card
+
+
+def _in_half(network: nn.Module) -> dict[str, Tensor]:
+    """Its weights with numbers of 16 bits."""
+    return {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in network.state_dict().items()
+    }
 
 
 def lineage_of(recipe: Recipe, request: TrainRequest) -> Lineage:

@@ -36,7 +36,7 @@ from resilver.errors import ModelError, OptionError, RecipeError
 from resilver.nets.discriminator import Discriminator
 from resilver.nets.stylegan2 import EqualLinear, Generator, StyleGAN2Config, ToRGB
 from resilver.train.augment import adapted, augment
-from resilver.train.checkpoint import read_content
+from resilver.train.checkpoint import read_weights
 from resilver.train.distance import Statistics, frechet, in_view, statistics
 from resilver.train.face_codes import FaceCodes
 from resilver.train.layouts import drawing_part, rebuild
@@ -321,13 +321,15 @@ def config_for(side_px: int) -> StyleGAN2Config:
 
 
 def started_from(path: Path, config: StyleGAN2Config) -> PriorTraining:
-    """A prior that goes on from the `state.pt` of another run, of smaller faces or of as large.
+    """A prior that goes on from the state of another run, of smaller faces or of as large.
+
+    Its `state.pt`, or the `prior_state.safetensors` that it exported.
 
     Raises:
         RecipeError: not the state of a prior, or of one that does not fit.
     """
     try:
-        average: dict[str, Tensor] = read_content(path)["average"]
+        average = read_weights(path)
         _layout, generator = rebuild(drawing_part(average))
         if not isinstance(generator, Generator):
             raise ModelError("its network draws no faces")
@@ -371,6 +373,8 @@ def grown(small: PriorTraining, config: StyleGAN2Config) -> PriorTraining:
             mine[f"convs.{int(index) + more}.{rest}"].copy_(weight)
         else:
             mine[name].copy_(weight)
-    large.augmented.copy_(small.augmented)
+    # It goes on: no second head start, which would draw everything soft again.
+    for name in ("step", "path_length", "augmented"):
+        getattr(large, name).copy_(getattr(small, name))
     large.codes.load_state_dict(small.codes.state_dict())
     return large
