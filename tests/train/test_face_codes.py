@@ -11,7 +11,8 @@ from resilver.train.face_codes import FaceCodes
 def _faces(count: int) -> torch.Tensor:
     """Pictures (count, 3, 64, 64) that differ in eight smooth ways."""
     draw = torch.Generator().manual_seed(0)
-    ways = functional.interpolate(torch.randn(8, 3, 6, 6, generator=draw), (64, 64), mode="bilinear")
+    coarse = torch.randn(8, 3, 6, 6, generator=draw)
+    ways = functional.interpolate(coarse, (64, 64), mode="bilinear")
     amounts = torch.randn(count, 8, generator=draw) * torch.linspace(1.0, 0.2, 8)
     return (amounts @ ways.flatten(1)).reshape(count, 3, 64, 64)
 
