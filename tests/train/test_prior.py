@@ -15,10 +15,11 @@ from safetensors.torch import load_file
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Terms
 from resilver.nets.stylegan2 import StyleGAN2Config
-from resilver.train import run
+from resilver.train import drawing, run
 from resilver.train.augment import MOST, TARGET, adapted, augment
 from resilver.train.checkpoint import read_checkpoint
 from resilver.train.distance import frechet
+from resilver.train.drawing import PATH_EVERY, R1_EVERY, PriorTraining
 from resilver.train.importing import import_checkpoint
 from resilver.train.layouts import rebuild
 from resilver.train.loop import FitConfig, collate, fit
@@ -26,10 +27,7 @@ from resilver.train.optimise import Optimiser
 from resilver.train.recipes import prior
 from resilver.train.recipes.prior import (
     INFO,
-    PATH_EVERY,
-    R1_EVERY,
     PriorRecipe,
-    PriorTraining,
     config_for,
     grown,
     started_from,
@@ -109,7 +107,7 @@ def test_the_generators_loss_does_not_teach_the_discriminator() -> None:
 def test_faces_are_drawn_from_their_codes_before_there_is_a_judge(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prior, "HEAD_START", 100)
+    monkeypatch.setattr(drawing, "HEAD_START", 100)
     recipe = PriorRecipe(net=SMALL, info=replace(INFO, batch=4))
     torch.manual_seed(0)
     network = recipe.begun([photos], seed=0)

@@ -168,7 +168,9 @@ def fit(
             state_path, recipe, network, average, optimiser, device, lineage
         )
         log(f"resumed at step {step}, {elapsed / 60:.1f} min")
-    trained: nn.Module = nn.parallel.DistributedDataParallel(network) if world > 1 else network
+    trained: nn.Module = network
+    if world > 1:  # a judge that joins in later has no gradients before
+        trained = nn.parallel.DistributedDataParallel(network, find_unused_parameters=adversarial)
     # A resumed run must not see the same crops again, nor draw the same numbers in its losses: the
     # step moves the seed on.
     seed = config.seed + rank + 7919 * step
