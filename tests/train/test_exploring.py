@@ -50,8 +50,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def models(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same as what the person has imported, free to be spoilt."""
+    """The same as what the person has imported, free to be spoilt, and no prior is bundled."""
     shutil.copytree(made, tmp_path / "models")
+    monkeypatch.setattr("resilver.latent.prior.bundled_models", tuple)
     monkeypatch.setenv("RESILVER_MODELS", str(tmp_path / "models"))
     return tmp_path / "models"
 
@@ -275,6 +276,9 @@ def test_weights_that_are_not_those_of_the_card_are_not_searched(models: Path) -
     save_file({**weights, "to_rgb1.bias": weights["to_rgb1.bias"] + 1}, path)
     with pytest.raises(ModelError, match=r"does not draw what small\.onnx does"):
         open_prior("small")
+    verified = run("models", "verify")
+    assert verified.exit_code == 1
+    assert "does not draw what small.onnx does" in " ".join(verified.stderr.split())
     save_file({**weights, "to_rgb1.bias": weights["to_rgb1.bias"] * float("nan")}, path)
     with pytest.raises(ModelError, match=r"does not draw what small\.onnx does"):
         open_prior("small")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +12,7 @@ from resilver.commands.screen import Screen
 from resilver.errors import ModelError
 from resilver.models.store import (
     PRIOR,
+    StoredModel,
     bundled_models,
     imported_models,
     searched_weights,
@@ -55,7 +58,7 @@ def verify_models() -> int:
         try:
             model.verify()
             if model.card.task == PRIOR:
-                searched_weights(model)
+                _verify_searched(model)
         except ModelError as error:
             screen.error(str(error))
             failed += 1
@@ -67,3 +70,18 @@ def verify_models() -> int:
     if not models:
         screen.error("no networks are bundled with this installation")
     return 1 if failed or not models else 0
+
+
+def _verify_searched(prior: StoredModel) -> None:
+    """Whether the weights that a search needs are there, and draw what the network does.
+
+    Only torch can tell the second, and without it there is no search either.
+
+    Raises:
+        ModelError: they are missing, or do not.
+    """
+    searched_weights(prior)
+    if find_spec("torch") and find_spec("safetensors"):
+        from resilver.latent.prior import opened  # noqa: PLC0415
+
+        opened(prior)

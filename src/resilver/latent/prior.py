@@ -49,7 +49,15 @@ def open_prior(name: str | None = None, threads: int | None = None) -> Prior:
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    model = _only_one() if name is None else model_named(name, PRIOR)
+    return opened(_only_one() if name is None else model_named(name, PRIOR))
+
+
+def opened(model: StoredModel) -> Prior:
+    """A stored prior.
+
+    Raises:
+        ModelError: the weights that the search needs are missing or not those of the card.
+    """
     model.verify()
     path = searched_weights(model)
     try:
