@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Literal, cast
 
@@ -68,20 +69,19 @@ class Options:
         for name in self.force:
             if by := self._left_out_by(name):
                 raise OptionError(f"the stage {name} is forced, and {by} leaves it out")
-        strengths = (
-            ("repair", self.repair),
-            ("denoise", self.denoise),
-            ("tone", self.tone),
-            ("vivid", self.vivid),
-        )
-        for name, strength in strengths:
+        self._check_types()
+        for name in ("repair", "denoise", "tone", "vivid"):
+            strength = getattr(self, name)
             if strength is not None and not 0.0 <= strength <= 1.0:
                 raise OptionError(f"{name} is a strength from 0 to 1, not {strength:g}")
-        self._check_types()
         if not 0 <= self.colour_seed < SEEDS:
             raise OptionError(f"a seed is from 0 to {SEEDS - 1}, not {self.colour_seed}")
         if not 0.0 <= self.fidelity <= 1.0:
             raise OptionError(f"fidelity is from 0 to 1, not {self.fidelity:g}")
+        for name in self.force:
+            if self.strengths[name] == 0.0:
+                off = "fidelity 1" if name == "faces" else f"{name} 0"
+                raise OptionError(f"the stage {name} is forced, and {off} switches it off")
         if self.upscale not in (None, "auto", *FACTORS):
             raise OptionError(f"upscale is 2, 4 or auto, not {self.upscale!r}")
         if self.vivid is not None and self.upscale_model is not None:
@@ -118,7 +118,17 @@ class Options:
         for name, number in numbers:
             if not isinstance(number, int) or isinstance(number, bool):
                 raise OptionError(f"{name} is a whole number, not {number!r}")
-        if not all(isinstance(hint, ColourHint) for hint in cast("tuple[object, ...]", self.hints)):
+        for name in ("repair", "denoise", "tone", "vivid", "fidelity", "max_megapixels"):
+            number = getattr(self, name)
+            if number is None and name in ("denoise", "vivid"):
+                continue
+            # numpy's own numbers are as good
+            if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
+                raise OptionError(f"{name} is a number, not {number!r}")
+        hints = cast("object", self.hints)
+        if not isinstance(hints, tuple | list) or not all(
+            isinstance(hint, ColourHint) for hint in cast("tuple[object, ...]", hints)
+        ):
             raise OptionError("hints are of the class ColourHint; ColourHint.parse reads a text")
         for name in ("denoise_model", "tone_model", "colour_model"):
             file = getattr(self, name)

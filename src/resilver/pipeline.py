@@ -22,11 +22,12 @@ from resilver.stages.colourise import ColouriseStage
 from resilver.stages.draft import Draft, Face, Finding, Mark, Stage
 from resilver.stages.faces import FacesStage
 from resilver.stages.recognition import KIND_MARKS
-from resilver.stages.repair import holes_and_veils, share_of
+from resilver.stages.repair import GROW_PX, holes_and_veils, share_of
 from resilver.stages.upscale import UpscaleStage
 from resilver.version import SOFTWARE
 
 PREVIEW_PX = 1600  # longest side of the pictures in a report
+_REACH_PX = 2 * GROW_PX + 3  # side of the square that a marked pixel takes from the fills
 WIDE_MASK = 0.5  # share of a photo: a mask that marks more may well be the wrong way round
 FOUND_MARKS = (*KIND_MARKS, Mark.PAINTED)
 Progress = Callable[[str, float], None]  # (stage, share 0..1 of the whole run)
@@ -195,7 +196,7 @@ class Pipeline:
         strength, why = decide(finding, self.options)
         changed, mean_change = 0.0, 0.0
         if strength > 0.0:
-            self._number_faces(work)
+            started += self._number_faces(work)
             old = work.draft.photo.pixels
             work.draft = stage.apply(
                 work.draft, strength, lambda share: progress(0.5 + 0.5 * share)
@@ -206,6 +207,8 @@ class Pipeline:
                 factor = photo.size[0] // work.changes.size[0]
                 work.changes = work.changes.enlarged(factor, PREVIEW_PX)
             changed, mean_change = work.changes.add(old, photo.pixels, marks)
+            if stage.name == "colourise" and changed == 0.0:  # then no colour is a guess
+                marks &= ~np.uint8(Mark.COLOURED)
         progress(1.0)
         record = StageRecord(
             finding,
@@ -218,15 +221,18 @@ class Pipeline:
         )
         work.records.append(record)
 
-    def _number_faces(self, work: _Work) -> None:
+    def _number_faces(self, work: _Work) -> float:
         """Before anything is changed, if faces are to be restored: as a diagnosis numbers them.
 
         In a mended photo more of them may be found, or fewer, and a person names them by number.
+        Returns the seconds that it took, which are not those of the stage that is about to act.
         """
+        started = time.perf_counter()
         coming = self.stages[len(work.records) + 1 :]
         restores = next((stage for stage in coming if isinstance(stage, FacesStage)), None)
         if restores is not None and work.faces is None:
             work.faces = restores.look(work.draft, lambda _share: None)
+        return time.perf_counter() - started
 
     def _report(self, work: _Work) -> Report:
         draft, changes = work.draft, work.changes
@@ -273,11 +279,15 @@ class Pipeline:
                 f"the mask is {mask_width} x {mask_height} pixels, the photo {width} x {height}"
             )
         share = float(np.count_nonzero(mask)) / mask.size
-        if self.options.mask_mode == "subtract" or share < WIDE_MASK:
+        if self.options.mask_mode == "subtract" or share * _REACH_PX**2 < 1.0:
             return ()
         hole, _ = holes_and_veils(np.where(mask > 0, np.uint8(Mark.PAINTED), np.uint8(0)))
-        if cv2.dilate(hole, np.ones((3, 3))).all():  # fills do not trust what touches a hole
-            raise OptionError("the mask marks the whole photo: nothing is left to fill it from")
+        # Fills do not trust what touches a hole.
+        if cv2.dilate(hole, np.ones((3, 3))).all():
+            reach = "marks the whole" if share >= WIDE_MASK else "touches every pixel of the"
+            raise OptionError(f"the mask {reach} photo: nothing is left to fill it from")
+        if share < WIDE_MASK:
+            return ()
         whole = int(100 * share)
         return (f"the mask marks {whole} % of the photo; white marks what is damaged, not sound",)
 

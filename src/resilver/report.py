@@ -16,11 +16,12 @@ class StageRecord:
 
     finding: Finding
     strength: float  # 0 = did not act; (0, 1] = acted this strongly
-    why: str  # "found damage", "below its threshold", "switched off", "forced"
+    # "found", "asked for", "forced", "nothing to do", "switched off", "not possible"
+    why: str
     seconds: float  # wall-clock of diagnosis and deed together
     models: tuple[
         tuple[str, str, str], ...
-    ]  # (name, sha256, licence class) of the networks it used
+    ]  # (name, sha256, licence class) of the networks it has, used or not
     changed_share: float  # share of pixels that moved by more than 1/255, 0..1
     mean_change_255: float  # mean absolute change over those pixels, grey levels of 255
 
@@ -31,8 +32,8 @@ class StageRecord:
 
     @property
     def changed(self) -> bool:
-        """Whether any pixel moved by more than one grey level of 255."""
-        return self.changed_share > 0.0
+        """Whether any pixel moved by more than one grey level of 255, or there are more of them."""
+        return self.changed_share > 0.0 or (self.acted and self.finding.stage == "upscale")
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,10 @@ from resilver.errors import ModelError, OptionError, PhotoTooLarge
 from resilver.making import build_stages
 from resilver.models.store import bundled_model
 from resilver.photo import Photo
+from resilver.photofile.source_types import ENHANCED, INPAINTED
 from resilver.pipeline import Options, Pipeline, decide, restore
 from resilver.report import StageRecord
+from resilver.reporting.source_type import digital_source_type
 from resilver.reporting.words import headline
 from resilver.stages.draft import Finding
 
@@ -48,13 +50,11 @@ SOFT = Finding("faces", act=True, words="a face")
         (NO, Options(denoise=0.4), 0.4, "asked for"),
         (NO, Options(denoise=0.4, force=("denoise",)), 0.4, "forced"),
         (YES, Options(denoise=0.0), 0.0, "switched off"),
-        (YES, Options(denoise=0.0, force=("denoise",)), 0.0, "switched off"),
         (DAMAGED, Options(repair=0.5), 0.5, "found"),
         (DAMAGED, Options(repair=0.0), 0.0, "switched off"),
         (SOFT, Options(), 1.0, "found"),
         (SOFT, Options(fidelity=0.25), 0.75, "found"),
         (SOFT, Options(fidelity=1.0), 0.0, "switched off"),
-        (SOFT, Options(fidelity=1.0, force=("faces",)), 0.0, "switched off"),
     ],
 )
 def test_who_decides(finding: Finding, options: Options, strength: float, why: str) -> None:
@@ -208,6 +208,75 @@ def test_a_mask_of_the_whole_photo_is_refused_unless_it_takes_away() -> None:
         restore(noisy(), Options(only=("repair",), mask=whole))
     left = Options(only=("repair",), mask=whole, mask_mode="subtract")
     assert restore(noisy(), left)[1].damage_share["painted"] == 0.0
+
+
+@pytest.mark.parametrize("fill", ["telea", "learned"])
+def test_a_mask_that_touches_everything_is_refused(fill: str) -> None:
+    hatched = np.zeros((40, 40), np.uint8)
+    hatched[::3] = 255
+    with pytest.raises(OptionError, match="touches every pixel of the photo: nothing is left"):
+        restore(noisy(size=(40, 40)), Options(only=("repair",), mask=hatched, fill=fill))
+    hatched[:8] = 0  # from here it can be filled
+    _, report = restore(noisy(size=(40, 40)), Options(only=("repair",), mask=hatched, fill=fill))
+    assert report.invented_share > 0.5
+    assert report.changed_share > 0.0
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"force": ("repair",), "repair": 0.0}, "repair is forced, and repair 0 switches it off"),
+        ({"force": ("faces",), "fidelity": 1.0}, "faces is forced, and fidelity 1 switches it off"),
+        ({"force": ("tone",), "tone": 0.0}, "tone is forced, and tone 0 switches it off"),
+        ({"repair": "1"}, "repair is a number, not '1'"),
+        ({"repair": None}, "repair is a number, not None"),
+        ({"tone": None}, "tone is a number, not None"),
+        ({"fidelity": "a"}, "fidelity is a number"),
+        ({"denoise": True}, "denoise is a number"),
+        ({"max_megapixels": "5"}, "max_megapixels is a number"),
+        ({"hints": None}, "hints are of the class ColourHint"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_at_once(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        Options(**given)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert Options(repair=np.float32(0.5)).repair == 0.5  # type: ignore[arg-type]
+    assert Options(force=("tone",), tone=0.0, neutral=True).strengths["tone"] == 1.0
+
+
+def test_what_was_enlarged_did_not_come_back_as_it_was() -> None:
+    blank = np.full((20, 20, 3), 255, np.uint8)
+    photo, report = restore(blank, Options(only=("upscale",), upscale=2, vivid=0.0))
+    assert photo.size == (40, 40)
+    assert headline(report).startswith("We enlarged the picture.")
+    assert digital_source_type(report) == ENHANCED
+
+
+def test_colours_that_changed_nothing_are_no_guess() -> None:
+    """A mended page without a tone between black and white has no colour to guess."""
+    page = np.full((40, 40), 255, np.uint8)
+    page[15:25, 15:25] = 0
+    mask = np.zeros((40, 40), np.uint8)
+    mask[14:26, 14:26] = 255
+    options = Options(only=("repair", "colourise"), colourise=True, fill="telea", mask=mask)
+    photo, report = restore(page, options)
+    assert np.ptp(photo.pixels, axis=2).max() == 0
+    assert report.coloured_share == 0.0
+    assert "colour is a guess" not in headline(report)
+    assert digital_source_type(report) == INPAINTED
+
+
+def test_what_is_filled_with_what_was_there_is_still_made_up() -> None:
+    flat = np.full((40, 40, 3), 200, np.uint8)
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10:20, 10:20] = 255
+    _, report = restore(flat, Options(only=("repair",), fill="telea", mask=mask))
+    assert report.changed_share == 0.0
+    assert headline(report).startswith("What was filled in looks as it did before.")
+    assert "of the picture is made up" in headline(report)
 
 
 def test_a_mask_that_may_be_the_wrong_way_round_is_named() -> None:

@@ -18,7 +18,7 @@ from skimage import data
 from resilver.report import Report
 from resilver.reporting import to_html
 from resilver.reporting.words import DAMAGE_KINDS
-from resilver.stages.draft import Mark
+from resilver.stages.draft import Finding, Mark
 
 VOID = {"meta", "input", "br", "image", "img"}
 
@@ -226,3 +226,26 @@ def test_a_photo_left_alone_is_said_to_be(report: Report) -> None:
     page = to_html(replace(report, stages=still, invented_share=0.0, changed_share=0.0))
     assert "Nothing was found that needed mending" in page
     assert "No part of the picture was made up." in page
+
+
+def test_a_step_that_changed_nothing_is_not_said_to_have(report: Report) -> None:
+    repair, *others = report.stages
+    idle = replace(repair, changed_share=0.0, mean_change_255=0.0, why="forced")
+    page = to_html(replace(report, stages=(idle, *others)))
+    assert "Changed nothing" not in page
+    assert "Ran, and had nothing to change (forced)." in page
+    assert "Nothing changed; took" in page
+    assert "Mended the damage" not in page
+
+
+@pytest.mark.parametrize(("network", "told"), [("upscale", False), ("vivid", True)])
+def test_only_a_network_that_draws_makes_up_detail(
+    report: Report, network: str, told: bool
+) -> None:
+    larger = replace(
+        report.stages[0],
+        finding=Finding("upscale", act=True, words="Made twice as large."),
+        models=((network, "c0" * 32, "clean"),),
+    )
+    page = to_html(replace(report, stages=(*report.stages, larger), enlarged=2))
+    assert ("fewer pixels than you see now" in page) == told

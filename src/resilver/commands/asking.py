@@ -91,15 +91,6 @@ def options(
     return asked
 
 
-# What switches a stage with a strength off.
-_OFF = {
-    "repair": "--repair 0",
-    "denoise": "--denoise 0",
-    "tone": "--tone 0",
-    "faces": "--fidelity 1",
-}
-
-
 def _check_sense(asked: Options) -> None:
     """Refuses options that would have no effect, so that nobody waits for one.
 
@@ -115,9 +106,6 @@ def _check_sense(asked: Options) -> None:
     for flag, (stage, given) in _of_stages(asked).items():
         if given and left_out(stage):
             raise OptionError(f"{flag} has no effect: --only leaves the stage {stage} out")
-    for stage in asked.force:
-        if asked.strengths[stage] == 0.0:
-            raise OptionError(f"the stage {stage} is forced, and {_OFF[stage]} switches it off")
     if asked.mask is not None and asked.repair == 0.0:
         raise OptionError("--mask has no effect: --repair 0 switches the repair off")
     if asked.in_colour and left_out("colourise"):

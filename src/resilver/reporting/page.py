@@ -17,6 +17,7 @@ from resilver.reporting.words import (
     FACES_ARE_GUESSES,
     MADE_UP_COLOUR,
     deed,
+    drew_in_enlarging,
     duration,
     effect,
     face_words,
@@ -102,9 +103,11 @@ def _deed(record: StageRecord) -> str:
             f'<li class="idle"><span class="name">{title}</span>'
             f"<span>{_text(deed(record))}</span></li>"
         )
+    changed = effect(record)
+    changed = f"Changed {changed}" if record.changed_share > 0.0 else changed.capitalize()
     return (
         f'<li><span class="name">{title}</span><span>{_text(deed(record))}'
-        f'<span class="effect">Changed {_text(effect(record))}; '
+        f'<span class="effect">{_text(changed)}; '
         f"took {_text(duration(record.seconds))}.</span></span></li>"
     )
 
@@ -116,8 +119,9 @@ def _faces(report: Report) -> str:
     items = "".join(_face(face, pictures.get(face.number)) for face in report.faces)
     restored = any(face.restored for face in report.faces)
     guess = f"<p>{_text(FACES_ARE_GUESSES)}</p>" if restored else ""
+    order = "Numbered from left to right; those found only after mending come last."
     return (
-        f'<section class="column"><h2>Faces</h2><p>Numbered from left to right.</p>'
+        f'<section class="column"><h2>Faces</h2><p>{order}</p>'
         f'<ol class="faces">{items}</ol>{guess}</section>'
     )
 
@@ -169,13 +173,14 @@ def _made_up_parts(report: Report) -> str:
     usual: list[str] = []
     drawn = any(face.restored for face in report.faces)
     filled = any(one.finding.stage == "repair" and one.changed for one in report.stages)
-    if filled or not (drawn or report.enlarged > 1):
+    enlarged = drew_in_enlarging(report)
+    if filled or not (drawn or enlarged):
         shown.append("damage instead of the picture")
         usual.append("was filled in to match its surroundings")
     if drawn:
         shown.append("less of a face than you see now")
         usual.append("is what faces usually look like")
-    if report.enlarged > 1:
+    if enlarged:
         shown.append("fewer pixels than you see now")
         usual.append("is what such detail usually looks like")
     rest = "Everything else" if report.coloured_share <= 0.0 else "Everything else but the colours"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from resilver.photofile.source_types import ENHANCED, INPAINTED, INPAINTED_BY_NETWORK
 from resilver.report import Report
+from resilver.reporting.words import drew_in_enlarging
 
 _INVENTING_NETWORKS = frozenset({"fill"})  # others find, measure or clean, and invent nothing
 _INVENTING_STAGES = frozenset({"faces"})  # whatever its network is called
-_FAITHFUL_ENLARGERS = {"upscale"}  # others draw what may have been there
 
 
 def digital_source_type(report: Report) -> str | None:
@@ -25,10 +25,5 @@ def digital_source_type(report: Report) -> str | None:
         return ENHANCED
     networks = {name for record in acted for name, _, _ in record.models}
     stages = {record.finding.stage for record in acted}
-    drawn = any(
-        record.finding.stage == "upscale"
-        and not {name for name, _, _ in record.models} <= _FAITHFUL_ENLARGERS
-        for record in acted
-    )
-    by_network = networks & _INVENTING_NETWORKS or stages & _INVENTING_STAGES or drawn
-    return INPAINTED_BY_NETWORK if by_network else INPAINTED
+    by_network = networks & _INVENTING_NETWORKS or stages & _INVENTING_STAGES
+    return INPAINTED_BY_NETWORK if by_network or drew_in_enlarging(report) else INPAINTED

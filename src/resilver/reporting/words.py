@@ -50,6 +50,8 @@ _STAGES = {
     "upscale": StageWords("Enlarging", "enlarged the picture"),
 }
 
+_FAITHFUL_ENLARGERS = {"upscale"}  # they add no detail that the scan does not bear out
+
 _LICENCES = {
     "clean": "clean: free for any use",
     "research": "research: learned from data with limits on its use",
@@ -130,6 +132,8 @@ def headline(report: Report) -> str:
     if not deeds:
         if not report.stages:
             return "No step was run: the photo comes back as it was."
+        if report.invented_share > 0.0:
+            return f"What was filled in looks as it did before. {invention(report)}"
         if any(record.acted for record in report.stages):
             return "The steps that ran had nothing to change: the photo comes back as it was."
         if any(record.finding.act for record in report.stages):
@@ -178,8 +182,20 @@ def deed(record: StageRecord) -> str:
     strength = "" if record.strength >= 1.0 else f" at {percent(record.strength)} strength"
     # That it acted because of what it found goes without saying; any other reason does not.
     why = "" if record.why.startswith("found") else f" ({record.why})"
+    if not record.changed:
+        return f"Ran, and had nothing to change{why}."
     words = stage_words(record.finding.stage).deed
     return f"{words[0].upper()}{words[1:]}{strength}{why}."
+
+
+def drew_in_enlarging(report: Report) -> bool:
+    """Whether a network that draws what may have been there made the picture larger."""
+    return any(
+        record.finding.stage == "upscale"
+        and record.acted
+        and not {name for name, _, _ in record.models} <= _FAITHFUL_ENLARGERS
+        for record in report.stages
+    )
 
 
 def larger(report: Report) -> str:

@@ -32,7 +32,7 @@ from resilver.train.sheets import sheet
 from resilver.train.squeezenet import SqueezeNet
 
 # At 4, 8, ... 256 px. Narrow where images are large: half of the time goes there.
-CHANNELS = (256, 192, 128, 64, 32, 32, 16)
+CHANNELS = (256, 192, 128, 64, 32, 16, 16)
 MAPPING_LAYERS = 2  # few, as StyleGAN2-ADA has it for few data: eight learn more slowly
 LIKENESS_WEIGHT = 5.0  # of the difference from that face, in pixels and in features
 CODED_FACES = 10_000  # from which the codes are found
