@@ -47,7 +47,7 @@ def split_bands(path: Path, image: pyvips.Image, tags: TiffTags | None, notes: l
     """
     if image.interpretation in ("lab", "labs"):
         notes.append("Lab colour: the result is saved as sRGB")
-        image = image.colourspace("rgb16")
+        image = _lab_as_srgb(image)
     if image.format not in ("uchar", "ushort"):
         words = _DEPTH_WORDS.get(str(image.format), str(image.format))
         raise unsupported_depth(path, words)
@@ -65,6 +65,8 @@ def split_bands(path: Path, image: pyvips.Image, tags: TiffTags | None, notes: l
     if image.bands < channels:
         raise PhotoUnsupported(path, f"{image.bands} channels are not a photo")
     extra = image.bands - channels
+    if tags is not None and 0 < tags.samples <= channels:
+        extra = 0  # what libtiff turns into RGB itself, it gives an alpha
     alpha_at = 0 if tags is None else tags.alpha_at
     alpha = None
     if alpha_at is not None and alpha_at < extra:
@@ -74,6 +76,20 @@ def split_bands(path: Path, image: pyvips.Image, tags: TiffTags | None, notes: l
         notes.append(f"{extra} extra channel{'s were' if extra > 1 else ' was'} left out")
     colour = image if image.bands == channels else image.extract_band(0, n=channels)
     return Bands(tagged(colour, cmyk=channels == 4), alpha, bit_depth)
+
+
+def _lab_as_srgb(image: pyvips.Image) -> pyvips.Image:
+    """CIELab of a TIFF as sRGB of 16 bits, with what further bands it has."""
+    # Its white is D50, as in profiles (TIFF technical note 4); libvips's own way takes it for D65.
+    colour = image.extract_band(0, n=3).colourspace("lab")
+    colour = colour.icc_export(
+        output_profile="srgb", intent="relative", black_point_compensation=True, depth=16
+    )
+    if image.bands == 3:
+        return colour
+    rest = image.extract_band(3, n=image.bands - 3)
+    # a* and b* are signed, and so libvips takes the whole picture for signed.
+    return colour.bandjoin(rest.copy(format="ushort") if rest.format == "short" else rest)
 
 
 def unsupported_depth(path: Path, words: str) -> PhotoError:

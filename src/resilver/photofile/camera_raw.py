@@ -12,6 +12,7 @@ import rawpy
 from resilver.errors import PhotoError, PhotoUnreadable
 from resilver.photofile.colour_profile import builtin_profile
 from resilver.photofile.metadata import checked_metadata
+from resilver.photofile.orientation import Turn
 from resilver.photofile.reading import Scan, check_size
 from resilver.photofile.tiff_tags import read_tiff_tags
 from resilver.photofile.vips_runtime import Samples
@@ -19,6 +20,7 @@ from resilver.photofile.vips_runtime import Samples
 _SRGB_GAMMA = (2.4, 12.92)  # IEC 61966-2-1: exponent, slope near black
 # LibRaw brightens until this share of pixels is white. Its default of 1 % costs the sky.
 _CLIPPED_SHARE = 0.001
+_ORIENTATIONS = {3: 3, 5: 8, 6: 6}  # of Exif, by how LibRaw turns the pixels; it mirrors none
 
 
 def read_raw(path: Path, descriptor: int, max_megapixels: float) -> Scan:
@@ -35,6 +37,7 @@ def read_raw(path: Path, descriptor: int, max_megapixels: float) -> Scan:
         with rawpy.RawPy() as raw:
             raw.open_buffer(content)
             check_size(path, (raw.sizes.height, raw.sizes.width), max_megapixels)
+            flip = raw.sizes.flip
             raw.unpack()
             pixels: Samples = raw.postprocess(
                 use_camera_wb=True,
@@ -51,6 +54,8 @@ def read_raw(path: Path, descriptor: int, max_megapixels: float) -> Scan:
     if pixels.ndim != 3 or pixels.shape[-1] != 3 or pixels.dtype != np.uint16:
         raise PhotoUnreadable(path, "the camera RAW data holds no colour picture")
     metadata, notices = checked_metadata(exif=tags.exif, xmp=tags.xmp, iptc=tags.iptc, dpi=tags.dpi)
+    turn = Turn.of(_ORIENTATIONS.get(flip, 1))
+    metadata = metadata.turned(turn, turn.stored_size(pixels.shape[:2]))
     return Scan(
         pixels=np.ascontiguousarray(pixels),
         alpha=None,

@@ -20,6 +20,7 @@ from resilver.photofile.vips_runtime import (
     Samples,
     image_of,
     samples_of,
+    tagged,
     with_blob,
 )
 
@@ -35,6 +36,13 @@ _SAME_COLOUR_LEVELS_16 = ONE_LEVEL
 _MOVED_LEVELS_16 = 2 * ONE_LEVEL
 _LOOK_PX = 512
 _ONE_WAY_TABLE, _MOST_TAGS = b"A2B0", 100
+# XYZ of white, and of sRGB's primaries adapted to it (IEC 61966-2-1, ICC.1 annex E).
+_D50 = (0.9642, 1.0, 0.8249)
+_SRGB_COLORANTS = {
+    b"rXYZ": (0.43607, 0.22249, 0.01392),
+    b"gXYZ": (0.38515, 0.71687, 0.09708),
+    b"bXYZ": (0.14307, 0.06061, 0.71410),
+}
 
 ONE_WAY = "the colour profile leads only one way, like a scanner's: the result is saved as sRGB"
 CLIPPED = "colours outside sRGB were brought to its edge: less vivid in all that is encoded anew"
@@ -104,18 +112,51 @@ def try_profile(icc: bytes, channels: int) -> SourceProfile:
     difference = np.abs(seen.astype(np.int32) - probe) if channels == 3 else np.array([1 << 16])
     is_srgb = bool(difference.max() <= _SAME_COLOUR_LEVELS_16)
     leads_back = _leads_back(icc, converted)
-    if not leads_back and _ONE_WAY_TABLE not in _tag_names(icc):
+    if not leads_back and _tag(icc, _ONE_WAY_TABLE) is None:
         # In place of what cannot be read libvips takes sRGB on the way in, without a word.
         raise ProfileError("the profile cannot convert colours")
     return SourceProfile(icc, channels, is_srgb, leads_back)
 
 
-def _tag_names(icc: bytes) -> list[bytes]:
-    """Of the tags that lie within a profile."""
+def _tag(icc: bytes, name: bytes) -> bytes | None:
+    """The content of one tag; None where there is none."""
+    return next((icc[at : at + size] for tag, at, size in _tags(icc) if tag == name), None)
+
+
+def _tags(icc: bytes) -> list[tuple[bytes, int, int]]:
+    """(name, offset, length) of the tags that lie within a profile."""
     count = min(int.from_bytes(icc[128:132], "big"), _MOST_TAGS)
     entries = (icc[at : at + 12] for at in range(132, 132 + 12 * count, 12))
     places = ((e[:4], int.from_bytes(e[4:8], "big"), int.from_bytes(e[8:], "big")) for e in entries)
-    return [name for name, at, length in places if at > 0 and at + length <= len(icc)]
+    return [(name, at, length) for name, at, length in places if at > 0 and at + length <= len(icc)]
+
+
+@cache
+def _grey_as_rgb(icc: bytes) -> bytes | None:
+    """A grey profile's curve as a profile for RGB with the colours of sRGB; None where it has none.
+
+    Little CMS samples a grey curve so coarsely that the shadows of a linear scan come out at half
+    of their value; three equal curves of an RGB profile it takes as they are.
+    """
+    curve = _tag(icc, b"kTRC")
+    if profile_channels(icc) != 1 or icc[20:24] != b"XYZ " or curve is None:
+        return None
+    tags = {b"wtpt": _xyz(_D50), **{name: _xyz(of) for name, of in _SRGB_COLORANTS.items()}}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
+    at = 132 + 12 * len(tags)
+    table, data = len(tags).to_bytes(4, "big"), b""
+    for name, content in tags.items():
+        table += name + (at + len(data)).to_bytes(4, "big") + len(content).to_bytes(4, "big")
+        data += content + bytes(-len(content) % 4)
+    size = (at + len(data)).to_bytes(4, "big")
+    # Made for no device of the one it stands for, and with no digest of that one.
+    return size + icc[4:12] + b"mntrRGB " + icc[20:84] + bytes(44) + table + data
+
+
+def _xyz(values: tuple[float, float, float]) -> bytes:
+    """An XYZType of one colour (ICC.1, 10.31)."""
+    numbers = (round(65536 * value).to_bytes(4, "big") for value in values)
+    return b"XYZ " + bytes(4) + b"".join(numbers)
 
 
 def _leads_back(icc: bytes, converted: pyvips.Image) -> bool:
@@ -151,6 +192,8 @@ def sampling_step(size: tuple[int, ...]) -> int:
 
 def to_srgb(image: pyvips.Image, icc: bytes, *, bits: int) -> pyvips.Image:
     """Pixels in a profile's space, without alpha, as sRGB of 8 or 16 bits (3 bands)."""
+    if (as_rgb := _grey_as_rgb(icc)) is not None:
+        icc, image = as_rgb, tagged(image.bandjoin([image, image]))
     return with_profile(image, icc).icc_transform(
         "srgb", embedded=True, intent=_INTENT, black_point_compensation=True, depth=bits
     )
@@ -161,10 +204,12 @@ def from_srgb(image: pyvips.Image, icc: bytes, *, bits: int) -> pyvips.Image:
     connection = image.icc_import(
         embedded=False, input_profile="srgb", intent=_INTENT, black_point_compensation=True
     )
+    as_rgb = _grey_as_rgb(icc)
     # With no output profile named, libvips exports to the one the image carries.
-    return with_profile(connection, icc).icc_export(
+    exported = with_profile(connection, as_rgb or icc).icc_export(
         intent=_INTENT, black_point_compensation=True, depth=bits
     )
+    return exported if as_rgb is None else tagged(exported.extract_band(1))
 
 
 def with_profile(image: pyvips.Image, icc: bytes | None) -> pyvips.Image:

@@ -65,6 +65,8 @@ def check_exif(block: bytes) -> None:
     """Raise `DirectoryError` unless the block's first directory can be read."""
     read_at = _reader(block)
     layout, offset = read_header(read_at)
+    if layout.big:  # a block is shorter than that, and its fields are written anew with 4 bytes
+        raise DirectoryError("a BigTIFF is no EXIF")
     read_directory(read_at, layout, offset)
 
 
@@ -250,11 +252,14 @@ def _drop_thumbnail(
     pointed = (EXIF_POINTER, GPS_POINTER)
     for group in (fields, *(_pointed_fields(read_at, layout, fields, tag) for tag in pointed)):
         kept += [(f.at, f.at + len(f.data)) for f in group if f.at is not None]
+    erased = len(data)
     for start, stop in sorted(erase, reverse=True):
         # A damaged block can point its thumbnail anywhere; what is kept wins.
         if all(stop <= low or high <= start for low, high in kept):
             _clear(data, (start, stop))
-    last_kept = max(high for _, high in kept)
+            erased = min(erased, start)
+    # What lies before the thumbnail may be of a directory that is not known here, zeros and all.
+    last_kept = max(erased, *(high for _, high in kept))
     while len(data) > last_kept and data[-1] == 0:
         del data[-1]
 

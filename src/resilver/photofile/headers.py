@@ -16,7 +16,12 @@ from itertools import takewhile
 
 from resilver.photofile.iptc import records_of_segments
 from resilver.photofile.metadata import Note
-from resilver.photofile.png_profiles import RAW_PROFILE, RawProfiles, read_raw_profiles
+from resilver.photofile.png_profiles import (
+    RAW_PROFILE,
+    XMP_KEYWORD,
+    RawProfiles,
+    read_raw_profiles,
+)
 from resilver.photofile.resolution import plausible_dpi
 
 _INCH_UNITS = {1: 1.0, 2: 2.54}  # JFIF density per inch, per cm
@@ -24,7 +29,7 @@ _MOST_PARTS = 10_000
 _MOST_BYTES = 1 << 20  # of notes or of IPTC
 _SRGB_GAMMA, _SAME_GAMMA = 45_455, 0.05  # as gAMA states it; apart by this share at most
 _PNG_NOTES = ("tEXt", "zTXt", "iTXt")
-_NOT_NOTES = (b"XML:com.adobe.xmp\0", RAW_PROFILE)  # these are merged
+_NOT_NOTES = (XMP_KEYWORD, RAW_PROFILE)  # these are merged
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,16 @@ def notes_of(descriptor: int, name: str) -> tuple[Note, ...]:
 
 
 def raw_profiles(descriptor: int) -> RawProfiles:
-    """EXIF, XMP and IPTC in the text chunks of a PNG."""
-    chunks = (part for part in _png_chunks(descriptor) if part.kind in _PNG_NOTES)
-    wanted = (chunk for chunk in chunks if chunk.start.startswith(RAW_PROFILE))
-    return read_raw_profiles((part.kind, data) for part, data in _contents(descriptor, wanted))
+    """EXIF, XMP and IPTC in the chunks of a PNG, wherever they stand.
+
+    libvips sees only those before the pixels.
+    """
+    chunks = (
+        part
+        for part in _png_chunks(descriptor)
+        if part.kind == "eXIf" or (part.kind in _PNG_NOTES and part.start.startswith(_NOT_NOTES))
+    )
+    return read_raw_profiles((part.kind, data) for part, data in _contents(descriptor, chunks))
 
 
 def jpeg_iptc(descriptor: int) -> bytes | None:
@@ -137,6 +148,9 @@ def _jpeg_segments(descriptor: int) -> Iterator[_Part]:
         head = os.read(descriptor, 32)
         if len(head) < 4 or head[0] != 0xFF or head[1] == 0xDA:
             return
+        if head[1] == 0xFF:  # any number of them may stand before a marker (T.81, B.1.1.2)
+            offset += 1
+            continue
         length = int.from_bytes(head[2:4], "big")
         kind = "COM" if head[1] == 0xFE else f"{head[1]:02X}"
         yield _Part(kind, offset + 4, max(0, length - 2), head[4 : 2 + length])

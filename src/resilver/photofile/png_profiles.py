@@ -1,6 +1,6 @@
-"""EXIF, XMP and IPTC in a PNG as ImageMagick and others wrote them before PNG had chunks for them.
+"""EXIF, XMP and IPTC in a PNG: in chunks of their own, or as ImageMagick and others wrote them.
 
-For IPTC it still has none, so it is written so, too.
+For IPTC there is no chunk, so it is still written as they did.
 
 A text chunk named "Raw profile type exif" holds a line with the kind, one with the length, and the
 bytes in hexadecimal.
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from resilver.photofile.iptc import iptc_records
 
 RAW_PROFILE = b"Raw profile type "
+XMP_KEYWORD = b"XML:com.adobe.xmp\0"
 _MOST_BYTES = 1 << 20
 _XMP_MARKER = b"http://ns.adobe.com/xap/1.0/\0"
 
@@ -33,19 +34,26 @@ class RawProfiles:
 
 
 def read_raw_profiles(chunks: Iterable[tuple[str, bytes]]) -> RawProfiles:
-    """The blocks in such chunks of a PNG; damaged ones are left out.
+    """The blocks in chunks of a PNG; damaged ones are left out.
 
     Args:
-        chunks: (kind, data) as they stand in the file, of kind "tEXt", "zTXt" or "iTXt"; the data
-            starts with `RAW_PROFILE`.
+        chunks: (kind, data) as they stand in the file, of kind "eXIf", or "tEXt", "zTXt" or "iTXt"
+            with data that starts with `RAW_PROFILE` or `XMP_KEYWORD`.
     """
     found: dict[str, bytes] = {}
+    stated: dict[str, bytes] = {}  # in chunks of their own, which count for more
     damaged = False
     for kind, data in chunks:
+        if kind == "eXIf":
+            stated.setdefault("exif", data)
+            continue
         name, _, rest = data.partition(b"\0")
-        block = _bytes_of(kind, rest)
+        block = _text_of(kind, rest) if data.startswith(XMP_KEYWORD) else _bytes_of(kind, rest)
         if block is None:
             damaged = True
+            continue
+        if data.startswith(XMP_KEYWORD):
+            stated.setdefault("xmp", block)
             continue
         match name[len(RAW_PROFILE) :].lower():
             case b"exif":
@@ -62,6 +70,7 @@ def read_raw_profiles(chunks: Iterable[tuple[str, bytes]]) -> RawProfiles:
                     found.setdefault("iptc", records)
             case _:
                 pass  # "icc" and "icm": libvips reads the chunk that has taken their place
+    found |= stated
     return RawProfiles(found.get("exif"), found.get("xmp"), found.get("iptc"), damaged)
 
 
@@ -75,13 +84,25 @@ def raw_iptc(records: bytes) -> bytes:
 def _bytes_of(kind: str, rest: bytes) -> bytes | None:
     """The bytes that a chunk's text stands for, from what follows its name."""
     try:
-        text = _inflated(rest[1:]) if kind == "zTXt" else rest
-        if kind == "iTXt":  # flag, method, language, translated name, text
-            body = rest[2:].split(b"\0", 2)[2]
-            text = _inflated(body) if rest[0] else body
+        text = _text_of(kind, rest)
+        if text is None:
+            return None
         _kind, length, *lines = text.split(maxsplit=2)
         block = binascii.unhexlify(b"".join(b"".join(lines).split()))
         return block if 0 < len(block) == int(length) else None
+    except ValueError:
+        return None
+
+
+def _text_of(kind: str, rest: bytes) -> bytes | None:
+    """A chunk's text, from what follows its name."""
+    try:
+        if kind == "zTXt":
+            return _inflated(rest[1:])
+        if kind != "iTXt":
+            return rest
+        body = rest[2:].split(b"\0", 2)[2]  # flag, method, language, translated name, text
+        return _inflated(body) if rest[0] else body
     except (ValueError, IndexError, zlib.error):
         return None
 

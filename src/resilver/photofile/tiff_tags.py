@@ -32,6 +32,7 @@ from resilver.photofile.metadata import Metadata
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _WIDTH, _HEIGHT, _BITS, _SAMPLE_FORMAT = 256, 257, 258, 339
+_SAMPLES, _YCBCR_SUBSAMPLING = 277, 530
 _COMPRESSION, _PHOTOMETRIC, _TILE_OFFSETS, _TILE_BYTES, _EXTRA_SAMPLES = 259, 262, 324, 325, 338
 _ALPHA = (1, 2)  # of ExtraSamples: associated, unassociated; 0 is unspecified (infrared of a scan)
 _JPEG = (6, 7)  # of Compression
@@ -49,6 +50,7 @@ class TiffTags:
     size: tuple[int, int] | None = None  # (height, width) as claimed
     strange_depth: str | None = None  # samples other than unsigned 1-16 bits, in words
     strange_colour: str | None = None  # a colour space that is not decoded, in words
+    samples: int = 0  # of a pixel; 0 = not said
     alpha_at: int | None = None  # which of the channels beyond the colours is alpha, from 0
     tiled: bool = False
     cut_short: bool = False  # tiles lie beyond the end of the file
@@ -74,7 +76,8 @@ def read_tiff_tags(descriptor: int) -> TiffTags:
             dpi=dpi_of_fields(fields, layout),
             size=(_number(found, _HEIGHT, layout), _number(found, _WIDTH, layout)),
             strange_depth=_strange_depth(bits, _number(found, _SAMPLE_FORMAT, layout)),
-            strange_colour=_strange_colour(_number(found, _PHOTOMETRIC, layout), bits),
+            strange_colour=_strange_colour(found, layout, bits),
+            samples=_number(found, _SAMPLES, layout),
             alpha_at=_alpha_at(found, layout),
             tiled=_TILE_OFFSETS in found,
             cut_short=_cut_short(found, layout, os.fstat(descriptor).st_size),
@@ -107,8 +110,11 @@ def _cut_short(found: dict[int, Field], layout: Layout, file_bytes: int) -> bool
     return bool((starts[:count] + lengths[:count] > file_bytes).any())
 
 
-def _strange_colour(photometric: int, bits: int) -> str | None:
-    match photometric:
+def _strange_colour(found: dict[int, Field], layout: Layout, bits: int) -> str | None:
+    match _number(found, _PHOTOMETRIC, layout):
+        # Of JPEG's, and of those with fewer samples of colour than of light, libtiff makes RGB.
+        case 6 if _number(found, _COMPRESSION, layout) not in _JPEG and _whole(found, layout):
+            return "uncompressed YCbCr"
         case 8 if bits == 8:  # libvips reads 16 bits of it only
             return "8-bit CIELab"
         case 9:
@@ -117,6 +123,13 @@ def _strange_colour(photometric: int, bits: int) -> str | None:
             return "ITULab"
         case _:
             return None
+
+
+def _whole(found: dict[int, Field], layout: Layout) -> bool:
+    """Whether YCbCr has as many samples of colour as of light; where it is not said, it has not."""
+    if _YCBCR_SUBSAMPLING not in found:
+        return False
+    return bool((found[_YCBCR_SUBSAMPLING].numbers(layout) == 1).all())
 
 
 def _strange_depth(bits: int, sample_format: int) -> str | None:

@@ -100,6 +100,8 @@ def write_whole(path: Path, fill: Callable[[int], None], *, overwrite: bool) -> 
         PhotoNotWritten, PhotoDenied: in words; whatever else `fill` raises passes through. In every
             case, an interrupt included, nothing half-written remains.
     """
+    if "\0" in str(path):
+        raise PhotoNotWritten(path, "no file can have this name")
     # A name of its own: one made from the result's could be too long where that one just fits.
     beside = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
