@@ -122,9 +122,9 @@ class Options:
             number = getattr(self, name)
             if number is None and name in ("denoise", "vivid"):
                 continue
-            # numpy's own numbers are as good
             if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
                 raise OptionError(f"{name} is a number, not {number!r}")
+            object.__setattr__(self, name, float(number))  # numpy's would end up in the report
         hints = cast("object", self.hints)
         if not isinstance(hints, tuple | list) or not all(
             isinstance(hint, ColourHint) for hint in cast("tuple[object, ...]", hints)

@@ -72,28 +72,68 @@ def test_a_lab_tiff_keeps_its_colours_and_its_alpha(tmp_path: Path, *, transpare
             assert np.asarray(flat)[:, 20:].min() < 100
 
 
-def ycbcr_tiff(subsampling: tuple[int, int], data: bytes) -> bytes:
-    """An uncompressed YCbCr TIFF of 32 x 20 px."""
-    count, base = 10, 8 + 2 + 12 * 10 + 4
-    numbers = [
-        *((256, 3, 1, 32), (257, 3, 1, 20), (258, 3, 3, base), (259, 3, 1, 1), (262, 3, 1, 6)),
-        *((273, 4, 1, base + 6), (277, 3, 1, 3), (278, 3, 1, 20), (279, 4, 1, len(data))),
-        (530, 3, 2, subsampling[0] | subsampling[1] << 16),
+def tiff(fields: list[tuple[int, int, int, int | bytes]], data: bytes) -> bytes:
+    """An uncompressed little-endian TIFF of 32 x 20 px in one strip.
+
+    `fields`: (tag, type, count, value or what does not fit into four bytes), beside the usual ones.
+    """
+    fields = [
+        *(
+            (256, 3, 1, 32),
+            (257, 3, 1, 20),
+            (259, 3, 1, 1),
+            (278, 3, 1, 20),
+            (279, 4, 1, len(data)),
+        ),
+        *fields,
     ]
-    fields = b"".join(struct.pack("<HHII", *entry) for entry in numbers)
-    head = b"II*\0" + struct.pack("<IH", 8, count)
-    return head + fields + bytes(4) + struct.pack("<3H", 8, 8, 8) + data
+    at = 8 + 2 + 12 * (len(fields) + 1) + 4
+    beside, packed = b"", dict[int, bytes]()
+    for tag, kind, count, value in fields:
+        number = at + len(beside) if isinstance(value, bytes) else value
+        beside += value if isinstance(value, bytes) else b""
+        packed[tag] = struct.pack("<HHII", tag, kind, count, number)
+    packed[273] = struct.pack("<HHII", 273, 4, 1, at + len(beside))
+    directory = b"".join(packed[tag] for tag in sorted(packed))
+    head = b"II*\0" + struct.pack("<IH", 8, len(packed))
+    return head + directory + bytes(4) + beside + data
+
+
+def ycbcr_tiff(subsampling: tuple[int, int], data: bytes) -> bytes:
+    bits = struct.pack("<3H", 8, 8, 8)
+    share = subsampling[0] | subsampling[1] << 16
+    return tiff([(258, 3, 3, bits), (262, 3, 1, 6), (277, 3, 1, 3), (530, 3, 2, share)], data)
 
 
 def test_ycbcr_without_jpeg_is_refused_or_read_in_its_colours(tmp_path: Path) -> None:
     path = tmp_path / "y.tif"
     path.write_bytes(ycbcr_tiff((1, 1), bytes((120, 100, 160)) * (32 * 20)))
-    with pytest.raises(PhotoUnsupported, match="uncompressed YCbCr colours cannot be restored"):
+    with pytest.raises(PhotoUnsupported, match="YCbCr without JPEG colours cannot be restored"):
         Photo.open(path)
     path.write_bytes(ycbcr_tiff((2, 2), bytes((120, 120, 120, 120, 100, 160)) * (16 * 10)))
     photo = Photo.open(path)
     assert np.abs(photo.pixels[4, 4].astype(int) - (165, 107, 70)).max() <= 2
     assert photo.notices == ()
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_a_palette_keeps_its_alpha(tmp_path: Path, kind: int) -> None:
+    """Two samples a pixel, the number of a colour and its alpha; of unspecified kind it is none."""
+    path = tmp_path / "palette.tif"
+    colours = np.zeros((3, 256), np.uint16)
+    colours[:, 3] = 10 * 257, 20 * 257, 30 * 257
+    fields: list[tuple[int, int, int, int | bytes]] = [
+        *((258, 3, 2, 8 | 8 << 16), (262, 3, 1, 3), (277, 3, 1, 2)),
+        *((320, 3, 768, colours.tobytes()), (338, 3, 1, kind)),
+    ]
+    path.write_bytes(tiff(fields, bytes((3, 77)) * (32 * 20)))
+    photo = Photo.open(path)
+    if kind == 0:
+        assert photo.alpha is None
+        assert photo.notices == ("1 extra channel was left out",)
+    else:
+        assert photo.alpha is not None
+        assert set(np.unique(photo.alpha)) == {77}
 
 
 def grey_profile(gamma: float) -> bytes:

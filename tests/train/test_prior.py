@@ -58,10 +58,15 @@ def test_both_networks_learn_and_regularisation_is_lazy() -> None:
     assert float(network.path_length) > 0
 
 
-def test_one_pass_teaches_the_generator_what_its_own_loss_would() -> None:
+@pytest.mark.parametrize("bias", [-9.0, -4.0, 0.0, 4.0])
+def test_one_pass_teaches_the_generator_what_its_own_loss_would(bias: float) -> None:
     torch.manual_seed(0)
     network = PriorTraining(SMALL).train()
     network.step.fill_(1)  # no regularisation in this step
+    network.discriminator._group = 1  # each face is judged by itself
+    last = network.discriminator.final_linear[1]
+    with torch.no_grad():
+        last.bias.fill_(bias)
     real = torch.rand(4, 3, 16, 16) * 2 - 1
     state = torch.get_rng_state()
     _, loss, figures = network(real)
@@ -74,14 +79,14 @@ def test_one_pass_teaches_the_generator_what_its_own_loss_would() -> None:
     wanted = torch.nn.functional.softplus(-network.discriminator(faces)).mean()
     wanted.backward()
     assert figures["drawing"] == pytest.approx(float(wanted.detach()), rel=1e-5)
-    assert len(learned) > 20
+    compared = 0
     for name, weight in network.generator.named_parameters():
-        if name in learned and weight.grad is not None and float(weight.grad.norm()) > 1e-6:
-            alike = torch.nn.functional.cosine_similarity(
-                learned[name].flatten(), weight.grad.flatten(), dim=0
+        if weight.grad is not None and float(weight.grad.norm()) > 1e-6:
+            torch.testing.assert_close(
+                learned[name], weight.grad, rtol=0.02, atol=0.02 * float(weight.grad.abs().max())
             )
-            # Not quite equal: faces are also judged by how they differ from one another.
-            assert float(alike) > 0.98, name
+            compared += 1
+    assert compared > 20
 
 
 def test_the_generators_loss_does_not_teach_the_discriminator() -> None:
@@ -96,12 +101,24 @@ def test_the_generators_loss_does_not_teach_the_discriminator() -> None:
     _, loss, figures = network(torch.rand(4, 3, 16, 16) * 2 - 1)
     loss.backward()
     assert figures["drawing"] == pytest.approx(30.0, rel=1e-3)
-    # ... so that the drawn ones teach it nothing, the real ones with slope -1, and the generator's
-    # loss, were it heard, with slope -1 again.
+    # ... so that the drawn ones teach it next to nothing, the real ones with slope -1, and the
+    # generator's loss, were it heard, with slope -1 again.
     assert last.bias.grad is not None
-    assert float(last.bias.grad) == pytest.approx(-1.0, rel=1e-3)
-    # The generator still learns, however little the discriminator does.
-    assert network.generator.to_rgb1.bias.grad is not None
+    assert float(last.bias.grad) == pytest.approx(-1.0, abs=0.01)
+
+
+def test_path_lengths_begin_with_the_first_that_is_measured() -> None:
+    torch.manual_seed(0)
+    network = PriorTraining(SMALL).train()
+    network.step.fill_(PATH_EVERY)  # after a head start, say
+    network(torch.rand(8, 3, 16, 16) * 2 - 1)
+    first = float(network.path_length)
+    fresh = PriorTraining(SMALL).train()
+    fresh.load_state_dict(network.state_dict())
+    fresh.step.fill_(PATH_EVERY)
+    fresh(torch.rand(8, 3, 16, 16) * 2 - 1)
+    assert 0.5 < float(fresh.path_length) / first < 2.0
+    assert first > 0.1
 
 
 def test_faces_are_drawn_from_their_codes_before_there_is_a_judge(
@@ -111,6 +128,8 @@ def test_faces_are_drawn_from_their_codes_before_there_is_a_judge(
     recipe = PriorRecipe(net=SMALL, info=replace(INFO, batch=4))
     torch.manual_seed(0)
     network = recipe.begun([photos], seed=0)
+    again = recipe.begun([photos], seed=0)  # by its seed
+    torch.testing.assert_close(again.generator.style[1].weight, network.generator.style[1].weight)
     optimiser = Optimiser(network, INFO.learning_rate, adversarial=True, judges=INFO.judges)
     before = network.discriminator.final_linear[1].weight.detach().clone()
     stream = recipe.samples([photos], 0)
@@ -124,7 +143,7 @@ def test_faces_are_drawn_from_their_codes_before_there_is_a_judge(
         if step < 100:
             assert all(weight.grad is None for weight in network.discriminator.parameters())
         optimiser.step(1.0)
-    assert np.mean(likeness[95:100]) < 0.8 * np.mean(likeness[:5])
+    assert np.mean(likeness[95:100]) < 0.9 * np.mean(likeness[:5])
     assert not torch.equal(network.discriminator.final_linear[1].weight, before)
 
 

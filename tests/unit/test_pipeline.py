@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from resilver.photo import Photo
 from resilver.photofile.source_types import ENHANCED, INPAINTED
 from resilver.pipeline import Options, Pipeline, decide, restore
 from resilver.report import StageRecord
+from resilver.reporting import to_json
 from resilver.reporting.source_type import digital_source_type
 from resilver.reporting.words import headline
 from resilver.stages.draft import Finding
@@ -243,7 +245,9 @@ def test_options_that_cannot_be_are_refused_at_once(given: dict[str, Any], words
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    assert Options(repair=np.float32(0.5)).repair == 0.5  # type: ignore[arg-type]
+    options = Options(only=("denoise",), denoise=np.float32(0.5))  # type: ignore[arg-type]
+    assert type(options.denoise) is float
+    assert json.loads(to_json(restore(noisy(), options)[1]))
     assert Options(force=("tone",), tone=0.0, neutral=True).strengths["tone"] == 1.0
 
 

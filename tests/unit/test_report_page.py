@@ -233,8 +233,8 @@ def test_a_step_that_changed_nothing_is_not_said_to_have(report: Report) -> None
     idle = replace(repair, changed_share=0.0, mean_change_255=0.0, why="forced")
     page = to_html(replace(report, stages=(idle, *others)))
     assert "Changed nothing" not in page
-    assert "Ran, and had nothing to change (forced)." in page
-    assert "Nothing changed; took" in page
+    assert "Ran, and nothing looks different (forced)." in page
+    assert "Took 2.8 s." in page
     assert "Mended the damage" not in page
 
 

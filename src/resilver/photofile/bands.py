@@ -65,7 +65,7 @@ def split_bands(path: Path, image: pyvips.Image, tags: TiffTags | None, notes: l
     if image.bands < channels:
         raise PhotoUnsupported(path, f"{image.bands} channels are not a photo")
     extra = image.bands - channels
-    if tags is not None and 0 < tags.samples <= channels:
+    if tags is not None and tags.samples == channels:
         extra = 0  # what libtiff turns into RGB itself, it gives an alpha
     alpha_at = 0 if tags is None else tags.alpha_at
     alpha = None

@@ -131,15 +131,17 @@ def _tags(icc: bytes) -> list[tuple[bytes, int, int]]:
     return [(name, at, length) for name, at, length in places if at > 0 and at + length <= len(icc)]
 
 
-@cache
 def _grey_as_rgb(icc: bytes) -> bytes | None:
-    """A grey profile's curve as a profile for RGB with the colours of sRGB; None where it has none.
+    """A grey profile's curve as a profile for RGB with the colours of sRGB; None of any other.
 
     Little CMS samples a grey curve so coarsely that the shadows of a linear scan come out at half
     of their value; three equal curves of an RGB profile it takes as they are.
     """
+    if profile_channels(icc) != 1 or icc[20:24] != b"XYZ ":
+        return None
     curve = _tag(icc, b"kTRC")
-    if profile_channels(icc) != 1 or icc[20:24] != b"XYZ " or curve is None:
+    # Tables count for more than the curve.
+    if curve is None or any(name[:3] in (b"A2B", b"B2A") for name, _, _ in _tags(icc)):
         return None
     tags = {b"wtpt": _xyz(_D50), **{name: _xyz(of) for name, of in _SRGB_COLORANTS.items()}}
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)

@@ -82,12 +82,13 @@ def raw_profiles(descriptor: int) -> RawProfiles:
 
     libvips sees only those before the pixels.
     """
-    chunks = (
-        part
-        for part in _png_chunks(descriptor)
-        if part.kind == "eXIf" or (part.kind in _PNG_NOTES and part.start.startswith(_NOT_NOTES))
-    )
-    return read_raw_profiles((part.kind, data) for part, data in _contents(descriptor, chunks))
+    chunks = list(_png_chunks(descriptor))
+    texts = [part for part in chunks if part.kind in _PNG_NOTES]
+    own = [part for part in chunks if part.kind == "eXIf"]
+    own += [part for part in texts if part.start.startswith(XMP_KEYWORD)]
+    raw = [part for part in texts if part.start.startswith(RAW_PROFILE)]
+    found = (*_contents(descriptor, own), *_contents(descriptor, raw))  # each with room of its own
+    return read_raw_profiles((part.kind, data) for part, data in found)
 
 
 def jpeg_iptc(descriptor: int) -> bytes | None:
@@ -148,8 +149,9 @@ def _jpeg_segments(descriptor: int) -> Iterator[_Part]:
         head = os.read(descriptor, 32)
         if len(head) < 4 or head[0] != 0xFF or head[1] == 0xDA:
             return
-        if head[1] == 0xFF:  # any number of them may stand before a marker (T.81, B.1.1.2)
-            offset += 1
+        filled = len(head) - len(head.lstrip(b"\xff"))
+        if filled > 1:  # any number of them may stand before a marker (T.81, B.1.1.2)
+            offset += filled - 1
             continue
         length = int.from_bytes(head[2:4], "big")
         kind = "COM" if head[1] == 0xFE else f"{head[1]:02X}"

@@ -114,7 +114,7 @@ def _strange_colour(found: dict[int, Field], layout: Layout, bits: int) -> str |
     match _number(found, _PHOTOMETRIC, layout):
         # Of JPEG's, and of those with fewer samples of colour than of light, libtiff makes RGB.
         case 6 if _number(found, _COMPRESSION, layout) not in _JPEG and _whole(found, layout):
-            return "uncompressed YCbCr"
+            return "YCbCr without JPEG"
         case 8 if bits == 8:  # libvips reads 16 bits of it only
             return "8-bit CIELab"
         case 9:

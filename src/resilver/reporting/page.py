@@ -103,12 +103,11 @@ def _deed(record: StageRecord) -> str:
             f'<li class="idle"><span class="name">{title}</span>'
             f"<span>{_text(deed(record))}</span></li>"
         )
-    changed = effect(record)
-    changed = f"Changed {changed}" if record.changed_share > 0.0 else changed.capitalize()
+    changed = f"Changed {effect(record)}; took" if record.changed_share > 0.0 else "Took"
     return (
         f'<li><span class="name">{title}</span><span>{_text(deed(record))}'
-        f'<span class="effect">{_text(changed)}; '
-        f"took {_text(duration(record.seconds))}.</span></span></li>"
+        f'<span class="effect">{_text(changed)} '
+        f"{_text(duration(record.seconds))}.</span></span></li>"
     )
 
 

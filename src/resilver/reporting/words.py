@@ -127,13 +127,13 @@ def headline(report: Report) -> str:
     """What happened, in one or two sentences that a person reads first."""
     deeds = [stage_words(record.finding.stage).deed for record in report.stages if record.changed]
     undone = "".join(f" {words[0].upper()}{words[1:]}." for words in unmet(report))
+    if not deeds and report.invented_share > 0.0:
+        return f"What was filled in looks as it did before. {invention(report)}{undone}"
     if not deeds and undone:
         return f"The photo comes back as it was.{undone}"
     if not deeds:
         if not report.stages:
             return "No step was run: the photo comes back as it was."
-        if report.invented_share > 0.0:
-            return f"What was filled in looks as it did before. {invention(report)}"
         if any(record.acted for record in report.stages):
             return "The steps that ran had nothing to change: the photo comes back as it was."
         if any(record.finding.act for record in report.stages):
@@ -183,7 +183,7 @@ def deed(record: StageRecord) -> str:
     # That it acted because of what it found goes without saying; any other reason does not.
     why = "" if record.why.startswith("found") else f" ({record.why})"
     if not record.changed:
-        return f"Ran, and had nothing to change{why}."
+        return f"Ran, and nothing looks different{why}."
     words = stage_words(record.finding.stage).deed
     return f"{words[0].upper()}{words[1:]}{strength}{why}."
 

@@ -12,7 +12,7 @@ two is still drawn from its code and compared.
 Generator and discriminator learn from one pass of the drawn faces through the discriminator (Shen
 et al., "Training Generative Adversarial Networks in One Stage", 2021): both losses are functions
 of the same logit, so what reaches a face from the discriminator's is the generator's gradient but
-for a factor.
+for a factor (and but for what the discriminator says of a face beside the others of its step).
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ PATH_SHARE = 4  # path lengths are measured on a part of the batch
 MIXING = 0.9  # share of images drawn from two codes, of those that are like no face it is shown
 _PATH_DECAY = 0.99
 _FAINT = 0.1  # of the usual deviation: colours begin near grey, not as clouds
-_SUREST = 15.0  # a logit further below zero than this is as good as this
+# A logit further below zero than this is as good as this. The faces of a step are also judged by
+# how they differ from one another; what a face hears of that is multiplied by its factor as well.
+_SUREST = 5.0
 
 
 class _Turned(torch.autograd.Function):
@@ -183,5 +185,6 @@ class PriorTraining(nn.Module):
             )
             lengths = gradient.square().sum(dim=2).mean(dim=1).sqrt()
             mean = torch.lerp(lengths.detach().mean(), self.path_length, _PATH_DECAY)
-            self.path_length.copy_(mean if int(self.step) else lengths.detach().mean())
+            begun = bool(self.path_length > 0)  # there may have been a head start without it
+            self.path_length.copy_(mean if begun else lengths.detach().mean())
             return (lengths - self.path_length).square().mean()

@@ -68,7 +68,7 @@ class TrainRequest:
     minutes: float
     clean_targets: bool = False  # recipe `denoise` only: for comparison with Noise2Noise
     # Recipes of `TAUGHT` and `MAY_BE_TAUGHT`: published networks to learn from; `prior`:
-    # SqueezeNet's weights, if its distance from real faces is to be followed.
+    # SqueezeNet's weights, to compare features, and to follow its distance from real faces.
     teacher: Path | None = None
     licence: Licence = "research"  # say "clean" only where the data's terms allow any use
     data_note: str = ""  # what the data is and its terms, for the card
@@ -77,7 +77,7 @@ class TrainRequest:
     workers: int = 1
     threads: int | None = None
     resume: bool = True
-    # An exported .onnx of the same network to go on from; of a prior, its state.pt (faces may begin
+    # An exported .onnx of the same network to go on from; of a prior, its state (faces may begin
     # with either, or a state of theirs); colourise may begin with SqueezeNet's weights.
     start_from: Path | None = None
     side_px: int | None = None  # recipe `prior` only: of the faces it learns to draw
@@ -202,9 +202,10 @@ def _initial(recipe: Recipe, request: TrainRequest) -> nn.Module | None:
     """The network that a run begins with: what another run has left, or None for a fresh one."""
     path = request.start_from
     if isinstance(recipe, PriorRecipe):
-        if path is None:
-            return recipe.begun(list(request.sources), request.seed)
-        return started_from(path, recipe.net)
+        if path is not None:
+            return started_from(path, recipe.net)
+        resumes = request.resume and (request.out / "state.pt").is_file()
+        return None if resumes else recipe.begun(list(request.sources), request.seed)
     if path is None:
         return None
     if isinstance(recipe, FacesRecipe | ColouriseRecipe | ToneRecipe | UpscaleRecipe | VividRecipe):

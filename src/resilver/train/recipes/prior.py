@@ -24,6 +24,7 @@ from resilver.nets.stylegan2 import Generator, StyleGAN2Config, ToRGB
 from resilver.train.checkpoint import read_weights
 from resilver.train.distance import Statistics, frechet, in_view, statistics
 from resilver.train.drawing import PriorTraining
+from resilver.train.face_codes import SIDE_PX
 from resilver.train.layouts import drawing_part, rebuild
 from resilver.train.losses import Perceptual, shown_losses
 from resilver.train.photos import find_photos, shuffled
@@ -103,10 +104,11 @@ class PriorRecipe:
 
     def begun(self, sources: list[Path], seed: int) -> PriorTraining:
         """A fresh network that knows the codes of the faces it is going to be shown."""
+        torch.manual_seed(seed)
         network = PriorTraining(self.net)
         shards = find_photos(sources)
         chosen = np.random.default_rng(seed).permutation(len(shards))[:CODED_FACES]
-        faces = np.stack([resized(shards[index].read(), self.net.size) for index in chosen])
+        faces = np.stack([resized(shards[index].read(), SIDE_PX) for index in chosen])
         network.know(torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 127.5 - 1.0)
         return network
 
