@@ -120,6 +120,15 @@ def test_what_would_be_held_in_memory_may_be_less(
         assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
 
 
+def test_what_a_question_claims_to_bring_is_bounded_too(watched: tuple[Settings, str]) -> None:
+    _, address = watched
+    with connected(address) as connection:
+        connection.sendall(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n"
+        )
+        assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+
 def test_what_all_hold_in_memory_is_bounded() -> None:
     """As long as one is answered, what he sent is held; the next one is told to come later."""
 
@@ -133,7 +142,7 @@ def test_what_all_hold_in_memory_is_bounded() -> None:
             await answering.wait()
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
-        guard = Guard(app, replace(Limits(), held_bytes=1_000_000))
+        guard = Guard(app, replace(Limits(), held_bytes=2_000_000))
 
         async def asked(kind: str, size: int = 600_000) -> int:
             told: list[Message] = []

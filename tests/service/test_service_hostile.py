@@ -11,16 +11,19 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from PIL import Image
 from running_services import TOP_UP_SECRET, Databases, hasty_settings_in, served
+from starlette.requests import Request
 
 from resilver.service.database import Database
 from resilver.service.keys import Keys
 from resilver.service.settings import Settings
 from resilver.service.signing import HEADER, sign
+from resilver.service.web.visitors import _hash_of
 from resilver.stages import STAGES
 
 
@@ -313,3 +316,23 @@ def test_events_that_are_none_add_nothing(
     )
     assert answer.status_code == 422, answer.text
     assert answer.json()["detail"].startswith("event: ")
+
+
+def test_a_form_in_no_writing_is_refused(watched: tuple[Settings, str]) -> None:
+    _, address = watched
+    kind = "multipart/form-data; boundary=x; charset=undefined"
+    body = b'--x\r\nContent-Disposition: form-data; name="look"\r\n\r\ntrue\r\n--x--\r\n'
+    answer = httpx.post(
+        f"{address}/v1/restorations", content=body, headers={"Content-Type": kind}, timeout=30
+    )
+    assert answer.status_code == 422
+
+
+def test_addresses_in_the_clothes_of_ipv6_are_people_of_their_own() -> None:
+    def hashed(host: str) -> str:
+        request = Request({"type": "http", "client": (host, 1), "headers": []})
+        secret = SimpleNamespace(database=SimpleNamespace(fact=lambda _name: "00" * 8))
+        return _hash_of(request, secret)  # type: ignore[arg-type]
+
+    assert hashed("::ffff:1.2.3.4") == hashed("1.2.3.4") != hashed("::ffff:99.8.7.6")
+    assert hashed("2001:db8::1") == hashed("2001:db8::2") != hashed("2001:db8:0:1::1")

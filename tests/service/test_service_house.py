@@ -13,10 +13,13 @@ import sqlalchemy as sa
 from dbos import DBOSClient
 from running_services import a_photo, a_visitor
 
+from resilver.service.arrivals import new_job_id
 from resilver.service.database import JOBS, WORKERS
+from resilver.service.dispatch import webhook_of
 from resilver.service.housekeeping import Housekeeper
 from resilver.service.jobs import Job, find_job
 from resilver.service.running import Service
+from resilver.service.storage import Storage
 
 
 @pytest.fixture
@@ -184,10 +187,80 @@ def test_folders_without_a_job_are_swept_after_a_day(
     source = tmp_path / "source"
     source.write_bytes(b"x")
     job = service.queue.submit(a_visitor(), a_photo())
-    for folder in (job.id, "young", "old"):
+    young, old, unseen = new_job_id(), new_job_id(), new_job_id(unseen=True)
+    others = ("1987 Italy", "letters")  # a folder that is used for other things as well
+    for folder in (job.id, young, old, unseen, *others):
         service.storage.put(source, f"{folder}/photo.png")
     yesterday = time.time() - 90_000
-    for folder in (job.id, "old"):
+    for folder in (job.id, old, unseen, *others):
         os.utime(tmp_path / "photos" / folder / "photo.png", (yesterday, yesterday))
     house.tidy()
-    assert sorted(service.storage.folders()) == sorted([job.id, "young"])
+    assert sorted(service.storage.folders()) == sorted([job.id, young, *others])
+
+
+def test_a_folder_that_cannot_be_read_does_not_keep_the_rest(
+    service: Service, house: Housekeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    folders = sorted(new_job_id() for _ in range(2))
+    for folder in folders:
+        service.storage.put(source, f"{folder}/photo.png")
+    forgotten: list[float] = []
+
+    def is_older(folder: str, _seconds: float) -> bool:
+        if folder == folders[0]:
+            raise PermissionError(folder)
+        return True
+
+    monkeypatch.setattr(service.storage, "is_older", is_older)
+    monkeypatch.setattr(service.dispatch, "forget_before", forgotten.append)
+    house.tidy()
+    assert service.storage.folders() == folders[:1]
+    assert len(forgotten) == 1
+
+
+def test_the_storage_leaves_a_folder_that_was_there_as_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    mine = tmp_path / "Pictures"
+    mine.mkdir(mode=0o755)
+    for place, mode in ((mine, 0o755), (tmp_path / "made", 0o700)):
+        Storage(str(place)).put(source, "job/photo.png")
+        assert place.stat().st_mode & 0o777 == mode
+        assert (place / "job").stat().st_mode & 0o777 == 0o700
+
+
+def test_webhooks_of_a_photo_whose_worker_died_afterwards_are_still_called(
+    service: Service, house: Housekeeper
+) -> None:
+    photo = replace(a_photo(), webhook="https://example.org/done")
+    job = service.queue.submit(a_visitor(), photo)
+    begun = service.queue.begin(job.id, job.workflow, "dead")
+    assert begun is not None
+    assert service.queue.succeed(begun, "result.png")
+    set_status(service, job.workflow, "PENDING", "dead")
+    with service.database.writing() as connection:
+        connection.execute(
+            sa.insert(WORKERS).values(
+                id="dead", seen_s=time.time() - 60, slots=1, megapixels=9.0, alone=1.0
+            )
+        )
+    house.tidy()
+    assert statuses(service) == {webhook_of(job.workflow, 1): "ENQUEUED"}
+
+
+def test_a_worker_that_slept_does_not_bury_itself(service: Service) -> None:
+    parts = (service.database, service.dispatch, service.queue, service.storage, service.settings)
+    house = Housekeeper(*parts, worker="sleeper")
+    job = service.queue.submit(a_visitor(), a_photo())
+    with service.database.writing() as connection:
+        connection.execute(
+            sa.insert(WORKERS).values(
+                id="sleeper", seen_s=time.time() - 60, slots=1, megapixels=9.0, alone=1.0
+            )
+        )
+    assert service.queue.begin(job.id, job.workflow, "sleeper") is not None
+    set_status(service, job.workflow, "PENDING", "sleeper")
+    house.tidy()
+    assert (now(service, job).state, now(service, job).deaths) == ("running", 0)

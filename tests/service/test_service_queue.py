@@ -101,8 +101,9 @@ def test_nobody_has_more_waiting_than_he_may(service: Service) -> None:
     with pytest.raises(Refusal, match="5 megapixels waiting"):
         service.queue.submit(few, a_photo())
     larger = replace(a_photo(), times_larger=4)  # 2 megapixels become 32
-    with pytest.raises(Refusal, match="30 megapixels waiting"):
+    with pytest.raises(Refusal, match="may have 30 megapixels") as refusal:
         service.queue.submit(replace(a_visitor("key:d"), max_megapixels=30.0), larger)
+    assert refusal.value.status == 413, "it will not fit later either"
 
 
 def test_a_full_queue_takes_nobody(service: Service) -> None:

@@ -43,6 +43,11 @@ def is_job_id(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9_-]{32}", text) is not None
 
 
+def is_job_folder(name: str) -> bool:
+    """Whether a folder of the storage could be a job's: what else lies there is somebody else's."""
+    return is_job_id(name.removeprefix(UNSEEN))
+
+
 def new_workflow() -> str:
     """The id by which DBOS knows a job; unlike the job's own it opens nothing."""
     return secrets.token_hex(16)

@@ -121,9 +121,8 @@ class Dispatch:
         self._client.resume_workflow(workflow, queue_name=WEBHOOKS)
 
     def forget(self, workflow: str) -> None:
-        """Deletes DBOS's record of a job."""
-        calls = (webhook_of(workflow, call) for call in range(1, MOST_CALLS + 1))
-        self._client.delete_workflows([workflow, *calls])
+        """Deletes DBOS's record of a workflow; the webhooks of a job are still called."""
+        self._client.delete_workflows([workflow])
 
     def forget_before(self, seconds: float) -> None:
         """Deletes records of what was finished long ago.

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from resilver.service.arrivals import is_job_folder
 from resilver.service.database import JOBS, WORKERS, Database
 from resilver.service.dispatch import Dispatch, is_webhook
 from resilver.service.jobs import RUNNING, Job, job_of
@@ -109,6 +110,8 @@ class Housekeeper:
         with self._database.reading() as connection:
             dead = connection.execute(sa.select(WORKERS.c.id).where(silent)).scalars().all()
         for worker in dead:
+            if worker == self._worker:  # the machine slept, or the beat could not be written
+                continue
             for workflow in self._dispatch.claimed_by(worker):
                 job = self._job_of(workflow)
                 if job is not None:
@@ -127,7 +130,7 @@ class Housekeeper:
         query = sa.select(JOBS).where(JOBS.c.state == RUNNING, JOBS.c.worker.not_in(known))
         with self._database.reading() as connection:
             strays = [job_of(row) for row in connection.execute(query)]
-        failed = self._dispatch.failed_since(time.time() - _SWEEP_EVERY_S)
+        failed = self._dispatch.failed_since(time.time() - _KEEP_RECORDS_S)
         strays += [job for job in map(self._job_of, failed) if job is not None]
         for job in strays:
             self._queue.hand_back(job, orderly=False)
@@ -145,16 +148,25 @@ class Housekeeper:
                 self._queue.expire(job)
 
     def _sweep(self) -> None:
-        """Deletes folders without a job, which a process killed at the wrong moment leaves."""
-        folders = self._storage.folders()
-        with self._database.reading() as connection:
-            known = set(connection.execute(sa.select(JOBS.c.id)).scalars())
-        for folder in folders:
-            if folder not in known and self._storage.is_older(folder, _KEEP_RECORDS_S):
-                self._storage.delete(folder)
+        """Deletes records of long ago, and folders without a job.
+
+        A process that is killed at the wrong moment leaves such folders. What is not named like one
+        of them is somebody else's, and stays.
+        """
         self._dispatch.forget_before(time.time() - _KEEP_RECORDS_S)
         with self._database.writing() as connection:
             forget_finished(connection, time.time())
+        folders = list(filter(is_job_folder, self._storage.folders()))
+        with self._database.reading() as connection:
+            known = set(connection.execute(sa.select(JOBS.c.id)).scalars())
+        for folder in folders:
+            if folder in known:
+                continue
+            try:
+                if self._storage.is_older(folder, _KEEP_RECORDS_S):
+                    self._storage.delete(folder)
+            except Exception as error:  # as many kinds as there are storages
+                LOG.warning("a folder without a job: %s in deleting", type(error).__name__)
 
     def _job_of(self, workflow: str) -> Job | None:
         query = sa.select(JOBS).where(JOBS.c.workflow == workflow)

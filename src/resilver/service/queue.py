@@ -66,7 +66,7 @@ class Queue:
         """Refuses a visitor who has as much waiting as he may, or everybody if the queue is full.
 
         Raises:
-            Refusal: 429.
+            Refusal: 429, and 413 for a photo larger than all that he may have waiting.
         """
         with self._database.reading() as connection:
             self._check_room(connection, visitor, megapixels)
@@ -310,6 +310,8 @@ class Queue:
         ).one()
         if mine[0] >= visitor.max_queued:
             raise Refusal(429, f"you have {mine[0]} photos waiting, as many as you may")
+        if megapixels > visitor.max_megapixels:  # it will not fit later either
+            raise Refusal(413, f"a photo of yours may have {visitor.max_megapixels:g} megapixels")
         if mine[1] + megapixels > visitor.max_megapixels:
             raise Refusal(429, f"you may have {visitor.max_megapixels:g} megapixels waiting")
         if self._in_line(connection) >= self._settings.limits.queued_in_all:

@@ -190,7 +190,9 @@ class Restoring:
         (folder / DIAGNOSIS).write_text(dumps(values), "utf-8")
         marks = np.zeros(photo.size, np.uint8) if plan.marks is None else plan.marks
         found = np.where(marks & np.uint8(DAMAGE_MARKS), np.uint8(255), np.uint8(0))
-        cv2.imwrite(str(folder / DAMAGE), found, [cv2.IMWRITE_PNG_BILEVEL, 1])
+        # OpenCV itself does not tell of a full disk.
+        _, picture = cv2.imencode(".png", found, [cv2.IMWRITE_PNG_BILEVEL, 1])
+        (folder / DAMAGE).write_bytes(picture.tobytes())
         return (DIAGNOSIS, DAMAGE, BEFORE), took
 
     def _paced(self, task: _Task) -> Callable[[float], float]:

@@ -42,8 +42,8 @@ class Scratch:
             ) from error
         if fcntl is not None:
             for folder in shared.iterdir():
-                if folder != self._own and _is_abandoned(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
+                if folder != self._own:
+                    _delete_if_abandoned(folder)
 
     @contextmanager
     def folder(self) -> Generator[Path]:
@@ -82,16 +82,17 @@ def _locked_folder(shared: Path) -> tuple[Path, int]:
         os.close(lock)
 
 
-def _is_abandoned(folder: Path) -> bool:
+def _delete_if_abandoned(folder: Path) -> None:
     assert fcntl is not None
     try:
         descriptor = os.open(folder / _LOCK, os.O_RDWR)
     except OSError:
-        return False  # not ours, or just being made
+        return  # not ours, or just being made
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # While the lock is held: whoever waits for it then sees that the folder is gone.
+        shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        return False
+        return  # in use
     finally:
         os.close(descriptor)
-    return True

@@ -25,7 +25,8 @@ class Limits:
 
     max_bytes: int = 200_000_000  # of one request
     max_json_bytes: int = 50_000_000  # of one request in JSON, which is held in memory
-    held_bytes: int = 400_000_000  # of all requests that one server holds in memory
+    # Of all requests that one server holds in memory: a half for those that wait for their photos.
+    held_bytes: int = 400_000_000
     max_megapixels: float = 200.0  # of one photo
     large_megapixels: float = 24.0  # from here on a photo waits among the large ones
     idle_s: float = 20.0  # longest pause of somebody who sends a request

@@ -14,6 +14,7 @@ import fsspec
 from resilver.errors import ServiceError
 
 _CHUNK_BYTES = 1 << 20
+_PRIVATE = 0o700  # other people of this machine have no business here
 
 
 class Storage:
@@ -31,21 +32,23 @@ class Storage:
             system, root = fsspec.core.url_to_fs(place)
             self._system: Any = system
             self._root = str(root).rstrip("/")
+            self._is_folder = "file" in (
+                (system.protocol,) if isinstance(system.protocol, str) else system.protocol
+            )
+            made = not self._system.exists(self._root)
             self._system.makedirs(self._root, exist_ok=True)
+            if self._is_folder and made:
+                Path(self._root).chmod(_PRIVATE)
         except (ImportError, ValueError, OSError) as error:
             raise ServiceError(f"the storage cannot be used ({type(error).__name__})") from error
-        self._is_folder = "file" in (
-            (self._system.protocol,)
-            if isinstance(self._system.protocol, str)
-            else self._system.protocol
-        )
-        if self._is_folder:
-            Path(self._root).chmod(0o700)  # other people of this machine have no business here
 
     def put(self, source: Path, key: str) -> None:
         """Stores a file."""
         place = self._place(key)
-        self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
+        folder = place.rpartition("/")[0]
+        self._system.makedirs(folder, exist_ok=True)
+        if self._is_folder and folder != self._root:
+            Path(folder).chmod(_PRIVATE)
         self._system.put_file(str(source), place)
         if self._is_folder:  # what was promised survives a power cut
             descriptor = os.open(place, os.O_RDONLY)

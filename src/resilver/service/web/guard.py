@@ -25,6 +25,7 @@ _STRICT = {
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 _PHOTOS = "/v1/restorations"
+_PATIENT = "/sdapi/"
 _LATER_S = 10
 _NOTICE, _MOST_OF_A_NOTICE = "/v1/credits", 64_000  # signed, but read before that is known
 
@@ -45,6 +46,11 @@ class _Counted:
     held: int = 0
 
 
+def _is_patient(scope: Scope) -> bool:
+    """Whether a request is answered only when its photos are restored."""
+    return scope["path"].startswith(_PATIENT)
+
+
 class Guard:
     """ASGI middleware: bounds requests in size and time, and keeps browsers strict by headers.
 
@@ -54,7 +60,9 @@ class Guard:
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
         self._limits = limits
-        self._held = 0  # bytes of all requests that are held in memory now
+        # Bytes of all requests that are held in memory now; of those that are held until a photo is
+        # restored, apart, since nobody else is to wait for that.
+        self._held = dict.fromkeys((False, True), 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,14 +83,20 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, self._bounded(scope, receive, counted), strictly)
+            bounded = self._bounded(scope, receive, counted)
+
+            async def heard() -> Message:
+                # Once it is answered, all that may come is that nobody listens any more.
+                return await (receive() if answered else bounded())
+
+            await self._app(scope, heard, strictly)
         except _Refused as refusal:
             if answered:
                 raise
             answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
             await answer(scope, receive, strictly)
         finally:
-            self._held -= counted.held
+            self._held[_is_patient(scope)] -= counted.held
 
     def _bounded(self, scope: Scope, receive: Receive, counted: _Counted) -> Receive:
         limits, headers = self._limits, Headers(scope=scope)
@@ -94,6 +108,8 @@ class Guard:
             most = min(most, _MOST_OF_A_NOTICE)
         claimed = headers.get("content-length", "0")
         too_large = _Refused(413, f"a request has at most {most / 1e6:g} MB")
+        if not claimed.isdigit() or int(claimed) > most:
+            raise too_large
         ends = time.monotonic() + limits.upload_s
         seen, complete = 0, False
 
@@ -101,8 +117,6 @@ class Guard:
             nonlocal seen, complete
             if complete:
                 return await receive()
-            if not claimed.isdigit() or int(claimed) > most:
-                raise too_large
             patience = min(limits.idle_s, ends - time.monotonic())
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, patience))
@@ -114,14 +128,15 @@ class Guard:
                 complete = not message.get("more_body", False)
                 if seen > most:
                     raise too_large
-                if not in_files:
-                    if self._held + size > limits.held_bytes:
+                if not in_files and scope["path"] != _NOTICE:
+                    patient = _is_patient(scope)
+                    if self._held[patient] + size > limits.held_bytes // 2:
                         raise _Refused(
                             503,
                             "too much is being sent at once: try again, or send forms",
                             retry_after_s=_LATER_S,
                         )
-                    self._held += size
+                    self._held[patient] += size
                     counted.held += size
             return message
 

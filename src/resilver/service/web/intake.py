@@ -73,7 +73,7 @@ async def request_of(request: Request) -> Sent:
             return _from_form(form)
     except ValidationError as error:
         raise Refusal(422, first_fault(error.errors())) from error
-    except (MultiPartException, HTTPException) as error:
+    except (MultiPartException, HTTPException, UnicodeError) as error:
         if isinstance(error, HTTPException) and error.status_code != HTTPStatus.BAD_REQUEST:
             raise  # too large, or too slow
         raise Refusal(422, "the form cannot be read") from error

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -145,8 +144,10 @@ def _hash_of(request: Request, service: Service) -> str:
     host = "" if request.client is None else request.client.host
     try:
         address = ip_address(host)
-        if address.version == 6:
-            host = str(ip_network(f"{address}/64", strict=False))
+        if isinstance(address, IPv6Address):
+            # A proxy that listens on both may send an address of IPv4 in the clothes of IPv6.
+            plain = address.ipv4_mapped
+            host = str(plain or ip_network(f"{address}/64", strict=False))
     except ValueError:
         pass
     secret = bytes.fromhex(service.database.fact("secret"))
@@ -161,6 +162,6 @@ def _key_in(header: str) -> str:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode("utf-8").rpartition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no text in it
             return ""
     return ""
