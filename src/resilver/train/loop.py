@@ -35,6 +35,9 @@ from resilver.train.watching import Watch
 
 # A step that takes longer without computing slept, with the machine or stopped by a person.
 _LONGEST_STEP_S = 60.0
+# Of the usual length of a gradient, where two networks learn against each other: penalties that come
+# now and then are rightly longer, but a single one of a thousand times has ended a run.
+_WILD = 10.0
 
 
 @dataclass(frozen=True)
@@ -210,7 +213,7 @@ def fit(
         loss.backward()
         # Against the usual length, not a fixed one: Muon forgets lengths but not what a single wild
         # batch leaves in its momentum, and a loss of small numbers never reaches a fixed limit.
-        limit = math.inf if adversarial else config.clip_factor * usual_norm
+        limit = (_WILD if adversarial else config.clip_factor) * usual_norm
         norm = float(nn.utils.clip_grad_norm_(network.parameters(), limit))
         usual_norm = _usual(usual_norm, min(norm, limit))
         optimiser.step(learning_rate_factor(elapsed / budget_s, step, config.warmup_steps))
