@@ -35,8 +35,8 @@ from resilver.train.watching import Watch
 
 # A step that takes longer without computing slept, with the machine or stopped by a person.
 _LONGEST_STEP_S = 60.0
-# Of the usual length of a gradient, where two networks learn against each other: penalties that come
-# now and then are rightly longer, but a single one of a thousand times has ended a run.
+# Of the usual length of a gradient, where two networks learn against each other: penalties that
+# come now and then are rightly longer. Without any limit a run ended in white pictures.
 _WILD = 10.0
 
 

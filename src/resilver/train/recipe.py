@@ -35,7 +35,8 @@ class RecipeInfo:
     task: str | None = None  # on the card, where it is not the recipe's name
     # Names of weights begin with these where they judge what the others draw: plain Adam for them.
     judges: tuple[str, ...] = ()
-    # Muon for most networks; plain Adam, clipped only where it is wild, where two networks learn against each other.
+    # Muon for most networks; plain Adam, clipped only where it is wild, where two networks learn
+    # against each other.
     optimiser: Literal["muon", "adam"] = "muon"
     scale: int = 1  # its pictures are this many times as large as what it is given
 
