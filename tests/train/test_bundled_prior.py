@@ -13,11 +13,13 @@ from skimage import data
 
 from resilver.latent.exploration import ExploreRequest, SearchConfig, explore
 from resilver.latent.prior import Prior, open_prior
+from resilver.models.card import ModelCard
 from resilver.models.store import bundled_model
 from resilver.photo import Photo
 from resilver.stages.detection import placed_faces
 from resilver.train.checkpoint import read_checkpoint
-from resilver.train.recipes.prior import config_for, started_from
+from resilver.train.recipes.prior import PriorRecipe, config_for, started_from
+from resilver.train.run import TrainRequest, lineage_of
 
 STATE = Path(__file__).resolve().parents[2] / "training" / "prior_state.safetensors"
 
@@ -58,7 +60,6 @@ def test_a_face_of_sixteen_pixels_is_explored(prior: Prior) -> None:
     assert float(np.abs(one - other).mean()) > 2.0  # two answers, not one
 
 
-@pytest.mark.skipif(not STATE.is_file(), reason="the state lies in the repository, not in a wheel")
 def test_its_training_can_go_on(prior: Prior) -> None:
     training = started_from(STATE, config_for(prior.side_px))
     assert int(training.step) > 4000
@@ -66,3 +67,10 @@ def test_its_training_can_go_on(prior: Prior) -> None:
     mine = read_checkpoint(STATE)
     for name, weight in prior.generator.state_dict().items():
         torch.testing.assert_close(mine[name].float(), weight)
+
+
+def test_its_state_has_its_card_beside_it(prior: Prior) -> None:
+    """By which a run that goes on from it knows its licence class."""
+    assert ModelCard.read(STATE.parent / "prior.toml") == prior.card
+    request = TrainRequest("prior", (STATE,), STATE.parent, 1.0, licence="clean", start_from=STATE)
+    assert lineage_of(PriorRecipe(), request).licence == "research"

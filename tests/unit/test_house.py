@@ -128,6 +128,7 @@ def test_every_weight_file_has_its_card_and_verifies() -> None:
         "tone": "research",
         "vivid": "research",
         "identity": "research",
+        "prior": "research",
     }
     assert classes == {**research, "denoise": "clean", "fill": "clean", "upscale": "clean"}
     assert weights == set(classes)
@@ -144,8 +145,12 @@ def test_the_bundled_weights_stay_small() -> None:
     assert sizes["upscale"] + sizes["vivid"] < 1_200_000
     assert sizes["tone"] < 3_000_000
     assert sizes["identity"] < 2_000_000
-    assert sizes["faces"] < 10_000_000  # all networks for faces together: under 45 MB
-    assert sum(sizes.values()) < 90_000_000
+    assert sizes["faces"] < 10_000_000
+    twice = (BUNDLED / "prior.safetensors").stat().st_size  # a search goes through the weights
+    assert sizes["prior"] + twice < 12_000_000
+    of_faces = (sizes[name] for name in ("detect", "faces", "identity", "prior"))
+    assert sum(of_faces) + twice < 45_000_000
+    assert sum(sizes.values()) + twice < 90_000_000
 
 
 def test_the_version_is_one_fact() -> None:

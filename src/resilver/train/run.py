@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from resilver.errors import OptionError, RecipeError
@@ -144,8 +144,9 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
     network = _unjudged(result.network)
     card = export(recipe, network, path, text, scale=recipe.info.scale, tolerance=tolerance)
     if isinstance(result.network, PriorTraining):  # searched and built upon with gradients
-        save_file(_in_half(result.network.generator), path.with_suffix(".safetensors"))
-        save_file(_in_half(result.network), request.out / PRIOR_STATE)
+        generator = result.network.generator
+        path.with_suffix(".safetensors").write_bytes(save(_in_half(generator)))
+        (request.out / PRIOR_STATE).write_bytes(save(_in_half(result.network)))
     return card
 
 
