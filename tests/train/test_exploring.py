@@ -215,7 +215,11 @@ def test_from_python_a_prior_of_the_official_layout(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--prior", "nobody"], 1, "no network is called 'nobody'; for this there are: small"),
+        (
+            ["--prior", "nobody"],
+            1,
+            "no network is called 'nobody'; for this there are: prior, small",
+        ),
         (["--prior", "larger"], 1, "'larger' is a network for upscale, not for prior"),
         (
             ["--factor", "9", "--upscale-model", "small"],

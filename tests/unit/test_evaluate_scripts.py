@@ -28,6 +28,7 @@ def test_all_are_there() -> None:
     assert SCRIPTS == [
         "chaos",
         "detection",
+        "explore",
         "faces",
         "hidden",
         "identity",
