@@ -38,14 +38,7 @@ CANDIDATES = 2  # of each face, from two seeds
 SHOWN = 12  # faces on a sheet
 
 
-@dataclass
-class Found:
-    """What became of one way to enlarge."""
-
-    scores: list[FaceScores] = field(default_factory=list)
-
-    def column(self, name: str) -> np.ndarray:
-        return np.array([getattr(score, name) for score in self.scores])
+Scores = dict[str, list[FaceScores]]  # of each way to enlarge, face after face
 
 
 @dataclass
@@ -68,7 +61,7 @@ def measure(arguments: argparse.Namespace) -> str:
     enlarger = Enlarger.named(FAITHFUL, threads)
     photos = read_photos(arguments.data / SUITE)
     chosen = [photos[index] for index in spread(len(photos), arguments.photos)]
-    found, searches, sheet = dict[str, Found](), Searches(), list[Picture]()
+    found, searches, sheet = Scores(), Searches(), list[Picture]()
     for photo in chosen:
         row = explored(photo, prior, enlarger, judge, found, searches)
         if len(sheet) < SHOWN:
@@ -85,7 +78,7 @@ def explored(
     prior: Prior,
     enlarger: Enlarger,
     judge: FaceJudge,
-    found: dict[str, Found],
+    found: Scores,
     searches: Searches,
 ) -> Picture:
     """Searches for one face, notes how it went, and shows it (side, ways * side, 3)."""
@@ -104,7 +97,7 @@ def explored(
     large = [_at_judged_side(face) for face in (good, *ways.values())]
     scores = judge.scores(large[1:], large[0], FFHQ_FRAME * JUDGED_PX)
     for name, score in zip(ways, scores, strict=True):
-        found.setdefault(name, Found()).scores.append(score)
+        found.setdefault(name, []).append(score)
     searches.searched += [one.searched_rmse_255 for one in result.candidates]
     searches.written += [one.rmse_255 for one in result.candidates]
     searches.seconds.append(result.seconds)
@@ -117,16 +110,16 @@ def _at_judged_side(face: Picture, how: int = cv2.INTER_LANCZOS4) -> Picture:
     return np.clip(np.asarray(cv2.resize(face, size, interpolation=how), np.float32), 0.0, 1.0)
 
 
-def text(prior: Prior, faces: int, found: dict[str, Found], searches: Searches) -> str:
+def text(prior: Prior, faces: int, found: Scores, searches: Searches) -> str:
     searched, written = np.array(searches.searched), np.array(searches.written)
     rows = [
         [
             name,
-            figure(way.column("perceptual").mean(), 3),
-            figure(way.column("identity").mean(), 3),
-            figure(way.column("decibels").mean(), 2),
+            figure(float(np.mean([score.perceptual for score in scores])), 3),
+            figure(float(np.mean([score.identity for score in scores])), 3),
+            figure(float(np.mean([score.decibels for score in scores])), 2),
         ]
-        for name, way in found.items()
+        for name, scores in found.items()
     ]
     table = markdown_table(["way", "perceptual", "identity", "PSNR"], rows)
     arrived = 100.0 * (searched <= SEARCHED_RMSE_255).mean()

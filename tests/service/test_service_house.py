@@ -64,6 +64,16 @@ def statuses(service: Service) -> dict[str, str]:
     return found
 
 
+def add_worker(service: Service, name: str, *, silent_s: float) -> None:
+    """A worker that said so many seconds ago that it is alive."""
+    with service.database.writing() as connection:
+        connection.execute(
+            sa.insert(WORKERS).values(
+                id=name, seen_s=time.time() - silent_s, slots=1, megapixels=9.0, alone=1.0
+            )
+        )
+
+
 def test_photos_that_a_dead_worker_had_claimed_go_back_in_line(
     service: Service, house: Housekeeper
 ) -> None:
@@ -71,12 +81,7 @@ def test_photos_that_a_dead_worker_had_claimed_go_back_in_line(
     assert service.queue.begin(at_work.id, at_work.workflow, "dead") is not None
     for job in (claimed, at_work):
         set_status(service, job.workflow, "PENDING", "dead")
-    with service.database.writing() as connection:
-        connection.execute(
-            sa.insert(WORKERS).values(
-                id="dead", seen_s=time.time() - 60, slots=1, megapixels=9.0, alone=1.0
-            )
-        )
+    add_worker(service, "dead", silent_s=60.0)
     house.tidy()
     for job, tries in ((claimed, 0), (at_work, 1)):
         again = now(service, job)
@@ -119,12 +124,7 @@ def test_photos_whose_workflow_broke_off_go_back_in_line(
 
 def test_a_live_worker_keeps_its_photos(service: Service, house: Housekeeper) -> None:
     job = service.queue.submit(a_visitor(), a_photo())
-    with service.database.writing() as connection:
-        connection.execute(
-            sa.insert(WORKERS).values(
-                id="alive", seen_s=time.time(), slots=1, megapixels=9.0, alone=1.0
-            )
-        )
+    add_worker(service, "alive", silent_s=0.0)
     assert service.queue.begin(job.id, job.workflow, "alive") is not None
     set_status(service, job.workflow, "PENDING", "alive")
     house.tidy()
@@ -240,12 +240,7 @@ def test_webhooks_of_a_photo_whose_worker_died_afterwards_are_still_called(
     assert begun is not None
     assert service.queue.succeed(begun, "result.png")
     set_status(service, job.workflow, "PENDING", "dead")
-    with service.database.writing() as connection:
-        connection.execute(
-            sa.insert(WORKERS).values(
-                id="dead", seen_s=time.time() - 60, slots=1, megapixels=9.0, alone=1.0
-            )
-        )
+    add_worker(service, "dead", silent_s=60.0)
     house.tidy()
     assert statuses(service) == {webhook_of(job.workflow, 1): "ENQUEUED"}
 
@@ -254,12 +249,7 @@ def test_a_worker_that_slept_does_not_bury_itself(service: Service) -> None:
     parts = (service.database, service.dispatch, service.queue, service.storage, service.settings)
     house = Housekeeper(*parts, worker="sleeper")
     job = service.queue.submit(a_visitor(), a_photo())
-    with service.database.writing() as connection:
-        connection.execute(
-            sa.insert(WORKERS).values(
-                id="sleeper", seen_s=time.time() - 60, slots=1, megapixels=9.0, alone=1.0
-            )
-        )
+    add_worker(service, "sleeper", silent_s=60.0)
     assert service.queue.begin(job.id, job.workflow, "sleeper") is not None
     set_status(service, job.workflow, "PENDING", "sleeper")
     house.tidy()

@@ -75,7 +75,8 @@ def test_one_pass_teaches_the_generator_what_its_own_loss_would(bias: float) -> 
     learned = {name: weight.grad for name, weight in weights if weight.grad is not None}
     torch.set_rng_state(state)
     network.zero_grad()
-    faces = network.generator.synthesis(network._styles(4, real), network._noise(real))
+    styles = network._styles(4, real)
+    faces = network.generator.synthesis(styles, network.generator.fresh_noise(4))
     wanted = torch.nn.functional.softplus(-network.discriminator(faces)).mean()
     wanted.backward()
     assert figures["drawing"] == pytest.approx(float(wanted.detach()), rel=1e-5)

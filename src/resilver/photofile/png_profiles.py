@@ -48,11 +48,12 @@ def read_raw_profiles(chunks: Iterable[tuple[str, bytes]]) -> RawProfiles:
             stated.setdefault("exif", data)
             continue
         name, _, rest = data.partition(b"\0")
-        block = _text_of(kind, rest) if data.startswith(XMP_KEYWORD) else _bytes_of(kind, rest)
+        is_xmp = data.startswith(XMP_KEYWORD)
+        block = _text_of(kind, rest) if is_xmp else _bytes_of(kind, rest)
         if block is None:
             damaged = True
             continue
-        if data.startswith(XMP_KEYWORD):
+        if is_xmp:
             stated.setdefault("xmp", block)
             continue
         match name[len(RAW_PROFILE) :].lower():

@@ -4,7 +4,7 @@ Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN
 non-saturating loss, lazy R1 (Mescheder et al., 2018), path-length regularisation, style mixing;
 adaptive augmentation after Karras et al. (2020, limited data), see `resilver.train.augment`.
 
-A judge's hints alone teach slowly: after 15,000 faces the generator still drew coloured clouds. So
+A judge's hints alone teach slowly: after 13,600 faces the generator still drew coloured clouds. So
 it first learns to draw each face it is shown from a code of it (`resilver.train.face_codes`): after
 as many faces that gives soft faces, from random codes too. Then the judge joins in, and one face of
 two is still drawn from its code and compared.
@@ -104,7 +104,8 @@ class PriorTraining(nn.Module):
         step = int(self.step)
         if step < HEAD_START and self.codes.known:
             self.step += 1
-            drawn = self.generator.synthesis(self._remembered(given), self._noise(given))
+            noise = self.generator.fresh_noise(len(given))
+            drawn = self.generator.synthesis(self._remembered(given), noise)
             return drawn, torch.zeros((), device=given.device), {}
         drawn, loss, figures = self._adversarial(given)
         if step % R1_EVERY == 0:
@@ -124,7 +125,7 @@ class PriorTraining(nn.Module):
         styles = torch.cat(
             (self._remembered(real[:remembered]), self._styles(count - remembered, real))
         )
-        drawn = self.generator.synthesis(styles, self._noise(real))
+        drawn = self.generator.synthesis(styles, self.generator.fresh_noise(count))
         judged_real = self.discriminator(augment(real, p)).float()
         turn = drawn.new_zeros(count, dtype=torch.float32)
         shown = _Turned.apply(drawn, turn)
@@ -146,9 +147,6 @@ class PriorTraining(nn.Module):
             "augmented": p,
         }
         return drawn[:remembered], judging, figures
-
-    def _noise(self, like: Tensor) -> list[Tensor]:
-        return self.generator.fresh_noise(len(like))
 
     def _remembered(self, faces: Tensor) -> Tensor:
         """Styles (N, layers, style_dim) of the faces' own codes."""
