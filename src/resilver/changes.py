@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -50,31 +52,31 @@ class ChangeMap:
         for top in range(0, height, _STRIP_PX):
             rows = slice(top, min(top + _STRIP_PX, height))
             before = old[rows] if factor == 1 else plainly_enlarged(old, factor, rows)
-            apart = np.abs(widen(before).astype(np.int32) - widen(new[rows]))
-            moved = apart.max(axis=2)
+            apart = np.asarray(cv2.absdiff(widen(before), widen(new[rows])), np.uint16)
+            moved = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
+            if not moved.any():
+                continue
             over = moved > ONE_LEVEL
             changed += int(np.count_nonzero(over))
-            total += float(apart[over].mean(axis=1).sum())
+            total += float(apart[over].sum(dtype=np.float64)) / 3
             marks[rows][over] |= np.uint8(Mark.CHANGED)
-            levels = np.minimum(moved / ONE_LEVEL, 255).astype(np.uint8)
-            _raise_to(self.preview, _cells(rows, height, self.preview.shape[0]), levels)
+            levels = (moved // ONE_LEVEL).astype(np.uint8)
+            _gather(np.maximum, levels, self.preview, _cells(rows, height, self.preview.shape[0]))
         mean = total / changed / ONE_LEVEL if changed else 0.0
         return changed / (height * width), mean
 
     def shrink_flag(self, marks: NDArray[np.uint8], flag: Mark) -> NDArray[np.uint8]:
         """(h, w) at preview size: 255 where any pixel of the area carries the flag."""
-        out = np.zeros_like(self.preview)
-        for top in range(0, self.size[0], _STRIP_PX):
-            rows = slice(top, min(top + _STRIP_PX, self.size[0]))
-            flagged = ((marks[rows] & np.uint8(flag)) != 0).astype(np.uint8) * np.uint8(255)
-            _raise_to(out, _cells(rows, self.size[0], out.shape[0]), flagged)
-        return out
+        return np.where(self.shrink_flags(marks, (flag,)) > 0, np.uint8(255), np.uint8(0))
 
     def shrink_flags(self, marks: NDArray[np.uint8], flags: tuple[Mark, ...]) -> NDArray[np.uint8]:
         """(h, w) at preview size: every flag that a pixel of the area carries."""
         out = np.zeros_like(self.preview)
-        for flag in flags:
-            out |= np.where(self.shrink_flag(marks, flag) > 0, np.uint8(flag), np.uint8(0))
+        wanted = np.uint8(reduce(operator.or_, map(int, flags)))
+        for top in range(0, self.size[0], _STRIP_PX):
+            rows = slice(top, min(top + _STRIP_PX, self.size[0]))
+            cells = _cells(rows, self.size[0], out.shape[0])
+            _gather(np.bitwise_or, marks[rows] & wanted, out, cells)
         return out
 
 
@@ -89,15 +91,15 @@ def _cells(rows: slice, height: int, cells: int) -> NDArray[np.intp]:
     return np.arange(rows.start, rows.stop) * cells // height
 
 
-def _raise_to(
-    preview: NDArray[np.uint8], cells: NDArray[np.intp], strip: NDArray[np.uint8]
+def _gather(
+    join: np.ufunc, strip: NDArray[np.uint8], preview: NDArray[np.uint8], cells: NDArray[np.intp]
 ) -> None:
-    """Raises preview cells to the maximum of the strip's pixels that fall under them."""
+    """Joins the strip's pixels with the preview's, by `join`, under which they fall."""
     width = preview.shape[1]
     columns = np.arange(strip.shape[1]) * width // strip.shape[1]
-    starts = np.flatnonzero(np.diff(columns, prepend=-1))
-    across = np.maximum.reduceat(strip, starts, axis=1)
     row_starts = np.flatnonzero(np.diff(cells, prepend=-1))
-    peaks = np.maximum.reduceat(across, row_starts, axis=0)
-    for cell, peak in zip(cells[row_starts], peaks, strict=True):
-        preview[cell] = np.maximum(preview[cell], peak)
+    joined = join.reduceat(strip, row_starts, axis=0)
+    # Along the first axis numpy joins whole rows at once, along the last one pixel at a time.
+    across = join.reduceat(joined.T.copy(), np.flatnonzero(np.diff(columns, prepend=-1)), axis=0).T
+    touched = slice(cells[0], cells[-1] + 1)
+    join(preview[touched], across, out=preview[touched])

@@ -28,7 +28,7 @@ from resilver.models.store import StoredModel
 from resilver.photofile.depth import widen
 from resilver.stages.detection import find_faces
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
-from resilver.stages.fills import Fill
+from resilver.stages.fills import Fill, fill_in_windows
 from resilver.stages.recognition import (
     KIND_MARKS,
     TOLD,
@@ -137,7 +137,7 @@ class RepairStage:
                     shown = tile
                     if depths is not None:
                         shown, hole = show_depths(tile, hole, depths, area)
-                    tile += soft * (self.fill.run(shown, hole, veil) - tile)
+                    tile += soft * (fill_in_windows(self.fill, shown, hole, veil) - tile)
                 if grey:
                     tile[:] = tile.mean(axis=2, keepdims=True)
                 blend_tile(pixels, area, tile)
