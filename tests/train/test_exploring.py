@@ -12,20 +12,27 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from skimage.data import astronaut
 from typer.testing import CliRunner, Result
 
 from resilver.cli import app
 from resilver.errors import ModelError, OptionError
+from resilver.imaging.alignment import FFHQ_FRAME
+from resilver.imaging.faces import MIRRORED
 from resilver.latent.enlarger import Enlarger
 from resilver.latent.exploration import SENTENCE, ExploreRequest, SearchConfig, explore
+from resilver.latent.framing import framed_faces
 from resilver.latent.output import write
 from resilver.latent.prior import open_prior
 from resilver.models.card import Terms
+from resilver.models.store import bundled_model
 from resilver.nets.srvgg import SRVGGConfig, SRVGGNet
 from resilver.nets.stylegan2 import Generator, StyleGAN2Config
 from resilver.photo import Photo
 from resilver.photofile.source_types import IMAGINED
+from resilver.stages.detection import placed_faces
 from resilver.train.importing import import_checkpoint
 
 # Torch would rather export by its other exporter; ours is chosen in `resilver.train.export`.
@@ -293,3 +300,82 @@ def test_weights_that_are_not_those_of_the_card_are_not_searched(models: Path) -
     path.write_bytes(b"no weights")
     with pytest.raises(ModelError, match="not the weights of a StyleGAN2 generator"):
         open_prior("small")
+
+
+def group() -> NDArray[np.uint8]:
+    """A photo with two small faces: one woman, and her mirror image lower down."""
+    woman = cv2.resize(astronaut(), (128, 128), interpolation=cv2.INTER_AREA)
+    photo = np.full((190, 300, 3), 120, np.uint8)
+    photo[10:138, 10:138] = woman
+    photo[50:178, 160:288] = woman[:, ::-1]
+    return photo
+
+
+def test_the_faces_of_a_photo_are_framed_as_a_prior_knows_them() -> None:
+    detector = bundled_model("detect").open(1)
+    first, second = framed_faces(Photo.from_array(group()), detector)
+    large = placed_faces(detector, astronaut())
+    assert len(large) == 1
+    points = 10 + large.points[0] / 4  # of the first
+    mirrored = (points * (-1, 1) + (298, 40))[list(MIRRORED)]
+    for face, seen in ((first, points), (second, mirrored)):
+        left, top, side, tall = face.box
+        assert side == tall
+        within = (seen - (left, top)) / side
+        np.testing.assert_allclose(within.mean(axis=0), FFHQ_FRAME.mean(axis=0), atol=0.05)
+        assert np.abs(within - FFHQ_FRAME).max() < 0.12  # she holds her head a little askew
+    assert abs(first.box[2] - second.box[2]) <= 3
+    assert (first.number, second.number) == (1, 2)
+
+
+def test_a_face_at_the_edge_is_framed_within_the_photo() -> None:
+    detector = bundled_model("detect").open(1)
+    cut_off = group()[24:138, 44:150]
+    (face,) = framed_faces(Photo.from_array(cut_off), detector)
+    left, top, side, _side = face.box
+    assert min(left, top) >= 0
+    assert left + side <= cut_off.shape[1]
+    assert top + side <= cut_off.shape[0]
+
+
+def test_a_face_of_a_photo_is_chosen_by_number(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "group.png"
+    cv2.imwrite(str(path), group()[..., ::-1])
+    out, few = tmp_path / "out", ("--candidates", "1", "--steps", "1")
+    which = run("explore", path, "-o", out, *few)
+    assert which.exit_code == 2
+    assert "the photo has several faces; choose one with --face N: 1 at " in which.stderr
+    absent = run("explore", path, "-o", out, *few, "--face", "3")
+    assert absent.exit_code == 2
+    assert "there is no face 3 in the photo; there are: 1 at" in absent.stderr
+    both = run("explore", path, "-o", out, *few, "--face", "1", "--box", "1,1,20,20")
+    assert both.exit_code == 2
+    assert "give one of them" in both.stderr
+    cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))
+    none = run("explore", tmp_path / "empty.png", "-o", out, *few)
+    assert none.exit_code == 2
+    assert "no face is found in the photo; say where it is with --box x,y,w,h" in none.stderr
+
+    mosaic = group()
+    woman = mosaic[10:138, 10:138]
+    blocks = cv2.resize(woman[6:70, 30:94], (12, 12), interpolation=cv2.INTER_AREA)
+    woman[6:70, 30:94] = cv2.resize(blocks, (64, 64), interpolation=cv2.INTER_NEAREST)
+    cv2.imwrite(str(path), mosaic[..., ::-1])
+    for where in (("--face", "1"), ("--box", "46,17,40,40")):
+        hidden = run("explore", path, "-o", out, *few, *where)
+        assert hidden.exit_code == 2
+        assert "hidden on purpose, it seems" in hidden.stderr
+
+    asked: list[ExploreRequest] = []
+
+    def note(_photo: object, _prior: object, request: ExploreRequest, **_named: object) -> None:
+        asked.append(request)
+        raise OptionError("that is all")
+
+    monkeypatch.setattr("resilver.latent.exploration.explore", note)
+    run("explore", path, "-o", out, *few, "--face", "2")
+    (request,) = asked
+    assert request.box is not None
+    assert request.box[0] > 150  # the one on the right

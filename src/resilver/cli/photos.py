@@ -200,6 +200,15 @@ def explore(
         str | None,
         typer.Option(metavar="X,Y,W,H", help="Where in the photo the face is, in pixels."),
     ] = None,
+    face: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Which face of the photo, from left to right.",
+            show_default="the only one",
+        ),
+    ] = None,
     factor: Annotated[
         int | None,
         typer.Option(
@@ -233,6 +242,7 @@ def explore(
                 output,
                 prior=prior,
                 box=box,
+                face=face,
                 factor=factor,
                 candidates=candidates,
                 seed=seed,

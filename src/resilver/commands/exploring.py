@@ -9,6 +9,7 @@ from pathlib import Path
 from resilver.batch.running import make_folder
 from resilver.commands.screen import Screen
 from resilver.errors import ModelError, OptionError
+from resilver.models.store import bundled_model
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 
 _BOX = re.compile(r"(\d{1,99}),(\d{1,99}),(\d{1,99}),(\d{1,99})", re.ASCII)
@@ -21,6 +22,7 @@ def explore_face(
     *,
     prior: str | None,
     box: str | None,
+    face: int | None,
     factor: int | None,
     candidates: int,
     seed: int,
@@ -32,6 +34,8 @@ def explore_face(
     """Imagines faces and writes them into a folder; returns the exit code."""
     _need_torch()
     area = None if box is None else _box(box)
+    if area is not None and face is not None:
+        raise OptionError("--box and --face both say where the face is: give one of them")
     from resilver.latent.enlarger import Enlarger  # noqa: PLC0415
     from resilver.latent.exploration import (  # noqa: PLC0415
         SENTENCE,
@@ -39,13 +43,15 @@ def explore_face(
         SearchConfig,
         explore,
     )
+    from resilver.latent.framing import chosen_box  # noqa: PLC0415
     from resilver.latent.output import REPORT, SHEET, check_folder, face_name, write  # noqa: PLC0415
     from resilver.latent.prior import open_prior  # noqa: PLC0415
     from resilver.latent.tiny import tiny_face  # noqa: PLC0415
     from resilver.stages.upscale import FAITHFUL  # noqa: PLC0415
 
-    request = ExploreRequest(area, factor, SearchConfig(candidates, seed, steps))
     photo = Photo.open(path, max_megapixels=DEFAULT_MAX_MEGAPIXELS)
+    area = chosen_box(photo, bundled_model("detect").open(threads), number=face, box=area)
+    request = ExploreRequest(area, factor, SearchConfig(candidates, seed, steps))
     opened = open_prior(prior, threads)
     side = 0 if factor is None else factor * tiny_face(photo, area).side_px
     if upscale_model is not None and side <= opened.side_px:
