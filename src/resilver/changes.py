@@ -54,9 +54,9 @@ class ChangeMap:
             before = old[rows] if factor == 1 else plainly_enlarged(old, factor, rows)
             apart = np.asarray(cv2.absdiff(widen(before), widen(new[rows])), np.uint16)
             moved = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
-            if not moved.any():
-                continue
             over = moved > ONE_LEVEL
+            if not over.any():
+                continue
             changed += int(np.count_nonzero(over))
             total += float(apart[over].sum(dtype=np.float64)) / 3
             marks[rows][over] |= np.uint8(Mark.CHANGED)

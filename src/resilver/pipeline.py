@@ -197,7 +197,7 @@ class Pipeline:
         changed, mean_change = 0.0, 0.0
         if strength > 0.0:
             started += self._number_faces(work)
-            old = work.draft.photo.pixels
+            old = work.draft.photo
             work.draft = stage.apply(
                 work.draft, strength, lambda share: progress(0.5 + 0.5 * share)
             )
@@ -206,7 +206,10 @@ class Pipeline:
             if photo.size != work.changes.size:
                 factor = photo.size[0] // work.changes.size[0]
                 work.changes = work.changes.enlarged(factor, PREVIEW_PX)
-            changed, mean_change = work.changes.add(old, photo.pixels, marks)
+            changed, mean_change = work.changes.add(old.pixels, photo.pixels, marks)
+            if changed == 0.0 and photo.size == old.size:
+                # What nobody can see is no change: such a photo comes back to the bit.
+                work.draft = work.draft.evolve(photo=old)
             if stage.name == "colourise" and changed == 0.0:  # then no colour is a guess
                 marks &= ~np.uint8(Mark.COLOURED)
         progress(1.0)

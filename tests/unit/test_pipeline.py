@@ -446,3 +446,25 @@ def test_black_and_white_stays_so_in_a_file_with_three_channels(stage: str) -> N
     assert [record.acted for record in report.stages] == [True]
     assert not photo.grey
     assert photo.colourless
+
+
+def test_a_change_that_nobody_can_see_is_none() -> None:
+    rng = np.random.default_rng(0)
+    levels = 30000 + 257 * 8 * rng.standard_normal((128, 160))
+    given = Photo.from_array(np.rint(levels).astype(np.uint16))
+    options = Options(only=("denoise",), denoise=0.01, threads=1)
+    restored, report = Pipeline(options).restore(given)
+    assert report.stages[0].strength == 0.01
+    assert report.changed_share == 0.0
+    np.testing.assert_array_equal(restored.pixels, given.pixels)
+    assert not report.changed.any()
+
+
+def test_a_picture_of_two_levels_has_no_grain_and_no_damage() -> None:
+    rng = np.random.default_rng(0)
+    shades = np.tile(np.linspace(0.1, 0.9, 320), (256, 1))
+    dots = np.where(rng.random(shades.shape) < shades, np.uint8(255), np.uint8(0))
+    restored, report = restore(dots, Options(threads=1))
+    assert all("made of dots" in record.finding.words for record in report.stages[:2])
+    assert report.changed_share == 0.0
+    np.testing.assert_array_equal(restored.pixels[..., 0], dots)

@@ -50,3 +50,29 @@ def test_stains_on_less_than_a_fifth_of_a_print_do_not_count() -> None:
     print_ = np.repeat(camera()[..., None], 3, axis=2)
     print_[100:300, 100:300] = (print_[100:300, 100:300] * (0.9, 0.7, 0.4)).astype(np.uint8)
     assert colour_left(print_) < 0.5 * OLD_COLOUR_255
+
+
+def on_a_lid(
+    print_: NDArray[np.uint8], lid: tuple[float, float, float], noise_255: float, side: float
+) -> NDArray[np.uint8]:
+    """A print in the corner of a scanner's lid, `side` times as wide and high."""
+    height, width = (int(side * length) for length in print_.shape[:2])
+    grain = np.random.default_rng(0).normal(0.0, noise_255, (height, width, 3))
+    scan = np.rint(np.array(lid) + grain).clip(0, 255).astype(np.uint8)
+    scan[8 : 8 + print_.shape[0], 8 : 8 + print_.shape[1]] = print_
+    return scan
+
+
+LIDS = [((247.0, 247.0, 247.0), 0.8), ((252.0, 251.0, 247.0), 0.7), ((0.0, 0.0, 0.0), 0.0)]
+
+
+@pytest.mark.parametrize(("lid", "noise_255"), LIDS)
+@pytest.mark.parametrize("side", [1.4, 1.8, 2.8])
+def test_around_a_print_a_lid_or_nothing_does_not_decide(
+    lid: tuple[float, float, float], noise_255: float, side: float
+) -> None:
+    in_colours = chelsea()[:, 20:430]
+    assert colour_left(on_a_lid(in_colours, lid, noise_255, side)) > 2 * OLD_COLOUR_255
+    grey = camera()[::2, ::2, None] / 255.0
+    sepia = np.rint(255 * np.concatenate((grey**0.85, grey, 0.9 * grey**1.3), axis=2))
+    assert colour_left(on_a_lid(sepia.astype(np.uint8), lid, noise_255, side)) < OLD_COLOUR_255

@@ -87,6 +87,20 @@ def test_a_faded_photo_is_found_and_comes_back(model: StoredModel) -> None:
     assert error_255(revived(stage, faded(good())), good()) < 1.0
 
 
+@pytest.mark.parametrize("nothing", [0, 255])
+def test_what_is_transparent_is_not_looked_at(model: StoredModel, nothing: int) -> None:
+    stage = ToneStage(model, threads=1)
+    picture = faded(good())
+    height, width, _channels = picture.shape
+    alpha = np.zeros((height, width), np.uint8)
+    cv2.ellipse(alpha, (width // 2, height // 2), (width // 2, height // 2), 0, 0, 360, (255,), -1)
+    cut_out = np.where(alpha[..., None] > 0, picture, np.uint8(nothing))
+    whole, seen = (finding_of(stage, shown) for shown in (picture, np.dstack((cut_out, alpha))))
+    assert seen.act
+    values = [[one.value for one in finding.measurements] for finding in (whole, seen)]
+    np.testing.assert_allclose(values[1], values[0], atol=6.0)
+
+
 def test_a_good_photo_has_not_faded(model: StoredModel) -> None:
     finding = finding_of(ToneStage(model, threads=1), good())
     assert not finding.act

@@ -18,6 +18,9 @@ _MUCH = 0.4
 _FIT_PX = 128  # longest side of the copy that a tone is fitted to
 _DEGREE, _TRUSTED, _TONE_REFITS = 5, 0.75, 6
 _BEYOND = 0.05  # of brightness, that a tone holds for beyond where it is known
+# What this share of the pixels have in brightness, within some levels of 255, is no part of a print
+# but the lid of the scanner around it, a backdrop, or nothing at all; if so much is left besides.
+_GROUND_SHARE, _GROUND_LEVELS, _LEAST_SHARE = 0.3, 4, 0.03
 
 Values = NDArray[np.float32]
 
@@ -25,6 +28,13 @@ Values = NDArray[np.float32]
 def is_monochrome(pixels: Pixels) -> bool:
     """Whether a photo (H, W, 3), 8 or 16 bit, is black and white, toned or not."""
     return colour_left(pixels) < TONED_255
+
+
+def is_bilevel(pixels: Pixels) -> bool:
+    """Whether a photo (H, W, 3) is made of two levels alone, as a fax or a dithered scan is."""
+    values = pixels.reshape(-1, 3)
+    kinds = np.unique(values[:: max(len(values) // _LOOK_PX**2, 1)], axis=0)
+    return len(kinds) == 2 and bool(((values == kinds[0]) | (values == kinds[1])).all())
 
 
 def colour_left(pixels: Pixels) -> float:
@@ -36,14 +46,14 @@ def colour_left(pixels: Pixels) -> float:
     best (least trimmed squares, Rousseeuw 1984), so that stains in another colour do not move it.
 
     Of what is left at every pixel the median counts, and 0.4 of what a fifth of them exceed: else
-    a subject in colours before a grey wall, or on the white lid of a scanner, would count for
-    nothing. Stains on less than a fifth of a print do. About 0 for a monochrome print whatever its
-    tone, 5 and more for most photos in colour.
+    a subject in colours before a grey wall would count for nothing. Stains on less than a fifth of
+    a print do. A brightness that three tenths of them share is left out. About 0 for a monochrome
+    print whatever its tone, 5 and more for most photos in colour.
 
     Args:
         pixels: (H, W, 3), 8 or 16 bit.
     """
-    bright, against = _split(to_float(shrunk(pixels, _LOOK_PX)).reshape(-1, 3))
+    bright, against = _without_ground(*_split(to_float(shrunk(pixels, _LOOK_PX)).reshape(-1, 3)))
     _powers, left, _best = _fitted(bright, against, 2, 0.5, _REFITS + 1)
     usual, much = np.quantile(left, (0.5, 0.8))
     return float(255.0 * max(usual, _MUCH * much))
@@ -116,6 +126,17 @@ def _fitted(
         powers = np.asarray(solved, np.float32)
         left = np.abs(against - known @ powers).max(axis=1)
     return powers, left, best
+
+
+def _without_ground(bright: Values, against: Values) -> tuple[Values, Values]:
+    """Brightness (n,) and colours (n, 2) but for those of a brightness that too many have."""
+    level = np.rint(255 * bright).astype(np.intp)
+    counts = np.bincount(level, minlength=256)
+    near = np.convolve(counts, np.ones(2 * _GROUND_LEVELS + 1), mode="same")
+    kept = (near < _GROUND_SHARE * bright.size)[level]
+    if np.count_nonzero(kept) < _LEAST_SHARE * bright.size:
+        return bright, against
+    return bright[kept], against[kept]
 
 
 def _split(pixels: Values) -> tuple[Values, Values]:

@@ -232,7 +232,10 @@ def _to_working(bands: Bands, icc: bytes | None, notes: list[str]) -> _Working:
             why = kind if profile_channels(icc) != bands.channels else "damaged"
             notes.append(f"the colour profile is {why} and was left out; sRGB is assumed")
     if bands.channels == 4 and profile is None:
-        notes.append("CMYK without a colour profile: the result is saved as sRGB")
+        notes.append(
+            "CMYK without a colour profile: its colours are those of usual inks, a guess; "
+            "the result is saved as sRGB"
+        )
         colour = to_srgb(bands.colour, builtin_profile("cmyk"), bits=16)
         return _Working(colour, _widened(bands.alpha), None)
     kept = None if profile is None or not profile.leads_back else profile.icc

@@ -27,6 +27,9 @@ THRESHOLD_255 = 6.0
 # In black and white it is grain, or the screen of a printed picture, more often than texture: of
 # 108 old prints three measure more, and all three are that; good photos made grey reach 3.1.
 MONOCHROME_THRESHOLD_255 = 3.2
+# More is no grain, but dots of two levels or another pattern that the photo is made of: the network
+# has learned noise of up to 50 levels.
+MOST_255 = 70.0
 SAMPLE_PX = 128
 # Of the samples, from the quietest: noise lies over the whole photo, a weave over part of it. At
 # the median a photo of a meal on linen passed for noisy.
@@ -56,12 +59,16 @@ class DenoiseStage:
         monochrome = photo.grey or is_monochrome(photo.pixels)
         threshold = MONOCHROME_THRESHOLD_255 if monochrome else THRESHOLD_255
         progress(1.0)
-        act = sigma >= threshold
-        words = (
-            f"Grain or noise of {sigma:.1f} grey levels lies over the photo."
-            if act
-            else f"Hardly any grain or noise ({sigma:.1f} grey levels)."
-        )
+        act = threshold <= sigma <= MOST_255
+        if act:
+            words = f"Grain or noise of {sigma:.1f} grey levels lies over the photo."
+        elif sigma < threshold:
+            words = f"Hardly any grain or noise ({sigma:.1f} grey levels)."
+        else:
+            words = (
+                f"Too much for grain or noise ({sigma:.0f} grey levels): the photo is made of dots "
+                "or of another pattern. They are left alone."
+            )
         measured = Measurement("noise", sigma, "grey levels of 255", threshold)
         return Finding(self.name, act, words, (measured,)), draft
 

@@ -21,7 +21,7 @@ from resilver.imaging.tiles import (
     tile_side,
     to_float,
 )
-from resilver.imaging.tone import is_monochrome
+from resilver.imaging.tone import is_bilevel, is_monochrome
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
@@ -48,6 +48,8 @@ SUSPICION_SHARE = 0.01
 # Damage is filled this much wider than found: its rim is damaged too. More takes sound pixels away
 # that the fill goes by (2 instead of 1: 0.3 dB outside of the damage on the suite `repair`).
 GROW_PX = 1
+
+_DOTS = "The photo is made of dots of two levels."
 
 OPAQUE = Mark.SCRATCH | Mark.MISSING | Mark.DUST | Mark.PAINTED  # hide what is under them
 
@@ -91,7 +93,8 @@ class RepairStage:
         suspected: dict[Mark, float] = {}
         doubted = 0.0
         pixels = draft.photo.pixels
-        if self.given is not None and self.given.mode == "replace":
+        dots = not self.told and is_bilevel(pixels)  # a dot is no dust, a line of them no scratch
+        if dots or (self.given is not None and self.given.mode == "replace"):
             marks = np.zeros(draft.photo.size, np.uint8)
         else:
             sight = see(self._recogniser, pixels, self.tile_px, progress)
@@ -106,6 +109,8 @@ class RepairStage:
         if doubted:
             words = f"{finding.words} {_doubt(doubted)} Force the repair to fill that as well."
             finding = replace(finding, words=words)
+        elif dots and not finding.act:
+            finding = replace(finding, words=f"{_DOTS} Damage cannot be told from them.")
         if draft.marks is not None:
             marks |= draft.marks
         return finding, draft.evolve(marks=marks)

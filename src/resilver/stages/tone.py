@@ -28,6 +28,7 @@ from resilver.stages.draft import Draft, Finding, Measurement, Progress
 THRESHOLD_DE = 4.0
 # That it has faded at all: of 54 good photos none is taken for faded, of 54 faded ones 34 are.
 SURE = 0.95
+_OPAQUE = 0.99  # of what is most opaque; less than that is not looked at
 _BLANK_255 = 2.0  # standard deviation of brightness: with less there is nothing to tell fading from
 
 Values = NDArray[np.float32]
@@ -76,7 +77,7 @@ class ToneStage:
 
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         photo = draft.photo
-        small = self._thumbnail(photo.pixels)
+        small = self._thumbnail(photo)
         correction = self._correction(photo, small)
         moved = distance(small, _on_thumbnail(correction, small))
         bright = small @ LUMA
@@ -112,7 +113,7 @@ class ToneStage:
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
         height, width = photo.size
-        small = self._thumbnail(photo.pixels)
+        small = self._thumbnail(photo)
         correction = self._correction(photo, small)
         greyed = correction.toned and self.neutral
         if not (greyed or self.revives):
@@ -136,10 +137,18 @@ class ToneStage:
         pixels = map_strips(photo.size, revive, self.threads, progress)
         return draft.evolve(photo=photo.evolve(pixels=pixels))
 
-    def _thumbnail(self, pixels: Pixels) -> Values:
+    def _thumbnail(self, photo: Photo) -> Values:
+        """(side, side, 3) in [0, 1]; what is not opaque shows the mean of what is."""
         side = self.model.card.size_px
+        if photo.alpha is None or photo.alpha.min() == photo.alpha.max():
+            return _shrunk(photo.pixels, (side, side))
+        # At first not as small, so that edges of what is opaque hardly mix with what is not.
+        size = tuple(max(min(4 * side, length), 1) for length in reversed(photo.size))
+        pixels, alpha = (_shrunk(plane, size) for plane in (photo.pixels, photo.alpha))
+        opaque = alpha >= _OPAQUE * alpha.max()
+        pixels[~opaque] = pixels[opaque].mean(axis=0)
         small = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
-        return to_float(np.asarray(small, pixels.dtype))
+        return np.asarray(small, np.float32)
 
     def _correction(self, photo: Photo, small: Values) -> Correction:
         toned = photo.grey or is_monochrome(photo.pixels)
@@ -169,6 +178,11 @@ def distance(first: Values, second: Values) -> float:
 def _has_faded(correction: Correction, small: Values, moved: float) -> bool:
     """Whether a photo has faded beyond doubt; `moved` is how far the correction moves it, dE."""
     return moved >= THRESHOLD_DE and correction.sure >= SURE and not _is_blank(small)
+
+
+def _shrunk(plane: Pixels, size: tuple[int, ...]) -> Values:
+    """(H, W) or (H, W, 3) -> the same, (width, height) in size and in [0, 1]."""
+    return to_float(np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), plane.dtype))
 
 
 def _is_blank(small: Values) -> bool:
