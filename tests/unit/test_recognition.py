@@ -265,6 +265,34 @@ def test_of_eyes_nose_and_mouth_only_what_is_beyond_doubt_is_damage(
     assert found[122, 100]
 
 
+MISSING, SCRATCH = 1, 0  # in the network's order
+
+
+@pytest.mark.parametrize(
+    ("where", "kind", "level", "stays"),
+    [
+        (np.s_[60:70, 20:34], MISSING, DOUBTFUL, False),  # a bare neck
+        (np.s_[2:9, 52:62], MISSING, DOUBTFUL, False),  # a ribbon
+        (np.s_[60:70, 20:34], MISSING, SURE, True),  # a piece is torn out, beyond doubt
+        (np.s_[60:62, 20:34], MISSING, DOUBTFUL, True),  # too thin for a collar
+        (np.s_[60:70, 20:34], SCRATCH, DOUBTFUL, True),
+        (np.s_[60:70, 100:114], MISSING, DOUBTFUL, True),  # far from the person
+    ],
+)
+@pytest.mark.parametrize("told", [False, True])
+def test_a_solid_shape_beside_a_face_may_be_worn(
+    where: tuple[slice, slice], kind: int, level: float, stays: bool, told: bool
+) -> None:
+    maps = np.zeros((5, 160, 160), np.float32)
+    maps[(4, SCRATCH), 120:127, 20:120] = DOUBTFUL
+    maps[(4, SCRATCH), 120, 20:50] = SURE
+    maps[(4, kind), *where] = level
+    sight = Sight(marks_from_maps(maps), 0.0, 0.0, IN_ONE_TONE)
+    assert found_in(sight, NO_FACES, told=told)[where].all()
+    found = found_in(sight, a_face(1.0), told=told)
+    assert bool(found[where].all()) == bool(found[where].any()) == stays
+
+
 @pytest.mark.parametrize("told", [False, True])
 def test_in_a_face_nothing_more_is_believed_for_being_told(told: bool) -> None:
     maps = np.zeros((5, 160, 160), np.float32)

@@ -24,6 +24,9 @@ _POINT_STRIDES = 4.0  # unit of the points: their offsets are then of about unit
 MIRRORED = (1, 0, 2, 4, 3)  # the order of the points in a mirror
 _LARGEST_LOG = 4.0  # a face is at most e ** 4 strides wide
 _FACE_WIDTHS = np.float32(1.2)  # a detector's box ends at the brows and the chin
+# Beyond the box lie, in its widths and heights, hair and hat on the left and above, ...
+_PERSON_BEFORE = np.array((0.6, 0.9))
+_PERSON_BEYOND = np.array((0.6, 1.0))  # ... and hair, neck and collar on the right and below
 SAME_IOU = 0.35  # two boxes that overlap more than this are the same face
 
 
@@ -145,6 +148,17 @@ def face_areas(faces: Faces, size: tuple[int, ...]) -> NDArray[np.uint8]:
     areas = np.zeros(size, np.uint8)
     for box in faces.boxes:
         _ellipse(areas, (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * _FACE_WIDTHS, 0.0)
+    return areas
+
+
+def person_areas(faces: Faces, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """(H, W): 1 in a face and around it, where hair, hat, neck and collar are."""
+    areas = np.zeros(size, np.uint8)
+    for box in faces.boxes:
+        sides = np.array((box[2] - box[0], box[3] - box[1]))
+        left, top = np.rint(box[:2] - _PERSON_BEFORE * sides).astype(int).tolist()
+        right, bottom = np.rint(box[2:] + _PERSON_BEYOND * sides).astype(int).tolist()
+        cv2.rectangle(areas, (left, top), (right, bottom), (1,), -1)
     return areas
 
 

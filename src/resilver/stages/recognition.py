@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.faces import Faces, face_areas, feature_areas
+from resilver.imaging.faces import Faces, face_areas, feature_areas, person_areas
 from resilver.imaging.off_tone import off_tone_stains
 from resilver.imaging.tiles import (
     OVERLAP_PX,
@@ -69,6 +69,7 @@ LEAST_SHARE = 0.003  # less than this says nothing about a photo
 # damage too. Of those of the suite `aged` it sees a tenth and more, of an otter's head in grey
 # water, of a brown shawl on black cloth nothing.
 AGREED_SHARE = 0.05
+SOLID_SIDES = 0.08  # thicker than this, in sides of the face's box, is no scratch but a shape
 SMALLEST_GROUP_PX = 5  # smaller groups are grain, not dust
 SMALLEST_SIDE_PX = 192  # a photo is looked at again at half its size while it stays above this
 # A larger photo (in pixels) is looked at from half its size on: marks of a print are many pixels
@@ -215,7 +216,8 @@ def found_in(sight: Sight, faces: Faces, *, told: bool) -> Mask:
 
     `told`: the person says that the photo is damaged. In a face nothing more is believed than
     without being told, and of its eyes, nose and mouth only what is beyond doubt: an error there
-    costs more than a scratch that stays.
+    costs more than a scratch that stays. So do light, solid shapes beside it need to be: they may
+    be a ribbon, a collar or a bare neck.
     """
     cautious, sure_of_it = _unasked(sight)
     found = believed(sight.marks, TOLD) if told or sure_of_it else cautious.copy()
@@ -225,9 +227,28 @@ def found_in(sight: Sight, faces: Faces, *, told: bool) -> Mask:
             face = faces.chosen(np.array([index]))
             # The groups of a face, and enough around it to tell a crack that only crosses it.
             area, here = face.surroundings(found.shape)
-            _spare(found[area], face_areas(here, found[area].shape), cautious[area])
-            _spare(found[area], feature_areas(here, found[area].shape), sure[area])
+            size = found[area].shape
+            _spare(found[area], face_areas(here, size), cautious[area])
+            _spare(found[area], feature_areas(here, size), sure[area])
+            thick_px = SOLID_SIDES * float(face.sides_px[0])
+            shapes = _solid(found[area], sight.marks[area], thick_px)
+            _spare(found[area], person_areas(here, size) & shapes, sure[area])
     return found
+
+
+def _solid(found: Mask, marks: Marks, thick_px: float) -> Marks:
+    """(h, w): 1 in groups as thick as this that are mostly missing parts: light, solid shapes."""
+    count, connected, stats, _centres = cv2.connectedComponentsWithStats(
+        found.astype(np.uint8), connectivity=8
+    )
+    labels = np.asarray(connected, np.int32)
+    depth_px = cv2.distanceTransform(found.astype(np.uint8), cv2.DIST_L2, 3)
+    thickest = np.zeros(count)
+    np.maximum.at(thickest, labels.ravel(), np.asarray(depth_px).ravel())
+    missing = np.bincount(labels[(marks & np.uint8(Mark.MISSING)) != 0], minlength=count)
+    solid = (2 * thickest >= thick_px) & (missing > stats[:, cv2.CC_STAT_AREA] / 2)
+    solid[0] = False
+    return solid[labels].view(np.uint8)
 
 
 def _unasked(sight: Sight) -> tuple[Mask, bool]:
