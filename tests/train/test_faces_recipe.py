@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -274,6 +275,59 @@ def test_a_run_begins_with_a_prior_or_with_another_restorer(tmp_path: Path) -> N
     (tmp_path / "no.pt").write_bytes(b"nothing")
     with pytest.raises(RecipeError, match="no state of a prior or of a restorer"):
         FacesRecipe().started_from(tmp_path / "no.pt")
+
+
+@pytest.fixture
+def prior_state(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "prior.pt"
+    torch.save({"recipe": "prior", "average": PriorTraining(SMALL.prior).state_dict()}, path)
+    return path
+
+
+def test_a_prior_stays_as_it_is_and_the_rest_learns(
+    photos: Path, prior_state: Path, tmp_path: Path
+) -> None:
+    weights = LossWeights().without(TAUGHT)
+    config = FitConfig(0.05, tmp_path / "run", workers=0, threads=1, warmup_steps=1, ema_decay=0.5)
+    lines: list[str] = []
+    for minutes in (0.05, 0.1):  # in a second sitting too
+        recipe = OneBatch(weights=weights, info=replace(INFO, batch=2))
+        begun = recipe.started_from(prior_state)
+        before = {name: value.clone() for name, value in begun.state_dict().items()}
+        config = replace(config, minutes=minutes)
+        result = fit(recipe, [photos], config, initial=begun, log=lines.append)
+        assert result.steps > 0
+        for name, value in result.network.named_parameters():
+            kept = "stylegan_decoder" in name
+            assert torch.equal(value, before[name]) == kept, name
+    assert any(line.startswith("resumed at step") for line in lines)
+
+
+def test_several_processes_can_share_a_network_with_a_prior(
+    photos: Path, prior_state: Path
+) -> None:
+    """What takes part in every step has a gradient, or the processes would wait for it."""
+    recipe = FacesRecipe(weights=LossWeights().without(TAUGHT))
+    network = recipe.started_from(prior_state).train()
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        shared = nn.parallel.DistributedDataParallel(network)
+        batch = batch_of(recipe, photos)
+        for _ in range(3):  # it complains at the second step of what was missing in the first
+            network.zero_grad()
+            recipe.loss(shared, batch)[0].backward()
+    finally:
+        dist.destroy_process_group()
+    decoder = network.restorer.network.stylegan_decoder
+    assert all(weight.grad is None for weight in decoder.parameters())
+
+
+def test_a_run_that_goes_on_from_a_restorer_trains_its_decoder(prior_state: Path) -> None:
+    begun = FacesRecipe().started_from(prior_state)
+    torch.save({"recipe": "faces", "average": begun.state_dict()}, prior_state)
+    again = FacesRecipe().started_from(prior_state).restorer.network.stylegan_decoder
+    assert again.constant_input.weight.requires_grad
 
 
 def test_the_export_is_the_restorer_alone(tmp_path: Path) -> None:

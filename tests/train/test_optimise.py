@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from resilver.nets.gfpgan import GFPGAN, GFPGANConfig
+from resilver.nets.stylegan2 import StyleGAN2Config
+from resilver.nets.tone import ToneNet
 from resilver.nets.unet import Denoiser, UNetConfig
 from resilver.train.muon import Muon, orthogonal
 from resilver.train.optimise import Optimiser, lay_out
@@ -153,3 +157,31 @@ def test_trained_parts_move_at_a_tenth_and_keep_it_in_a_checkpoint() -> None:
         slow, full = moved["unet.encode.0.0.first.weight"], moved["unet.decode.0.0.first.weight"]
         assert 0.05 < slow / full < 0.2
         assert moved["unet.stem.weight"] < 0.3 * moved["unet.head.weight"]
+
+
+FACES = GFPGANConfig(StyleGAN2Config(16, 2, (16, 16, 16)), (16, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "by_adam"),
+    [
+        (lambda: GFPGAN(FACES), "stylegan_decoder.style_conv1.bias", True),
+        (lambda: GFPGAN(FACES), "stylegan_decoder.constant_input.weight", True),
+        (lambda: GFPGAN(FACES), "stylegan_decoder.style_conv1.modulated_conv.weight", False),
+        (lambda: GFPGAN(FACES), "conv_body_down.0.conv1.weight", False),
+        (ToneNet, "encoder.conv1.weight", True),
+        (ToneNet, "encoder.fire2.squeeze.weight", False),
+    ],
+)
+def test_vectors_and_first_layers_are_left_to_adam(
+    made: Callable[[], nn.Module], name: str, by_adam: bool
+) -> None:
+    """Adam's first step is as long for every number, whatever its gradient; Muon's is not."""
+    torch.manual_seed(0)
+    net = made()
+    weight = net.get_parameter(name)
+    before = weight.detach().clone()
+    weight.grad = torch.rand_like(weight) + 0.01
+    Optimiser(net, 1e-2).step(1.0)
+    moved = (weight.detach() - before).abs()
+    assert bool(moved.min() > 0.9 * moved.max()) == by_adam

@@ -11,6 +11,8 @@ import torch
 
 from resilver.imaging.lut import ColourTable, spline_weights
 from resilver.imaging.lut import apply_field as field_on_array
+from resilver.imaging.tiles import to_u16
+from resilver.imaging.tone import is_monochrome
 from resilver.nets.tone import ToneNet, apply_field, apply_table
 from resilver.train.loop import collate
 from resilver.train.optimise import Optimiser
@@ -93,6 +95,18 @@ def test_some_photos_are_good_and_all_others_have_faded(photos: Path) -> None:
     assert np.median(moved[~np.array(same)]) > 0.03
     grey = [np.ptp(s["target"], axis=0).max() == 0 for s in samples]
     assert 0 < np.mean(grey) < 0.4
+
+
+def test_monochrome_prints_are_grey_whether_they_have_faded_or_not(photos: Path) -> None:
+    """As the stage shows them; else grey alone would tell a good print."""
+    samples = list(itertools.islice(ToneRecipe().samples([photos], 0), 120))
+    grey = [s for s in samples if np.ptp(s["seen"], axis=0).max() == 0]
+    assert all(np.ptp(s["target"], axis=0).max() == 0 for s in grey)
+    faded = [bool(s["faded"][0]) for s in grey]
+    assert 0.3 < np.mean(faded) < 0.9
+    for sample in samples:
+        print_ = to_u16(np.moveaxis(sample["seen"], 0, -1))
+        assert is_monochrome(print_) == (np.ptp(sample["seen"], axis=0).max() == 0)
 
 
 def test_it_learns_to_undo_fading(photos: Path) -> None:

@@ -22,22 +22,34 @@ import torch
 from safetensors.torch import save_file
 
 from resilver.errors import OptionError, PhotoNotWritten, RecipeError
+from resilver.imaging.tiles import Pixels
 from resilver.models.card import Licence
 from resilver.models.session import OrtNetwork
 from resilver.models.store import bundled_model, stored_model
 from resilver.nets.unet import UNetConfig
+from resilver.train.correlation import distance_apart, noise_correlations
 from resilver.train.export import CardText, export
-from resilver.train.learn_noise import SMALLEST_SCAN, ScanRecipe, learn_noise
-from resilver.train.loop import FitConfig, fit, learning_rate_factor
-from resilver.train.photos import find_shards
-from resilver.train.recipe import Lineage, Sample
+from resilver.train.face_losses import LossWeights
+from resilver.train.learn_noise import (
+    SMALLEST_SCAN,
+    ScanRecipe,
+    held_out_error_255,
+    learn_noise,
+)
+from resilver.train.loop import FitConfig, collate, fit, learning_rate_factor
+from resilver.train.optimise import Optimiser
+from resilver.train.photos import Photos, find_shards
+from resilver.train.recipe import Batch, Lineage, Sample
 from resilver.train.recipes import RECIPES, recipe_named
 from resilver.train.recipes.content import ContentRecipe
 from resilver.train.recipes.denoise import DenoiseRecipe
-from resilver.train.run import TAUGHT, TrainRequest, lineage_of, train
-from resilver.train.scans import align, neighbours, pick, read_scans
+from resilver.train.recipes.faces import FacesRecipe
+from resilver.train.recipes.prior import PriorRecipe
+from resilver.train.recipes.vivid import VividLosses, VividRecipe
+from resilver.train.run import MAY_BE_TAUGHT, TAUGHT, TrainRequest, lineage_of, train
+from resilver.train.scans import Scans, align, neighbours, pick, read_scans
 from resilver.train.squeezenet import SqueezeNet, aligned_input
-from resilver.train.state import read_state
+from resilver.train.state import load_state, read_state, save_state
 from resilver.train.weights import load_onnx_weights
 
 # torch's own notice about the exporter that is used on purpose (see train/export.py).
@@ -77,6 +89,58 @@ def test_the_loop_learns_logs_and_resumes(photos: Path, tmp_path: Path) -> None:
     stored.load_state_dict(read_state(tmp_path / "state.pt", recipe)["average"])
     for mine, theirs in zip(stored.parameters(), longer.network.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs)
+
+
+class Wild(OneBatch):
+    """Of every `every` steps one has a gradient that is no number, though its loss is one."""
+
+    every: int = 3
+    seen: int = 0
+
+    def loss(self, network: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        loss, figures = super().loss(network, batch)
+        self.seen += 1
+        if self.seen % self.every == 0:
+            loss = loss + (0.0 * next(iter(network.parameters())).sum()).sqrt()
+        return loss, figures
+
+
+def test_a_step_whose_gradient_is_no_number_is_left_out(photos: Path, tmp_path: Path) -> None:
+    recipe = Wild(net=TINY, crop_px=48)
+    lines: list[str] = []
+    config = FitConfig(0.05, tmp_path, workers=0, threads=1, warmup_steps=1, log_every=1)
+    result = fit(recipe, [photos], config, log=lines.append)
+    assert all(bool(torch.isfinite(weight).all()) for weight in result.network.parameters())
+    left_out = sum("not finite is left out" in line for line in lines)
+    assert left_out == recipe.seen // 3 > 0
+    assert result.steps == recipe.seen - left_out
+
+
+def test_a_run_without_any_gradient_ends_and_leaves_the_state_before(
+    photos: Path, tmp_path: Path
+) -> None:
+    config = FitConfig(0.03, tmp_path, workers=0, threads=1)
+    fit(OneBatch(net=TINY, crop_px=48), [photos], config)
+    before = (tmp_path / "state.pt").read_bytes()
+    wild = Wild(net=TINY, crop_px=48)
+    wild.every = 1
+    longer = replace(config, minutes=1.0, save_every_s=0.0)
+    with pytest.raises(RecipeError, match="the gradient is not finite, 20 times in a row"):
+        fit(wild, [photos], longer)
+    assert (tmp_path / "state.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("which", ["network", "average"])
+def test_a_state_that_is_not_finite_is_not_saved(which: str, tmp_path: Path) -> None:
+    recipe, path = tiny(), tmp_path / "state.pt"
+    parts = {"network": recipe.network(), "average": recipe.network()}
+    optimiser = Optimiser(parts["network"], 1e-3)
+    path.write_bytes(b"of before")
+    with torch.no_grad():
+        next(parts[which].parameters()).view(-1)[0] = float("nan")
+    with pytest.raises(RecipeError, match="weights are not finite after step 7"):
+        save_state(path, recipe, parts["network"], parts["average"], optimiser, 7, 1.0, {}, None)
+    assert path.read_bytes() == b"of before"
 
 
 def test_a_run_at_a_lower_rate_keeps_closer_to_where_it_began(photos: Path, tmp_path: Path) -> None:
@@ -129,6 +193,29 @@ def test_a_state_that_is_damaged_or_of_another_shape_is_refused(
             read_state(tmp_path / "state.pt", recipe)
 
 
+def test_a_resumed_lineage_keeps_the_data_and_the_teachers_of_before() -> None:
+    before = Lineage("targets", "x.onnx", "clean", ("a", "b"), ("one",))
+    now = Lineage("targets", "", "clean", ("b", "c"), ("two",))
+    assert now.resumed(before) == Lineage(
+        "targets", "x.onnx", "clean", ("a", "b", "c"), ("one", "two")
+    )
+    assert replace(now, licence="research").resumed(before).licence == "research"
+    assert now.resumed(replace(before, licence="research")).licence == "research"
+
+
+def test_a_state_of_unknown_lineage_is_gone_on_from_as_research(tmp_path: Path) -> None:
+    recipe = tiny()
+    network, average = recipe.network(), recipe.network()
+    optimiser = Optimiser(network, 1e-3)
+    path, now = tmp_path / "state.pt", Lineage("targets", "", "clean", ("mine",))
+    for stored, expected in ((None, "research"), (now, "clean")):
+        save_state(path, recipe, network, average, optimiser, 7, 1.0, {}, stored)
+        *_, lineage = load_state(
+            path, recipe, network, average, optimiser, torch.device("cpu"), now
+        )
+        assert lineage == replace(now, licence=expected)
+
+
 def test_a_run_that_is_resumed_stays_what_it_was(photos: Path, tmp_path: Path) -> None:
     recipe = tiny()
     first = FitConfig(
@@ -144,29 +231,93 @@ def test_a_run_that_is_resumed_stays_what_it_was(photos: Path, tmp_path: Path) -
         fit(recipe, [photos], other)
 
 
+def card_beside(path: Path, licence: Licence, data: str = "photos of others") -> None:
+    card = replace(bundled_model("denoise").card, licence=licence, training_data=data)
+    path.write_text(card.to_toml(), "utf-8")
+
+
+STORED = {"how": "the recipe's own targets", "start": "", "data": ("scans",), "teachers": ()}
+
+
 @pytest.mark.parametrize(
-    ("file", "beside", "expected"),
+    ("file", "stored", "beside", "expected", "data"),
     [
-        ("mine.onnx", {"mine.toml": "clean", "other.toml": "research"}, "clean"),
-        ("mine.onnx", {"mine.toml": "research"}, "research"),
-        ("mine.onnx", {}, "clean"),
-        ("state.pt", {"denoise.toml": "research"}, "research"),
-        ("state.pt", {"denoise.toml": "clean"}, "clean"),
-        ("state.pt", {}, "clean"),
+        ("mine.onnx", None, {"mine": "clean", "other": "research"}, "clean", "photos of others"),
+        ("mine.onnx", None, {"mine": "research"}, "research", "photos of others"),
+        ("mine.onnx", None, {}, "research", "what mine.onnx learned from"),
+        ("squeezenet1_0.safetensors", None, {"denoise": "clean"}, "research", None),
+        ("prior_state.safetensors", None, {"prior": "clean"}, "clean", "photos of others"),
+        ("state.pt", "research", {"denoise": "clean"}, "research", "scans"),
+        ("state.pt", "clean", {"denoise": "research"}, "research", "scans"),
+        ("state.pt", "clean", {"denoise": "clean"}, "clean", "scans"),
+        ("state.pt", "clean", {}, "clean", "scans"),
+        ("state.pt", None, {"denoise": "clean"}, "clean", "photos of others"),
+        ("state.pt", None, {"other": "clean"}, "research", "what state.pt learned from"),
     ],
 )
-def test_the_stricter_licence_wins(
-    tmp_path: Path, file: str, beside: dict[str, Licence], expected: Licence
+def test_the_strictest_licence_wins_and_what_was_learned_from_is_kept(
+    tmp_path: Path,
+    file: str,
+    stored: Licence | None,
+    beside: dict[str, Licence],
+    expected: Licence,
+    data: str | None,
 ) -> None:
-    card = bundled_model("denoise").card
     for name, licence in beside.items():
-        (tmp_path / name).write_text(replace(card, licence=licence).to_toml(), "utf-8")
+        card_beside(tmp_path / f"{name}.toml", licence)
+    if file.endswith(".pt"):
+        lineage = None if stored is None else {**STORED, "licence": stored}
+        torch.save({"recipe": "denoise", "lineage": lineage}, tmp_path / file)
     request = TrainRequest(
-        "denoise", (), tmp_path, 1.0, licence="clean", start_from=tmp_path / file
+        "denoise", (Path("packs/mine"),), tmp_path, 1.0, licence="clean", start_from=tmp_path / file
     )
-    assert lineage_of(tiny(), request) == Lineage("the recipe's own targets", file, expected)
-    research = replace(request, licence="research")
-    assert lineage_of(tiny(), research).licence == "research"
+    learned = (data or f"what {file} learned from", "mine")
+    own = "the recipe's own targets"
+    assert lineage_of(tiny(), request) == Lineage(own, file, expected, learned)
+    assert lineage_of(tiny(), replace(request, licence="research")).licence == "research"
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("content", []),
+        ("detect", ["yunet-n.onnx", "retinaface-slim.onnx"]),
+        ("identity", ["mobilefacenet-insightface.onnx"]),
+        ("faces", ["squeezenet1_0.safetensors", "mobilefacenet-insightface.safetensors"]),
+        ("vivid", ["squeezenet1_0.safetensors", "realesr-general-x4v3.onnx"]),
+        ("upscale", []),
+        ("prior", []),
+    ],
+)
+def test_a_network_is_of_no_freer_class_than_its_teachers(
+    name: str, names: list[str], tmp_path: Path
+) -> None:
+    teacher = tmp_path if names else tmp_path / "squeezenet1_0.safetensors"
+    names = names or [teacher.name]
+    request = TrainRequest(name, (tmp_path,), tmp_path, 1.0, licence="clean", teacher=teacher)
+    recipe = (
+        PriorRecipe(teacher=teacher)
+        if name == "prior"
+        else {**TAUGHT, **MAY_BE_TAUGHT}[name](teacher)
+    )
+    taught = lineage_of(recipe, request)
+    assert (taught.licence, taught.teachers) == ("research", tuple(names))
+    for one in names:
+        card_beside((tmp_path / one).with_suffix(".toml"), "clean")
+    assert lineage_of(recipe, request).licence == "clean"
+    card_beside((tmp_path / names[-1]).with_suffix(".toml"), "research")
+    assert lineage_of(recipe, request).licence == "research"
+
+
+def test_what_is_switched_off_teaches_nothing(tmp_path: Path) -> None:
+    weights = LossWeights().without(("perceptual",))
+    assert [p.name for p in FacesRecipe(tmp_path, weights=weights).teachers] == [
+        "mobilefacenet-insightface.safetensors"
+    ]
+    losses = replace(VividLosses(), pixels=0.0)
+    assert [p.name for p in VividRecipe(tmp_path, losses=losses).teachers] == [
+        "squeezenet1_0.safetensors"
+    ]
 
 
 @pytest.mark.parametrize("name", ["tone", "upscale", "colourise"])
@@ -294,6 +445,7 @@ def test_an_encoder_that_knows_content_is_a_start_for_the_recogniser(
     card = train(request, lines.append)
     assert card is not None
     assert card.licence == "research"
+    assert ", taught by squeezenet.safetensors: " in card.training
     start = load_onnx_weights(recipe_named("damage").network(), tmp_path / "content.onnx")
     fresh = ContentRecipe(teacher).network()
     learned = dict(start.named_parameters())
@@ -405,29 +557,63 @@ def test_a_start_that_is_no_network_is_one_sentence(photos: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_photo_that_cannot_be_decoded_is_named_in_one_sentence(
+def test_photos_of_which_none_can_be_decoded_end_a_run_in_one_sentence(
     workers: int, tmp_path: Path
 ) -> None:
-    (tmp_path / "bad.jpg").write_bytes(b"no photo")
+    for name in ("bad.jpg", "worse.jpg"):
+        (tmp_path / name).write_bytes(b"no photo")
     config = FitConfig(0.1, tmp_path / "run", workers=workers, threads=1)
-    with pytest.raises(RecipeError, match=r"^\S+: bad\.jpg is not an image that can be decoded$"):
+    with pytest.raises(
+        RecipeError,
+        match=r"^none of the photos can be used: \S+: \w+\.jpg is not an image that can be d\w+$",
+    ):
         fit(tiny(), [tmp_path], config)
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_a_photo_that_cannot_be_decoded_is_left_out_with_one_line(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    good: Path = request.getfixturevalue("portraits" if name == "identity" else "photos")
+    folder = tmp_path / "photos"
+    shutil.copytree(good, folder)
+    (folder / "bad.jpg").write_bytes(b"no photo")
+    recipe = recipe_named(name)
+    if name in ("detect", "identity"):
+        recipe = TAUGHT[name](request.getfixturevalue("shared") / "weights")
+    samples = itertools.islice(recipe.samples([folder], 0), 12)
+    assert sum(1 for _ in samples) == 12
+    assert [line.split(": ")[-1] for line in caplog.messages] == [
+        "bad.jpg is not an image that can be decoded"
+    ]
+
+
+def test_a_photo_that_is_left_out_is_not_looked_at_again(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "good.png"), np.full((4, 6, 3), 255, np.uint8))
+    (tmp_path / "bad.png").write_bytes(b"no photo")
+    photos = Photos(find_shards([tmp_path]))
+    assert photos.read(0) is None
+    (tmp_path / "bad.png").write_bytes((tmp_path / "good.png").read_bytes())
+    assert photos.read(0) is None
+    read = photos.read(1)
+    assert read is not None
+    assert read.shape == (4, 6, 3)
+    (tmp_path / "good.png").unlink()
+    with pytest.raises(RecipeError, match=r"^none of the photos .*good\.png: cannot be read"):
+        photos.read(1)
 
 
 def test_what_begins_with_a_research_network_is_one(photos: Path, tmp_path: Path) -> None:
     request = TrainRequest("upscale", (photos,), tmp_path / "a", 0.03, workers=0)
     first = train(request)
     start = tmp_path / "a" / "upscale.onnx"
-    second = train(
-        replace(request, out=tmp_path / "b", licence="clean", start_from=start, rate=0.1)
-    )
+    later = replace(request, out=tmp_path / "b", licence="clean", data_note="mine", rate=0.1)
+    second = train(replace(later, start_from=start))
     assert first is not None
     assert second is not None
     assert (first.licence, second.licence) == ("research", "research")
-    start.with_suffix(".toml").unlink()  # of a network without a card one is told the class
-    third = train(replace(request, out=tmp_path / "c", licence="clean", start_from=start))
-    assert third is not None
-    assert third.licence == "clean"
+    assert second.training_data == f"{photos.name}; mine"
+    assert ", from upscale.onnx: " in second.training
 
 
 def test_what_is_no_photo_is_left_out_and_what_is_no_tar_is_refused(tmp_path: Path) -> None:
@@ -489,6 +675,131 @@ def test_neighbours_come_from_the_same_cell_and_are_never_the_same_pixel() -> No
     # The four pixels of a cell differ by at most one row and one column.
     assert (np.abs(first - second) <= 12 * 3 + 3).all()
     np.testing.assert_array_equal(pick(image, choice[0]), first)
+
+
+@pytest.mark.parametrize(("apart_px", "side"), [(1, 2), (2, 4), (3, 4)])
+def test_neighbours_lie_as_far_apart_as_is_said(apart_px: int, side: int) -> None:
+    rows, columns = np.mgrid[0:24, 0:32].astype(np.float32)
+    image = np.stack((rows, columns, rows // side), axis=2)
+    first, second, choice = neighbours(image, np.random.default_rng(0), apart_px)
+    assert first.shape == second.shape == (24 // side, 32 // side, 3)
+    off = np.sort(np.abs(first - second)[..., :2], axis=-1)
+    assert (off == (0, apart_px)).all()  # in a row or in a column ...
+    np.testing.assert_array_equal(first[..., 2], second[..., 2])  # ... of one cell
+    np.testing.assert_array_equal(pick(image, choice[1], side), second)
+
+
+def grainy(sigma_px: float, seed: int = 0, size: tuple[int, int] = (320, 320)) -> Pixels:
+    """A smooth picture, (H, W, 3) uint8, with grain of 12 grey levels, `sigma_px` wide."""
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((*size, 3)).astype(np.float32)
+    if sigma_px:
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), sigma_px))
+    smooth = np.linspace(90.0, 160.0, size[1])[None, :, None]
+    return np.clip(np.rint(smooth + 12.0 * noise / noise.std()), 0, 255).astype(np.uint8)
+
+
+class Smooth(torch.nn.Module):
+    """What is really there: columns are of one tone."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image.mean(dim=2, keepdim=True).expand_as(image)
+
+
+class KeepsHalf(Smooth):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return 0.5 * (image + super().forward(image))
+
+
+@pytest.mark.parametrize(("sigma_px", "apart_px"), [(0.0, 1), (0.7, 2), (1.1, 3)])
+def test_pixels_are_taken_from_where_their_noise_is_their_own(
+    sigma_px: float, apart_px: int
+) -> None:
+    photos = [grainy(sigma_px, seed) for seed in range(2)]
+    # Of noise blurred by s, pixels d apart have exp(-d^2 / 4 s^2) in common.
+    expected = [np.exp(-(d**2) / (4 * sigma_px**2)) if sigma_px else 0.0 for d in (1, 2, 3)]
+    measured = noise_correlations(photos, Smooth(), 0)
+    np.testing.assert_allclose(measured, expected, atol=0.12)
+    assert distance_apart(photos, Smooth(), 0) == apart_px
+
+
+def test_the_bundled_denoiser_tells_how_wide_grain_is() -> None:
+    network = load_onnx_weights(DenoiseRecipe().network(), bundled_model("denoise").path)
+    assert distance_apart([grainy(0.0)], network, 0) == 1
+    assert distance_apart([grainy(0.7)], network, 0) == 2
+    blank = np.full((160, 160, 3), 255, np.uint8)
+    assert noise_correlations([blank], network, 0) == (0.0, 0.0, 0.0)
+
+
+def test_held_out_the_better_network_has_the_smaller_error() -> None:
+    """One that keeps half of the grain has it beside neighbours that share their grain."""
+    photos = tuple(grainy(0.7, seed) for seed in range(2))
+    scans = Scans((), photos, ())
+    beside = ScanRecipe(scans)
+    assert held_out_error_255(beside, KeepsHalf(), 0) < held_out_error_255(beside, Smooth(), 0)
+    apart = ScanRecipe(scans, distance_apart(photos, Smooth(), 0))
+    assert held_out_error_255(apart, Smooth(), 0) < held_out_error_255(apart, KeepsHalf(), 0)
+
+
+def test_a_network_learns_from_pixels_that_lie_apart() -> None:
+    recipe = ScanRecipe(Scans((), (grainy(0.7),), ()), apart_px=2)
+    batch = collate(list(itertools.islice(recipe.samples([], 0), 2)))
+    side = recipe.crop_px
+    assert batch["whole"].shape[-2:] == (4 * side, 4 * side)
+    # With a network that changes nothing, what neighbours differ in is content: nothing is left.
+    _loss, figures = recipe.loss(torch.nn.Identity(), batch)
+    split = (batch["seen"] - batch["target"]).square().mean()
+    assert figures["rms_255"] == pytest.approx(255 * float(split) ** 0.5, rel=1e-4)
+    assert float(_loss) == pytest.approx(100 * float(split), rel=1e-4)
+
+
+def test_grain_too_coarse_for_single_scans_is_refused(tmp_path: Path) -> None:
+    from resilver.photo import Photo
+
+    Photo.from_array(grainy(2.0)).save(tmp_path / "coarse.png")
+    with pytest.raises(
+        RecipeError, match=r"^the grain is too coarse .* 3 px apart still have"
+    ) as e:
+        learn_noise(tmp_path, tmp_path / "mine.onnx", 1.0)
+    assert "\n" not in str(e.value)
+    assert not (tmp_path / "mine.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("moved", "turned_deg", "paired"),
+    [
+        ((0.0, 0.0), 0.0, True),
+        ((3.0, -2.0), 0.0, True),
+        ((0.3, 0.0), 0.0, False),
+        ((4.0, 2.4), 0.0, False),
+        ((0.0, 0.0), 0.1, False),
+    ],
+)
+@pytest.mark.parametrize("noise_255", [2.0, 12.0])
+def test_scans_that_lie_between_pixels_are_no_pair(
+    moved: tuple[float, float],
+    turned_deg: float,
+    paired: bool,
+    noise_255: float,
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    """A pair of them would be targets that are displaced, and teach blur."""
+    from resilver.photo import Photo
+
+    rng = np.random.default_rng(1)
+    clean = np.array(Photo.open(photos / "0.png").pixels, np.float32)
+    matrix = cv2.getRotationMatrix2D((300.0, 240.0), turned_deg, 1.0)
+    matrix[:, 2] += moved
+    how, border = cv2.INTER_CUBIC, cv2.BORDER_REFLECT
+    other = cv2.warpAffine(clean, matrix, (600, 480), flags=how, borderMode=border)
+    for name, scan in (("print_a", clean), ("print_b", np.asarray(other))):
+        noisy = np.clip(scan + rng.normal(0, noise_255, scan.shape), 0, 255).astype(np.uint8)
+        Photo.from_array(noisy).save(tmp_path / f"{name}.png")
+    scans = read_scans(tmp_path)
+    assert (len(scans.pairs), len(scans.singles)) == ((1, 0) if paired else (0, 2))
+    said = [line.split(" are ")[0] for line in scans.unpaired]
+    assert said == ([] if paired else ["print_a.png and print_b.png"])
 
 
 def test_scans_are_paired_by_name_and_aligned(tmp_path: Path, photos: Path) -> None:

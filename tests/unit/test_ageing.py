@@ -10,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from resilver.ageing import KINDS, OVERLAY_KINDS, Aged, AgeingRecipe, age, lay_overlay
+from resilver.ageing.canvas import Canvas, Patch
+from resilver.ageing.overlays import draw_overlay
 from resilver.errors import OptionError
 
 PRISTINE = AgeingRecipe.pristine()
@@ -218,6 +220,41 @@ def test_rgba_overlay_keeps_its_colour() -> None:
     assert inside.any()
     assert photo[inside][:, 0].mean() > 0.3
     assert photo[..., 1:].max() < 1e-6
+
+
+def test_thin_hairs_of_an_overlay_that_is_shrunk_grow_faint_not_dotted() -> None:
+    """White lines a pixel wide, a fourth of the area, on red that is transparent."""
+    alpha = np.zeros((400, 400), np.uint8)
+    alpha[:, ::4] = 255
+    colours = np.where(alpha[..., None] > 0, 255, np.array([255, 0, 0])).astype(np.uint8)
+    uneven: list[float] = []
+    for seed in range(12):
+        canvas = Canvas.of(np.zeros((60, 60, 3), np.float32), scale=0.1)  # zooms up to 0.24
+        draw_overlay(canvas, np.random.default_rng(seed), np.dstack((colours, alpha)), "scratch")
+        red, green, blue = np.moveaxis(canvas.pixels, -1, 0)
+        np.testing.assert_array_equal(green, blue)
+        assert float(green.sum()) > 0.95 * float(red.sum())
+        around = np.asarray(cv2.blur(green, (7, 7)))
+        inside = around > 0.9 * around.max()
+        uneven.append(float(green[inside].std() / green[inside].mean()))
+    assert max(uneven) < 0.3
+
+
+def test_what_shows_through_a_thin_layer_is_still_marked() -> None:
+    canvas = Canvas.of(np.full((12, 20, 3), 0.5, np.float32))
+    line = np.zeros((12, 20), np.float32)
+    line[5] = 1.0
+    canvas.lay("scratch", Patch(line, 0, 0), np.ones(3, np.float32), 1.0)
+    loss = np.ones((12, 20), np.float32)
+    loss[:, :10] = 0.6
+    canvas.lay("missing", Patch(loss, 0, 0), np.zeros(3, np.float32), 1.0, region=True)
+    scratch, missing = (canvas.marks[..., KINDS.index(kind)] for kind in ("scratch", "missing"))
+    assert (scratch[5] > 0).tolist() == [True] * 10 + [False] * 10
+    assert not (missing[:, :10] & 4).any()
+    assert (missing[:, :10] & 2).all()
+    assert (missing[:, 10:] & 4).all()
+    canvas.lay("missing", Patch(loss, 0, 0), np.ones(3, np.float32), 0.8, region=True)
+    assert (scratch[5] > 0).tolist() == [True] * 10 + [False] * 10
 
 
 def test_overlays_reach_age() -> None:

@@ -78,6 +78,17 @@ def test_grain_has_the_sigma_it_says() -> None:
         assert np.array_equal(noisy[..., 0], noisy[..., 2])
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 3), (1, 7), (5, 4), (2, 40)])
+def test_grain_of_a_tiny_print_is_no_stronger(shape: tuple[int, int]) -> None:
+    recipe = replace(AgeingRecipe(), grain=1.0, grain_sigma=(0.05, 0.05), coarse_grain=0.3)
+    card = np.full((*shape, 3), 0.5, np.float32)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        grain, _sigma = plan_grain(rng, shape, recipe, monochrome=seed % 2 == 0, scale=1.0)
+        assert grain is not None
+        assert np.square(grain(card) - card).mean() ** 0.5 < 4 * 0.05
+
+
 def test_monochrome_print_is_grey_unless_toned() -> None:
     photo = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32)
     plain = print_monochrome(photo, np.random.default_rng(1), tint=0.0)

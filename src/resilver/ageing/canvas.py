@@ -15,6 +15,8 @@ KINDS = ("scratch", "missing", "stain", "dust")
 
 Mode: TypeAlias = Literal["cover", "add", "multiply"]
 
+_OPAQUE = 0.85  # coverage times opacity, beyond which nothing shows through
+
 REFERENCE_PX = 600.0
 """Damage sizes are px of a print whose longest side is this long."""
 
@@ -33,7 +35,7 @@ class Canvas:
     """The pixels being damaged and the marks laid so far; lives for one call of `age`."""
 
     pixels: NDArray[np.float32]  # (H, W, 3), changed in place
-    marks: NDArray[np.uint8]  # (H, W, 4): bits: 1 line or speck, 2 region, 4 opaque region
+    marks: NDArray[np.uint8]  # (H, W, 4): bits: 1 line or speck, 2 region, 4 opaque part of one
     scale: float  # px of this print per px of a 600 px print
     boldness: float = 1.0  # opacities are raised to the power 1/boldness: 1 as drawn, 4 bold
 
@@ -130,11 +132,12 @@ class Canvas:
         if region:
             inside = patch.alpha > 0.5
             if inside.any() and float(change[inside].mean()) > 0.04:
-                opaque = mode == "cover" and opacity > 0.85
-                if opaque:
-                    # What lies under an opaque layer can no longer be seen.
-                    marks[inside] = 0
-                layer |= inside.view(np.uint8) << (2 if opaque else 1)
+                # What lies under an opaque layer can no longer be seen; where the layer is thin,
+                # at its rim or all over, earlier marks still show through.
+                opaque = inside & (alpha[..., 0] > _OPAQUE) & (mode == "cover")
+                marks[opaque] = 0
+                layer |= (inside & ~opaque).view(np.uint8) << 1
+                layer |= opaque.view(np.uint8) << 2
         layer |= (change > visible_from).view(np.uint8)
         under[...] = new
 
@@ -161,9 +164,10 @@ def visible_masks(
     The rule: a pixel touched by any mark counts where the largest channel difference
     between damaged and undamaged print is above twice `threshold`, or, averaged over 3x3 px,
     above `threshold` (a faint pixel counts where its neighbours are faint too). A pixel inside
-    a translucent region (stain, smear: coverage over a half) counts where that difference averaged
-    over 11x11 px is above `threshold`; a pixel inside an opaque one (hole, blob) where
-    that holds over 41x41 px: the inside of a hole is damage though parts of it happen to match.
+    a translucent region (stain, smear, the soft rim of a hole: coverage over a half) counts where
+    that difference averaged over 11x11 px is above `threshold`; a pixel inside an opaque one (hole,
+    blob) where that holds over 41x41 px: the inside of a hole is damage though parts of it happen
+    to match.
     """
     difference = largest_difference(damaged, undamaged)
     near = (difference > 2 * threshold) | (cv2.blur(difference, (3, 3)) > threshold)

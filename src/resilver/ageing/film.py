@@ -21,6 +21,8 @@ Step: TypeAlias = Callable[[Pixels], Pixels]
 
 LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
+_SAMPLES, _LEAST_SAMPLES = 36, 12  # pixels that a deviation is measured from, and can be
+
 # Gamma of each channel: pigment tones bend the middle of the scale and leave black and white.
 _TINTS = {
     "sepia": (0.82, 1.0, 1.32),
@@ -123,7 +125,7 @@ def plan_grain(
         if chroma > 0.1:
             own = [_grain_field(rng, shape, size) for _ in range(3)]
             layers = layers * np.float32(1 - 0.5 * chroma) + np.stack(own, 2) * np.float32(chroma)
-    layers = layers * np.float32(sigma / max(float(layers[::3, ::3].std()), 1e-4))
+    layers = layers * np.float32(sigma / _deviation(layers, 3))
     bias = float(rng.uniform(0, 1))  # 0: even; 1: strongest in the middle tones
 
     def grain(pixels: Pixels) -> Pixels:
@@ -142,7 +144,21 @@ def _grain_field(rng: np.random.Generator, shape: tuple[int, int], size_px: floa
     out = soften(noise, size_px)
     if size_px > 1:
         out = out - soften(out, size_px * 3) * np.float32(0.7)
-    return out * np.float32(1 / max(float(out[::2, ::2].std()), 1e-4))
+    return out * np.float32(1 / _deviation(out, 2))
+
+
+def _deviation(noise: NDArray[np.floating], step: int) -> float:
+    """Standard deviation of noise (H, W) or (H, W, C), from every `step`-th pixel each way.
+
+    From all of them in a small print, and 1 in one of so few pixels that they tell nothing.
+    """
+    some = noise[::step, ::step]
+    if some.shape[0] * some.shape[1] >= _SAMPLES:
+        return max(float(some.std()), 1e-4)
+    if noise.shape[0] * noise.shape[1] < _LEAST_SAMPLES:
+        return 1.0
+    # Off 0, not off their mean: a single grain may be wider than the print.
+    return max(float(np.square(noise).mean()) ** 0.5, 1e-4)
 
 
 def plan_paper(

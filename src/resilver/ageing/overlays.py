@@ -11,6 +11,8 @@ from resilver.ageing.fields import Field
 from resilver.ageing.paint import Colour, flat_colour, lay_thin, mottle, stain_paint
 from resilver.errors import OptionError
 
+_SHRUNK = 0.7  # overlays that become smaller than this are averaged, not sampled
+
 OVERLAY_KINDS = {
     "dirt": "dust",
     "dots": "dust",
@@ -90,6 +92,29 @@ def _is_blob(patch: Patch) -> bool:
     return bool(cv2.erode(solid, np.ones((9, 9), np.uint8)).any())
 
 
+def _shrunk(
+    alpha: NDArray[np.uint8],
+    colours: NDArray[np.uint8] | None,
+    zoom: float,
+    matrix: NDArray[np.float64],
+    shift: NDArray[np.float64],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, NDArray[np.float64], NDArray[np.float64]]:
+    """An overlay made smaller by areas, and the affine map that then takes it to its place."""
+    height, width = alpha.shape
+    size = (max(round(width * zoom), 1), max(round(height * zoom), 1))
+    small = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if colours is not None:
+        # Weighed by coverage: the colour of what is transparent is nobody's.
+        weights = np.maximum(alpha, np.uint8(1)).astype(np.float32)[..., None]
+        weighed = cv2.resize(colours * weights, size, interpolation=cv2.INTER_AREA)
+        total = np.asarray(cv2.resize(weights, size, interpolation=cv2.INTER_AREA))
+        mean = np.asarray(weighed) / total.reshape(*small.shape, 1)
+        colours = np.rint(mean).astype(np.uint8)
+    ratio = np.array([width / size[0], height / size[1]])
+    # The middle of the first small pixel lies at (ratio - 1) / 2 of the large one.
+    return small, colours, matrix * ratio, shift + matrix @ ((ratio - 1) / 2)
+
+
 def _place(
     canvas: Canvas,
     rng: np.random.Generator,
@@ -120,6 +145,8 @@ def _place(
         return None
     left, top = int(low[0]), int(low[1])
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
+    if zoom < _SHRUNK:  # averaged first: warping alone leaves dots of thin hairs
+        alpha, colours, matrix, shift = _shrunk(alpha, colours, zoom, matrix, shift)
     warp = np.column_stack((matrix, shift - low))
     moved = cv2.warpAffine(alpha, warp, size, flags=cv2.INTER_LINEAR)
     coverage: Field = np.asarray(moved).astype(np.float32).reshape(size[1], size[0])

@@ -16,11 +16,12 @@ from resilver.errors import RecipeError
 from resilver.imaging.tiles import Pixels, to_float
 from resilver.models.store import bundled_model
 from resilver.photofile.writing import check_place
+from resilver.train.correlation import distance_apart
 from resilver.train.export import CardText, export
 from resilver.train.loop import FitConfig, fit
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first
 from resilver.train.recipes.denoise import DenoiseRecipe
-from resilver.train.scans import Scans, neighbours, read_scans
+from resilver.train.scans import Scans, cell_px, neighbours, read_scans
 from resilver.train.weights import load_onnx_weights
 
 HELD_OUT = 5  # one fifth of every scan, its top, is kept for the before/after figures
@@ -50,20 +51,22 @@ class ScanRecipe(DenoiseRecipe):
 
     Args:
         scans: none of them smaller than `SMALLEST_SCAN`.
+        apart_px: of single scans, how far the pixels that stand in for two scans lie apart.
     """
 
-    def __init__(self, scans: Scans) -> None:
+    def __init__(self, scans: Scans, apart_px: int = 1) -> None:
         photos = [pair.first for pair in scans.pairs] + list(scans.singles)
         # One size for all crops of a batch: what fits the held-out strip of the smallest scan.
         room = min(min(photo.shape[0] // HELD_OUT, photo.shape[1]) for photo in photos)
-        super().__init__(crop_px=min(96, room // 2) // 2 * 2)
+        self._apart_px, self._cell_px = apart_px, cell_px(apart_px)
+        super().__init__(crop_px=min(96, room // self._cell_px) // 2 * 2)
         self.scans = scans
         self.info = RecipeInfo(
             name="learn-noise",
             summary="Blind removal of grain and noise, tuned on a person's own scans.",
             reference="Lehtinen et al. 2018 (Noise2Noise); Huang et al. 2021 (Neighbor2Neighbor)",
             batch=8,
-            # A tenth of the first training's: the network knows photos already.
+            # A thirtieth or so of the first training's: the network knows photos already.
             learning_rate=8e-5,
             limits="Not measured on other scans.",
         )
@@ -76,17 +79,18 @@ class ScanRecipe(DenoiseRecipe):
     def draw(self, rng: np.random.Generator, *, held_out: bool) -> Sample:
         """Two observations of one random crop.
 
-        `seen` and `target` (3, c, c); for a single scan also the `whole` crop (3, 2c, 2c) and the
-        `choice` (2, c, c) that split it, both zero for a real pair; `single` (1,) is 1 or 0.
+        `seen` and `target` (3, c, c); for a single scan also the `whole` crop (3, kc, kc), k the
+        side of a cell, and the `choice` (2, c, c) that split it, both zero for a real pair;
+        `single` (1,) is 1 or 0.
         """
-        side = self.crop_px
+        side, large = self.crop_px, self._cell_px * self.crop_px
         index = int(rng.integers(len(self.scans.pairs) + len(self.scans.singles)))
-        whole, choice = np.zeros((2 * side, 2 * side, 3), np.float32), np.zeros((2, side, side))
+        whole, choice = np.zeros((large, large, 3), np.float32), np.zeros((2, side, side))
         single = index >= len(self.scans.pairs)
         if single:
             photo = self.scans.singles[index - len(self.scans.pairs)]
-            whole = to_float(photo[_random_area(photo, 2 * side, rng, held_out=held_out)])
-            first, second, choice = neighbours(whole, rng)
+            whole = to_float(photo[_random_area(photo, large, rng, held_out=held_out)])
+            first, second, choice = neighbours(whole, rng, self._apart_px)
         else:
             pair = self.scans.pairs[index]
             area = _random_area(pair.first, side, rng, held_out=held_out)
@@ -115,10 +119,11 @@ class ScanRecipe(DenoiseRecipe):
 
 
 def _split(image: Tensor, choice: Tensor, which: int) -> Tensor:
-    """The pixels (N, 3, c, c) that `neighbours` took for one image from (N, 3, 2c, 2c)."""
-    batch, channels, height, width = image.shape
-    cells = F.pixel_unshuffle(image, 2)  # (N, 3*4, c, c), the four pixels of a cell side by side
-    cells = cells.reshape(batch, channels, 4, height // 2, width // 2)
+    """The pixels (N, 3, c, c) that `neighbours` took for one image from (N, 3, kc, kc)."""
+    batch, channels, height, _width = image.shape
+    side = height // choice.shape[-1]
+    cells = F.pixel_unshuffle(image, side)  # (N, 3*k*k, c, c), the pixels of a cell side by side
+    cells = cells.reshape(batch, channels, side * side, *choice.shape[-2:])
     index = choice[:, which].long()[:, None, None].expand(-1, channels, 1, -1, -1)
     return cells.gather(2, index)[:, :, 0]  # (N, 3, 1, c, c) -> (N, 3, c, c)
 
@@ -143,7 +148,7 @@ def learn_noise(
         overwrite: replace a weight file and a card that are there.
 
     Raises:
-        RecipeError: nothing usable in the folder.
+        RecipeError: nothing usable in the folder, or grain too coarse for single scans.
         PhotoNotWritten: the weight file or its card is there already.
     """
     if out.suffix != ".onnx":
@@ -151,8 +156,14 @@ def learn_noise(
     for place in (out, out.with_suffix(".toml")):  # before the minutes are spent, not after
         check_place(place, source=None, overwrite=overwrite)
     scans = read_scans(folder, SMALLEST_SCAN)
-    recipe = ScanRecipe(scans)
-    network = load_onnx_weights(recipe.network(), bundled_model("denoise").path)
+    for line in scans.unpaired:
+        log(line)
+    bundled = bundled_model("denoise")
+    network = load_onnx_weights(DenoiseRecipe().network(), bundled.path)
+    apart_px = distance_apart(scans.singles, network, seed) if scans.singles else 1
+    if apart_px > 1:
+        log(f"grain is wider than a pixel: what is compared lies {apart_px} px apart")
+    recipe = ScanRecipe(scans, apart_px)
     before = held_out_error_255(recipe, network, seed)
     work = out.parent / f".{out.stem}.training"
     config = FitConfig(minutes, work, seed, workers=0, resume=False, log_every=20, warmup_steps=20)
@@ -163,8 +174,11 @@ def learn_noise(
     after = held_out_error_255(recipe, result.network, seed)
     learned = LearnedNoise(out, len(scans.pairs), len(scans.singles), before, after, scans.left_out)
     text = CardText(
-        licence="clean",
-        training_data=f"{learned.pairs} pairs and {learned.singles} single scans of the owner",
+        licence=bundled.card.licence,
+        training_data=(
+            f"{bundled.card.training_data}; "
+            f"{learned.pairs} pairs and {learned.singles} single scans of the owner"
+        ),
         training=f"tuned from the bundled denoiser for {result.seconds / 60:.1f} minutes",
         scores={"held_out_rms_before_255": before, "held_out_rms_after_255": after},
         intended_use="Scans of the same scanner and kind of print as those it was tuned on.",

@@ -38,6 +38,8 @@ _LONGEST_STEP_S = 60.0
 # Of the usual length of a gradient, where two networks learn against each other: penalties that
 # come now and then are rightly longer. Without any limit a run ended in white pictures.
 _WILD = 10.0
+# Steps in a row without a gradient that is a number: one is an accident, so many are the rule.
+_MOST_SKIPPED = 20
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ def fit(
         log: receives one line of figures every `log_every` steps.
 
     Raises:
-        RecipeError: the loss is not finite, or `state.pt` is of another recipe.
+        RecipeError: the loss, twenty gradients in a row or the weights are not finite, or
+            `state.pt` is of another recipe.
     """
     _keep_freed_memory()
     rank, world, device = _join_processes()
@@ -193,6 +196,7 @@ def fit(
     samples_a_step = recipe.info.batch * world
     budget_s = config.minutes * 60.0
     usual_norm = math.inf  # of the gradient, over the last fifty steps or so
+    skipped = 0  # steps in a row
     with _opencv_alone():
         batches = _in_one_sentence(iter(loader))  # the workers begin here
     first = next(batches)  # before the clock: a busy machine may take seconds to make the first
@@ -215,6 +219,16 @@ def fit(
         # batch leaves in its momentum, and a loss of small numbers never reaches a fixed limit.
         limit = (_WILD if adversarial else config.clip_factor) * usual_norm
         norm = float(nn.utils.clip_grad_norm_(network.parameters(), limit))
+        if not math.isfinite(norm):  # of all processes: gradients are averaged before
+            skipped += 1
+            log(f"step {step}  a gradient that is not finite is left out")
+            if skipped == _MOST_SKIPPED:
+                raise RecipeError(
+                    f"{recipe.info.name}: the gradient is not finite, {skipped} times in a row "
+                    f"after step {step}"
+                )
+            continue
+        skipped = 0
         usual_norm = _usual(usual_norm, min(norm, limit))
         optimiser.step(learning_rate_factor(elapsed / budget_s, step, config.warmup_steps))
         step += 1

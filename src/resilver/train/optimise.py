@@ -22,6 +22,8 @@ GENTLE = 0.1
 
 # Parts of names of first and last layers, which see raw data or give colours.
 _OUTER = {"stem", "head", "conv_body_first", "toRGB", "to_rgb1", "to_rgbs"}
+# First layers whose names other layers further in have as well, by the end of their full names.
+_FIRST = ("encoder.conv1.weight",)  # of SqueezeNet's features
 
 
 class OptimiserState(TypedDict):
@@ -38,7 +40,8 @@ class Optimiser:
     Muon takes matrices: it is given the convolutions as (out, height * width * in), and what it
     makes of them is written back, so that neither it nor its checkpoints depend on how the weights
     lie in memory.
-    First and last layers are left to AdamW, as its authors advise, and so is what is no matrix.
+    First and last layers are left to AdamW, as its authors advise, and so is what is no matrix:
+    vectors, and what has one row only, as the biases (1, C, 1, 1) and the constant of GFP-GAN.
     Modulated convolutions (1, out, in, height, width) are matrices as well.
     """
 
@@ -65,10 +68,12 @@ class Optimiser:
         others: list[list[nn.Parameter]] = [[], []]
         judging: list[nn.Parameter] = []
         for name, weight in network.named_parameters():
+            if not weight.requires_grad:  # fixed for the whole run
+                continue
             group = int(name.startswith(trained)) if trained else 0
             if judges and name.startswith(judges):
                 judging.append(weight)
-            elif weight.ndim >= 4 and not adversarial and not _OUTER & set(name.split(".")):
+            elif not adversarial and _is_matrix(weight) and not _is_outer(name):
                 matrix = nn.Parameter(_matrix(weight.detach()))
                 self._hidden.append((weight, matrix))
                 matrices[group].append(matrix)
@@ -122,6 +127,15 @@ def lay_out(network: nn.Module, layout: torch.memory_format) -> None:
     for weight in network.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=layout)
+
+
+def _is_outer(name: str) -> bool:
+    """Whether a weight of this name is of a first or last layer."""
+    return bool(_OUTER & set(name.split("."))) or name.endswith(_FIRST)
+
+
+def _is_matrix(weight: torch.Tensor) -> bool:
+    return weight.ndim >= 4 and len(_rows_first(weight)) > 1
 
 
 def _matrix(weight: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import tarfile
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.errors import RecipeError
+
+LOG = logging.getLogger("resilver.train")
 
 Item = TypeVar("Item")
 
@@ -54,6 +57,39 @@ class Shard:
         if image is None:
             raise RecipeError(f"{self.path}: {self.name} is not an image that can be decoded")
         return np.ascontiguousarray(image[..., ::-1])
+
+
+class Photos:
+    """Photos by number, decoded when they are asked for.
+
+    One that cannot be decoded is named once in the log and left out from then on: it must not end a
+    run that may be hours old.
+    """
+
+    def __init__(self, shards: list[Shard]) -> None:
+        self._shards = shards
+        self._left_out: set[int] = set()
+
+    def __len__(self) -> int:
+        """How many there are, those that are left out included."""
+        return len(self._shards)
+
+    def read(self, index: int) -> NDArray[np.uint8] | None:
+        """Decoded RGB (H, W, 3) uint8; None where it is left out.
+
+        Raises:
+            RecipeError: none of them can be decoded.
+        """
+        if index in self._left_out:
+            return None
+        try:
+            return self._shards[index].read()
+        except RecipeError as error:
+            self._left_out.add(index)
+            if len(self._left_out) == len(self._shards):
+                raise RecipeError(f"none of the photos can be used: {error}") from error
+            LOG.warning("left out: %s", error)
+            return None
 
 
 def decode(data: bytes, flags: int) -> NDArray[np.uint8] | None:
@@ -170,7 +206,7 @@ class CropStream:
         pool: int = 48,
         crops_per_photo: int = 12,
     ) -> None:
-        self._shards = shards
+        self._photos = Photos(shards)
         self._crop_px = crop_px
         self._smallest_scale, self._largest_scale = smallest_scale, largest_scale
         self._pool_size = min(pool, len(shards))
@@ -178,13 +214,15 @@ class CropStream:
         self._random = random.Random(seed)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        pending: list[Shard] = []
+        pending: list[int] = []
         pool: list[tuple[NDArray[np.uint8], int]] = []
         while True:
             while len(pool) < self._pool_size:
                 if not pending:
-                    pending = self._random.sample(self._shards, len(self._shards))
-                pool.append((self._resized(pending.pop().read()), self._crops_per_photo))
+                    pending = self._random.sample(range(len(self._photos)), len(self._photos))
+                read = self._photos.read(pending.pop())
+                if read is not None:
+                    pool.append((self._resized(read), self._crops_per_photo))
             index = self._random.randrange(len(pool))
             photo, left = pool[index]
             yield self._cut(photo)

@@ -47,7 +47,9 @@ class Lineage:
 
     how: str  # "the recipe's own targets", "losses switched off: style": the same in every sitting
     start: str = ""  # name of the file it began with; "" = fresh weights
-    licence: Licence = "research"  # the stricter class of the data and of what it began with
+    licence: Licence = "research"  # the strictest of the data, of what it began with, of teachers
+    data: tuple[str, ...] = ()  # notes of all it learned from, what it began with included
+    teachers: tuple[str, ...] = ()  # names of the networks it learned from
 
     def resumed(self, before: Lineage) -> Lineage:
         """That of a run which goes on from an earlier sitting.
@@ -57,8 +59,17 @@ class Lineage:
         """
         if self.how != before.how:
             raise RecipeError(f"it was trained with {before.how}, not with {self.how}")
-        restricted = "research" in (self.licence, before.licence)
-        return replace(before, licence="research" if restricted else "clean")
+        return replace(
+            before,
+            licence=stricter(self.licence, before.licence),
+            data=tuple(dict.fromkeys((*before.data, *self.data))),
+            teachers=tuple(dict.fromkeys((*before.teachers, *self.teachers))),
+        )
+
+
+def stricter(*licences: Licence) -> Licence:
+    """The strictest of some licence classes."""
+    return "research" if "research" in licences else "clean"
 
 
 class Recipe(Protocol):
@@ -112,6 +123,16 @@ class Inspected(Protocol):
 
     def inspect(self, average: nn.Module, sources: list[Path]) -> Inspection:
         """A look at the running average, on its own device and in eval mode."""
+        ...
+
+
+@runtime_checkable
+class Taught(Protocol):
+    """A recipe whose network may learn from others: targets or gradients come from them."""
+
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        """The files of those networks; one that only measures is none of them."""
         ...
 
 

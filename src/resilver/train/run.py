@@ -17,10 +17,11 @@ from resilver.models.card import Licence, ModelCard
 from resilver.nets.stylegan2 import StyleGAN2Config
 from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
 from resilver.train.face_losses import LossWeights
+from resilver.train.lineage import PRIOR_STATE, with_parents
 from resilver.train.loop import FitConfig, FitResult, fit, is_first_process
 from resilver.train.losses import without
 from resilver.train.photos import find_photos
-from resilver.train.recipe import Lineage, Recipe
+from resilver.train.recipe import Lineage, Recipe, Taught
 from resilver.train.recipes import recipe_named
 from resilver.train.recipes.colourise import ColouriseRecipe
 from resilver.train.recipes.content import ContentRecipe
@@ -53,8 +54,6 @@ TAUGHT: dict[str, Callable[[Path], Recipe]] = {
 MAY_BE_TAUGHT: dict[str, Callable[[Path], Recipe]] = {"upscale": UpscaleRecipe}
 
 
-# What a prior can be gone on from elsewhere: generator, discriminator and codes, of 16 bits.
-PRIOR_STATE = "prior_state.safetensors"
 _SEEDS = 1 << 32  # more than anybody draws; each process makes further ones of it
 
 
@@ -126,12 +125,13 @@ def export_result(recipe: Recipe, result: FitResult, request: TrainRequest) -> M
         raise RecipeError("not one step was trained: give it more minutes")
     prior = isinstance(recipe, PriorRecipe)
     lineage = result.lineage or lineage_of(recipe, request)
+    taught = f", taught by {', '.join(lineage.teachers)}" if lineage.teachers else ""
     start = f", from {lineage.start}" if lineage.start else ""
     text = CardText(
         licence=lineage.licence,
-        training_data=request.data_note or ", ".join(path.name for path in request.sources),
+        training_data="; ".join(lineage.data),
         training=(
-            f"recipe {recipe.info.name} with {lineage.how}{start}: {result.steps} steps, "
+            f"recipe {recipe.info.name} with {lineage.how}{taught}{start}: {result.steps} steps, "
             f"{result.samples} {'faces' if prior else 'crops'} seen, "
             f"{result.seconds / 60:.0f} min wall-clock on {hardware()}{_last_look(result)}"
         ),
@@ -159,18 +159,14 @@ def _in_half(network: nn.Module) -> dict[str, Tensor]:
 
 
 def lineage_of(recipe: Recipe, request: TrainRequest) -> Lineage:
+    """What the network of a run comes from, what it begins with and its teachers included."""
     how = "clean targets" if request.clean_targets else "the recipe's own targets"
     if isinstance(recipe, FacesRecipe | UpscaleRecipe | VividRecipe):
         how = recipe.how
-    start = request.start_from
-    if start is None:
-        return Lineage(how, "", request.licence)
-    # Beside the state of a run lies the card of what it exported; without a card one is told.
-    folder = start.parent
-    beside = [start.with_suffix(".toml")] if start.suffix == ".onnx" else folder.glob("*.toml")
-    cards = [ModelCard.read(path) for path in beside if path.is_file()]
-    restricted = any(card.licence == "research" for card in cards)
-    return Lineage(how, start.name, "research" if restricted else request.licence)
+    note = request.data_note or ", ".join(path.name for path in request.sources)
+    own = Lineage(how, licence=request.licence, data=(note,))
+    teachers = recipe.teachers if isinstance(recipe, Taught) else ()
+    return with_parents(own, request.start_from, teachers)
 
 
 def _unjudged(trained: nn.Module) -> nn.Module:

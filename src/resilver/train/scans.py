@@ -1,9 +1,10 @@
 """A person's own scans as noisy pairs.
 
 Two scans of one print are a Noise2Noise pair (Lehtinen et al., 2018). From a single scan, two
-half-size neighbours stand in for it (Huang et al., "Neighbor2Neighbor", 2021): of every 2x2 cell
-two adjacent pixels go to one image each, so their noise is independent and their content almost
-the same.
+smaller neighbours stand in for it (Huang et al., "Neighbor2Neighbor", 2021): of every 2x2 cell
+two adjacent pixels go to one image each. Their content is almost the same, and their noise is
+independent, if it is so from pixel to pixel; where it is not (`resilver.train.correlation`), they
+are two pixels further apart, of a 4x4 cell.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ from resilver.photo import Photo
 _MARKS = {"a": "ab", "b": "ab", "1": "12", "2": "12"}  # of two scans of one print
 _PAIR_NAME = re.compile(r"^(?P<print>.+?)[-_ ](?P<scan>[ab12])$", re.IGNORECASE)
 _LARGEST_SHIFT_PX = 24
+# Between two scans, once whole pixels are taken off: with more of it the second scan is a displaced
+# copy, which teaches blur.
+_LARGEST_REST_PX = 0.15
+_SOFT_PX = 1.5  # scans are softened by this before the rest is measured: less of it is then noise
+_SURE_PX = 0.05  # standard error of rests that are compared: in an empty sky they say nothing
+_LOOK_PX = 1024  # side of what is looked at in each quarter
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +48,7 @@ class Scans:
     pairs: tuple[ScanPair, ...]
     singles: tuple[Pixels, ...]
     left_out: tuple[str, ...]  # one line per file that could not be used
+    unpaired: tuple[str, ...] = ()  # one line per pair by name that is taken for two single scans
 
 
 def read_scans(folder: Path, smallest: tuple[int, int] = (1, 1)) -> Scans:
@@ -64,6 +72,7 @@ def read_scans(folder: Path, smallest: tuple[int, int] = (1, 1)) -> Scans:
     pairs: list[ScanPair] = []
     singles: list[Pixels] = []
     left_out: list[str] = []
+    unpaired: list[str] = []
     for paths in groups.values():
         opened: list[Pixels] = []
         for path in paths:
@@ -79,10 +88,15 @@ def read_scans(folder: Path, smallest: tuple[int, int] = (1, 1)) -> Scans:
             pairs.append(pair)
         else:
             singles.extend(opened)
+            if pair is None and len(opened) == len(marks) == 2:
+                names = " and ".join(path.name for path in paths)
+                unpaired.append(
+                    f"{names} are copies, or do not lie on each other: taken for two single scans"
+                )
     if not pairs and not singles:
         why = f" ({left_out[0]})" if left_out else ""
         raise RecipeError(f"{folder}: no photo in it can be learned from{why}")
-    return Scans(tuple(pairs), tuple(singles), tuple(left_out))
+    return Scans(tuple(pairs), tuple(singles), tuple(left_out), tuple(unpaired))
 
 
 def _large_enough(path: Path, smallest: tuple[int, int]) -> Pixels:
@@ -107,7 +121,8 @@ def align(first: Pixels, second: Pixels) -> ScanPair | None:
     """Shifts the second scan onto the first by whole pixels; None where they do not match.
 
     Nor do copies: they have their noise in common. Whole pixels, because resampling would smooth
-    the very noise that is to be learned.
+    the very noise that is to be learned; so scans that are turned, or lie between two pixels, do
+    not match either.
     """
     if first.shape != second.shape or first.dtype != second.dtype or np.array_equal(first, second):
         return None
@@ -121,32 +136,95 @@ def align(first: Pixels, second: Pixels) -> ScanPair | None:
     rows, columns = slice(max(-y, 0), height - max(y, 0)), slice(max(-x, 0), width - max(x, 0))
     moved_rows = slice(rows.start + y, rows.stop + y)
     moved_columns = slice(columns.start + x, columns.stop + x)
-    return ScanPair(first[rows, columns], second[moved_rows, moved_columns])
+    pair = ScanPair(first[rows, columns], second[moved_rows, moved_columns])
+    return pair if _lie_together(pair) else None
 
 
 def _grey(pixels: Pixels) -> NDArray[np.float32]:
     return to_float(pixels).mean(axis=2, dtype=np.float32)
 
 
-def neighbours(
-    image: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
-    """Two half-size neighbours of an image (H, W, C), H and W even, and the choice made.
+def _lie_together(pair: ScanPair) -> bool:
+    """Whether in every quarter the scans lie on each other, as far as what is there tells."""
+    height, width = pair.first.shape[:2]
+    measured: list[tuple[NDArray[np.float64], float]] = []
+    for rows in (slice(height // 2), slice(height // 2, height)):
+        for columns in (slice(width // 2), slice(width // 2, width)):
+            area = _middle(rows), _middle(columns)
+            measured.append(_rest(_soft(pair.first[area]), _soft(pair.second[area])))
+    off = any(np.abs(rest).max() > max(_LARGEST_REST_PX, 3.0 * error) for rest, error in measured)
+    sure = [rest for rest, error in measured if error < _SURE_PX]
+    return not off and (not sure or float(np.ptp(sure, axis=0).max()) <= _LARGEST_REST_PX)
 
-    The choice (2, H/2, W/2) holds for each cell the index 0..3 of the pixel each image took, so
-    that another image can be split the same way with `pick`.
+
+def _middle(span: slice) -> slice:
+    spare = max(span.stop - (span.start or 0) - _LOOK_PX, 0) // 2
+    return slice((span.start or 0) + spare, span.stop - spare)
+
+
+def _soft(pixels: Pixels) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(_grey(pixels), (0, 0), _SOFT_PX), np.float32)
+
+
+def _rest(
+    first: NDArray[np.float32], second: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], float]:
+    """The shift (x, y) px of the second scan against the first, if small, and its standard error.
+
+    Lucas and Kanade, "An Iterative Image Registration Technique" (1981), one step of it.
     """
-    height, width = image.shape[0] // 2, image.shape[1] // 2
-    # Pixels of a cell: 0 1 / 2 3. Eight ordered pairs of them are adjacent.
-    ordered = np.array([[0, 1], [1, 0], [0, 2], [2, 0], [1, 3], [3, 1], [2, 3], [3, 2]])
+    if min(first.shape) < 2:
+        return np.zeros(2), np.inf
+    slopes = [
+        np.stack([np.gradient(scan, axis=axis) for axis in (1, 0)]).reshape(2, -1)
+        for scan in (first, second)
+    ]
+    difference = (first - second).ravel().astype(np.float64)
+    difference -= difference.mean()
+    # The slopes of one scan by those of the other: their noise does not count.
+    both = slopes[0] @ slopes[1].T
+    power, mean = (both + both.T).astype(np.float64) / 2.0, (slopes[0] + slopes[1]) / 2.0
+    if np.linalg.eigvalsh(power)[0] <= 0.0:  # noise alone
+        return np.zeros(2), np.inf
+    inverse = np.linalg.inv(power)
+    shift = inverse @ (mean @ difference)
+    left = float(np.square(difference - shift @ mean).mean())
+    # Softened noise is alike over so many pixels, which then count as one.
+    alike = 4.0 * np.pi * _SOFT_PX**2
+    return shift, float(np.sqrt(alike * left * np.diag(inverse).max()))
+
+
+def cell_px(apart_px: int) -> int:
+    """Side of the cells that two pixels so far apart are taken from."""
+    return 2 if apart_px == 1 else 4
+
+
+def neighbours(
+    image: NDArray[np.float32], rng: np.random.Generator, apart_px: int = 1
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
+    """Two smaller neighbours of an image (H, W, C), and the choice made.
+
+    H and W are multiples of the cells' side k = `cell_px(apart_px)`; of each cell two pixels that
+    lie 1, 2 or 3 px apart in a row or a column go to one image each. The choice (2, H/k, W/k) holds
+    the index 0..k*k-1 of the pixel each image took, so that another image can be split the same way
+    with `pick`.
+    """
+    side = cell_px(apart_px)
+    height, width = image.shape[0] // side, image.shape[1] // side
+    pixels = np.arange(side * side).reshape(side, side)  # of a cell of two: 0 1 / 2 3
+    across = np.stack((pixels[:, :-apart_px], pixels[:, apart_px:]), axis=-1).reshape(-1, 2)
+    down = np.stack((pixels[:-apart_px], pixels[apart_px:]), axis=-1).reshape(-1, 2)
+    ordered = np.concatenate((across, across[:, ::-1], down, down[:, ::-1]))
     choice = np.moveaxis(ordered[rng.integers(0, len(ordered), (height, width))], -1, 0)
-    return pick(image, choice[0]), pick(image, choice[1]), choice
+    return pick(image, choice[0], side), pick(image, choice[1], side), choice
 
 
-def pick(image: NDArray[np.float32], choice: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Of every 2x2 cell of (H, W, C) the pixel that `choice` (H/2, W/2) names, 0..3."""
+def pick(
+    image: NDArray[np.float32], choice: NDArray[np.intp], side: int = 2
+) -> NDArray[np.float32]:
+    """Of every cell (side, side) of (H, W, C) the pixel that `choice` (H/side, W/side) names."""
     height, width, channels = choice.shape[0], choice.shape[1], image.shape[2]
-    cells = image[: 2 * height, : 2 * width].reshape(height, 2, width, 2, channels)
-    cells = cells.transpose(0, 2, 1, 3, 4).reshape(height, width, 4, channels)
+    cells = image[: side * height, : side * width].reshape(height, side, width, side, channels)
+    cells = cells.transpose(0, 2, 1, 3, 4).reshape(height, width, side * side, channels)
     taken = np.take_along_axis(cells, choice[..., None, None], axis=2)
     return np.ascontiguousarray(taken[:, :, 0])

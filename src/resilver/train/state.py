@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,13 @@ def save_state(
     figures: dict[str, float],
     lineage: Lineage | None,
 ) -> None:
-    """Writes all that is needed to go on; a file that is there is replaced by a whole one."""
+    """Writes all that is needed to go on; a file that is there is replaced by a whole one.
+
+    Raises:
+        RecipeError: weights are not finite; the file that is there stays.
+    """
+    if not (_finite(network) and _finite(average)):
+        raise RecipeError(f"{recipe.info.name}: weights are not finite after step {step}")
     state = {
         "recipe": recipe.info.name,
         "network": network.state_dict(),
@@ -65,9 +71,11 @@ def load_state(
     """
     state = read_state(path, recipe, device)
     try:
-        before = state.get("lineage")  # states of before there were lineages have none
-        if lineage is not None and before is not None:
-            lineage = lineage.resumed(Lineage(**before))
+        before = state.get("lineage")
+        if lineage is not None:
+            # States of before there were lineages have none: of their data nothing is known.
+            unknown = replace(lineage, licence="research")
+            lineage = lineage.resumed(unknown if before is None else Lineage(**before))
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}; --fresh starts over") from error
     except TypeError as error:
@@ -98,6 +106,11 @@ def read_state(path: Path, recipe: Recipe, device: torch.device | str = "cpu") -
     if state["recipe"] != recipe.info.name:
         raise RecipeError(f"{path} is of the recipe {state['recipe']!r}, not {recipe.info.name!r}")
     return state
+
+
+def _finite(network: nn.Module) -> bool:
+    """Whether all weights and buffers of a network are numbers."""
+    return all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
 
 
 def _unfit(path: Path, recipe: Recipe) -> RecipeError:

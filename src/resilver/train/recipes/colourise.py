@@ -37,7 +37,7 @@ from resilver.nets.colourise import (
     ColouriseNet,
 )
 from resilver.train.monochrome import seen_by_film, simulated_hints
-from resilver.train.photos import Shard, find_shards, part_overlays, shuffled
+from resilver.train.photos import Photos, Shard, find_shards, part_overlays, shuffled
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.squeezenet import SqueezeNet
 from resilver.train.weights import load_onnx_weights
@@ -193,10 +193,16 @@ class _Photos:
     """The photos of several sources, decoded once; of a large source each is shown less often."""
 
     def __init__(self, sources: list[Path], seed: int) -> None:
-        self._sources = [find_shards([source]) for source in part_overlays(sources)[0]]
+        shards: list[Shard] = []
+        self._sources: list[range] = []  # numbers of their photos
+        for source in part_overlays(sources)[0]:
+            found = find_shards([source])
+            self._sources.append(range(len(shards), len(shards) + len(found)))
+            shards += found
+        self._photos = Photos(shards)
         self._random = random.Random(seed)
         self._pending: list[list[int]] = [[] for _ in self._sources]
-        self._kept: dict[tuple[int, int], NDArray[np.uint8] | None] = {}
+        self._kept: dict[int, NDArray[np.uint8] | None] = {}
 
     def frequencies(self) -> NDArray[np.float64]:
         """How often each bin of colours is found in some of the photos; sums up to 1.
@@ -205,8 +211,7 @@ class _Photos:
             RecipeError: none of the photos is in colour.
         """
         counts = np.zeros(len(bins()))
-        total = sum(map(len, self._sources))
-        for _ in range(min(_COUNTED, total)):
+        for _ in range(min(_COUNTED, len(self._photos))):
             photo = self._next()
             if photo is not None:
                 small = np.asarray(photo[::4, ::4], np.float32) / np.float32(255)
@@ -239,20 +244,20 @@ class _Photos:
 
     def _next(self) -> NDArray[np.uint8] | None:
         """The next photo of a source drawn by the root of its size; None: not one to learn from."""
-        weights = [len(shards) ** 0.5 for shards in self._sources]
+        weights = [len(indices) ** 0.5 for indices in self._sources]
         (source,) = self._random.choices(range(len(self._sources)), weights)
-        shards, pending = self._sources[source], self._pending[source]
+        indices, pending = self._sources[source], self._pending[source]
         if not pending:
-            pending.extend(self._random.sample(range(len(shards)), len(shards)))
+            pending.extend(self._random.sample(indices, len(indices)))
         index = pending.pop()
-        if (source, index) not in self._kept:
-            photo = _small(shards[index])
-            self._kept[source, index] = photo if is_lesson(photo) else None
-        return self._kept[source, index]
+        if index not in self._kept:
+            read = self._photos.read(index)
+            photo = None if read is None else _small(read)
+            self._kept[index] = photo if photo is not None and is_lesson(photo) else None
+        return self._kept[index]
 
 
-def _small(shard: Shard) -> NDArray[np.uint8]:
-    photo = shard.read()
+def _small(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     factor = min(1.0, _KEPT_PX / min(photo.shape[:2]))
     size = (max(round(photo.shape[1] * factor), 1), max(round(photo.shape[0] * factor), 1))
     return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)

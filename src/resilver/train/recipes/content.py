@@ -76,6 +76,10 @@ class ContentRecipe:
     output_names: tuple[str, ...] = ("maps", "conditions")
     _loaded: SqueezeNet | None = field(default=None, init=False, repr=False)
 
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        return () if self.teacher is None else (self.teacher,)
+
     def network(self) -> nn.Module:
         return Imitator(self.net)
 

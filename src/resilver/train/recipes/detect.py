@@ -24,10 +24,11 @@ from torch import Tensor, nn
 from resilver.ageing import AgeingRecipe, age
 from resilver.errors import OptionError
 from resilver.imaging.faces import NO_FACES, Faces, encode, joined
+from resilver.models.published_detectors import SLIM, YUNET
 from resilver.nets.detector import ANSWERS, STRIDES_PX, DetectorConfig, FaceDetector
 from resilver.train.aged import SIZES
 from resilver.train.face_labels import FaceLabeller, Labels
-from resilver.train.photos import Shard, find_photos, find_shards, part_overlays
+from resilver.train.photos import Photos, Shard, find_photos, find_shards, part_overlays
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 CANVAS_PX = 256
@@ -63,6 +64,11 @@ class DetectRecipe:
     size_px: int = 0
     input_names: tuple[str, ...] = ("image",)
     output_names: tuple[str, ...] = ("answers8", "answers16", "answers32")
+
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        folder = self.teacher
+        return () if folder is None else (folder / YUNET, folder / SLIM)
 
     def network(self) -> nn.Module:
         return FaceDetector(self.net)
@@ -247,7 +253,7 @@ class _LabelledPool:
     def __init__(
         self, shards: list[Shard], animals: list[Shard], labeller: FaceLabeller, seed: int
     ) -> None:
-        self._shards, self._labeller = [*shards, *animals], labeller
+        self._photos, self._labeller = Photos([*shards, *animals]), labeller
         self._animals_from = len(shards)
         self._rng = np.random.default_rng(seed + 17)
         self._known: dict[int, Labels] = {}
@@ -262,7 +268,7 @@ class _LabelledPool:
         return self._drawn(rng, faces=False)
 
     def _drawn(self, rng: np.random.Generator, *, faces: bool) -> tuple[NDArray[np.uint8], Labels]:
-        while len(self._held) < min(_POOL, len(self._shards)):
+        while len(self._held) < min(_POOL, len(self._photos)):
             self._held.append(self._read())
         fitting = [
             place
@@ -275,11 +281,14 @@ class _LabelledPool:
         return photo, self._known[index]
 
     def _read(self) -> tuple[int, NDArray[np.uint8], int]:
-        # Few photos teach what is so like a face, so they are shown more often than others.
-        animal = self._animals_from < len(self._shards) and self._rng.random() < _ANIMAL_SHARE
-        span = (self._animals_from, len(self._shards)) if animal else (0, self._animals_from)
-        index = int(self._rng.integers(*span))
-        photo = self._shards[index].read()
+        count = len(self._photos)
+        photo, index, animal = None, 0, False
+        while photo is None:
+            # Few photos teach what is so like a face, so they are shown more often than others.
+            animal = self._animals_from < count and self._rng.random() < _ANIMAL_SHARE
+            span = (self._animals_from, count) if animal else (0, self._animals_from)
+            index = int(self._rng.integers(*span))
+            photo = self._photos.read(index)
         if index not in self._known:
             self._known[index] = _NOBODY if animal else self._labeller.label(photo)
         return index, photo, _USES

@@ -37,7 +37,7 @@ from resilver.train.face_losses import (
 )
 from resilver.train.layouts import drawing_part, part, rebuild
 from resilver.train.losses import Perceptual, judged, shown_losses, switched_off
-from resilver.train.photos import find_photos
+from resilver.train.photos import Photos, find_photos
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.weights import load_onnx_weights
 
@@ -47,6 +47,8 @@ NET = GFPGANConfig(
 UNET_CHANNELS = (16, 24, 32, 48, 64, 96, 96)  # at 256, 128, ... 4 px, beside a trained prior
 JUDGE_CHANNELS = (64, 64, 64, 64, 48, 32, 16, 8)  # at 4, 8, ... 512 px
 R1_EVERY, R1_WEIGHT = 16, 1.0  # steps; the penalty then counts as often
+_SQUEEZENET = "squeezenet1_0.safetensors"
+_MOBILEFACENET = "mobilefacenet-insightface.safetensors"
 _SEEN_SHARE = 0.5  # of the side: the perceptual loss looks at a part of the face, to save time
 _MOVED = 0.5  # share of faces that are not quite in their frame
 # Parts of the restorer that no face passes through once it is trained.
@@ -159,15 +161,24 @@ class FacesRecipe:
         """The losses that are not switched off and need a teacher."""
         return tuple(name for name in ("perceptual", "identity") if getattr(self.weights, name))
 
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        looking = {"perceptual": _SQUEEZENET, "identity": _MOBILEFACENET}
+        names = [looking[name] for name in self.taught]
+        return () if self.teacher is None else tuple(self.teacher / name for name in names)
+
     def network(self) -> FaceTraining:
         return FaceTraining(FaceRestorer(self.net, residual=self.residual), self.weights)
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
-        shards = find_photos(sources)
+        photos = Photos(find_photos(sources))
         rng = np.random.default_rng(seed)
         while True:
-            for index in rng.permutation(len(shards)):
-                good = toned_face(_placed(shards[index].read(), self.size_px, rng), rng)
+            for index in rng.permutation(len(photos)).tolist():
+                face = photos.read(index)
+                if face is None:
+                    continue
+                good = toned_face(_placed(face, self.size_px, rng), rng)
                 aged = worn_face(good, FaceWear.drawn(rng), rng)
                 yield {"aged": channels_first(aged), "good": channels_first(good)}
 
@@ -186,12 +197,12 @@ class FacesRecipe:
         if weights.perceptual:
             if self._perceptual is None:
                 self._perceptual = Perceptual(
-                    self._taught("squeezenet1_0"), good.device, seen_share=_SEEN_SHARE
+                    self._taught(_SQUEEZENET), good.device, seen_share=_SEEN_SHARE
                 )
             terms["perceptual"] = weights.perceptual * self._perceptual(restored, good)
         if weights.identity:
             if self._identity is None:
-                self._identity = Identity(self._taught("mobilefacenet-insightface"), good.device)
+                self._identity = Identity(self._taught(_MOBILEFACENET), good.device)
             terms["identity"] = weights.identity * self._identity(restored, good)
         if not terms:
             raise OptionError("every loss of the recipe faces is switched off")
@@ -203,6 +214,7 @@ class FacesRecipe:
     def started_from(self, path: Path) -> FaceTraining:
         """Goes on from a prior's `state.pt` (as its decoder), or a restorer's, or its export.
 
+        A prior's weights stay as they are: the U-Net learns, and how it steers them.
         The recipe takes over the shape of the state that it starts from; an exported .onnx must
         have the recipe's own, and its judges are fresh.
 
@@ -233,6 +245,9 @@ class FacesRecipe:
             self.residual = False
             training = self.network()
             training.restorer.network.from_prior(prior)
+            # As published: ten steps at the full rate undo what a prior took hours to learn.
+            decoder = training.restorer.network.stylegan_decoder
+            decoder.requires_grad_(requires_grad=False)
             return training
         except (
             KeyError, AttributeError, TypeError, ValueError, RuntimeError, ModelError,
@@ -243,10 +258,10 @@ class FacesRecipe:
     def _taught(self, name: str) -> Path:
         if self.teacher is None:
             raise OptionError(
-                "the recipe faces needs --teacher, a folder with squeezenet1_0.safetensors and "
-                "mobilefacenet-insightface.safetensors"
+                f"the recipe faces needs --teacher, a folder with {_SQUEEZENET} and "
+                f"{_MOBILEFACENET}"
             )
-        return self.teacher / f"{name}.safetensors"
+        return self.teacher / name
 
 
 def _placed(face: NDArray[np.uint8], side_px: int, rng: np.random.Generator) -> NDArray[np.float32]:

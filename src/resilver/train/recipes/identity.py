@@ -26,7 +26,7 @@ from resilver.imaging.alignment import IDENTITY_FRAME, Points, cut, frame_of
 from resilver.nets.embedder import NUMBERS, SIDE_PX, EmbedderConfig, FaceEmbedder
 from resilver.train.aged import SIZES
 from resilver.train.face_labels import FaceLabeller
-from resilver.train.photos import Shard, find_photos, shuffled
+from resilver.train.photos import Photos, Shard, find_photos, shuffled
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 TEACHER = "mobilefacenet-insightface.onnx"
@@ -65,6 +65,11 @@ class IdentityRecipe:
     size_px: int = SIDE_PX
     input_names: tuple[str, ...] = ("face",)
     output_names: tuple[str, ...] = ("embedding",)
+
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        """MobileFaceNet; the detectors only say where to cut."""
+        return () if self.teacher is None else (self.teacher / TEACHER,)
 
     def network(self) -> nn.Module:
         return Imitator(self.net)
@@ -184,7 +189,7 @@ class Faces:
     """The largest face of every photo, aligned a little differently each time it is seen."""
 
     def __init__(self, shards: list[Shard], labeller: FaceLabeller, seed: int) -> None:
-        self._shards, self._labeller = shards, labeller
+        self._photos, self._labeller = Photos(shards), labeller
         self._rng = np.random.default_rng(seed + 17)
         self._pending: list[int] = []
         self._points: dict[int, Points | None] = {}  # by photo; None where there is no face
@@ -192,7 +197,7 @@ class Faces:
     @property
     def count(self) -> int:
         """Photos, those without a face included."""
-        return len(self._shards)
+        return len(self._photos)
 
     def view(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """(S, S, 3) in [0, 1]: the frame and a margin, turned, scaled and mirrored.
@@ -206,15 +211,15 @@ class Faces:
             index = self._pending.pop()
             if self._points.get(index, ()) is None:
                 continue
-            photo = self._shards[index].read()
+            photo = self._photos.read(index)
             if index not in self._points:
-                self._points[index] = self._found(photo)
+                self._points[index] = None if photo is None else self._found(photo)
                 if len(self._points) == self.count and not any(
                     points is not None for points in self._points.values()
                 ):
                     raise RecipeError("no face of 40 px or more in any of the photos")
             points = self._points[index]
-            if points is None:
+            if photo is None or points is None:
                 continue
             off = rng.normal(0.0, 0.035, points.shape) * np.ptp(points, axis=0).mean()
             matrix = frame_of((points + off).astype(np.float32), _VIEW_FRAME, _VIEW_PX)

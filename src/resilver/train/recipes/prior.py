@@ -27,7 +27,7 @@ from resilver.train.drawing import PriorTraining
 from resilver.train.face_codes import SIDE_PX
 from resilver.train.layouts import drawing_part, rebuild
 from resilver.train.losses import Perceptual, shown_losses
-from resilver.train.photos import find_photos, shuffled
+from resilver.train.photos import Photos, find_photos, shuffled
 from resilver.train.recipe import Batch, Inspection, RecipeInfo, Sample, channels_first
 from resilver.train.sheets import sheet
 from resilver.train.squeezenet import SqueezeNet
@@ -72,6 +72,11 @@ class PriorRecipe:
     def size_px(self) -> int:
         return self.net.size
 
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        """SqueezeNet, whose features are in the loss; in an inspection it only measures."""
+        return () if self.teacher is None else (self.teacher,)
+
     def network(self) -> nn.Module:
         return PriorTraining(self.net)
 
@@ -79,11 +84,14 @@ class PriorRecipe:
         return shuffled(self._faces(sources, seed), 256, seed)
 
     def _faces(self, sources: list[Path], seed: int) -> Iterator[Sample]:
-        shards = find_photos(sources)
+        photos = Photos(find_photos(sources))
         rng = np.random.default_rng(seed)
         while True:
-            for index in rng.permutation(len(shards)):
-                face = resized(shards[index].read(), self.net.size)
+            for index in rng.permutation(len(photos)).tolist():
+                photo = photos.read(index)
+                if photo is None:
+                    continue
+                face = resized(photo, self.net.size)
                 if rng.random() < 0.5:
                     face = face[:, ::-1]
                 yield {"face": channels_first(face.astype(np.float32) / 127.5 - 1.0)}
@@ -106,9 +114,10 @@ class PriorRecipe:
         """A fresh network that knows the codes of the faces it is going to be shown."""
         torch.manual_seed(seed)
         network = PriorTraining(self.net)
-        shards = find_photos(sources)
-        chosen = np.random.default_rng(seed).permutation(len(shards))[:CODED_FACES]
-        faces = np.stack([resized(shards[index].read(), SIDE_PX) for index in chosen])
+        photos = Photos(find_photos(sources))
+        chosen = np.random.default_rng(seed).permutation(len(photos))[:CODED_FACES].tolist()
+        read = (photos.read(index) for index in chosen)
+        faces = np.stack([resized(photo, SIDE_PX) for photo in read if photo is not None])
         network.know(torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 127.5 - 1.0)
         return network
 

@@ -23,10 +23,13 @@ from torch import Tensor, nn
 
 from resilver.ageing.dyes import fade_tones
 from resilver.imaging.lut import spline_weights
+from resilver.imaging.measures import LUMA
 from resilver.imaging.resizing import shrunk
+from resilver.imaging.tiles import to_u16
+from resilver.imaging.tone import is_monochrome
 from resilver.nets.colour import rgb_to_lab
 from resilver.nets.tone import ToneConfig, ToneNet, apply_field, apply_table
-from resilver.train.photos import Shard, find_photos
+from resilver.train.photos import Photos, find_photos
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 from resilver.train.squeezenet import SqueezeNet
 from resilver.train.weights import load_onnx_weights
@@ -82,14 +85,15 @@ class ToneRecipe:
 
     def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
         rng = np.random.default_rng(seed)
-        for good in _thumbnails(find_photos(sources), self.net.side_px, seed):
+        for good in _thumbnails(Photos(find_photos(sources)), self.net.side_px, seed):
             monochrome = rng.random() < MONOCHROME_SHARE
-            target = good
-            if monochrome:
-                grey = cv2.cvtColor(good, cv2.COLOR_RGB2GRAY)
-                target = np.repeat(grey[..., None], 3, axis=2).astype(np.float32)
+            target = _in_grey(good) if monochrome else good
             kept = rng.random() < GOOD_SHARE
             seen = target if kept else fade_tones(target, rng, monochrome=monochrome)
+            if is_monochrome(to_u16(seen)):
+                # The stage takes the tone off whatever is monochrome, faded or not: tones that only
+                # faded prints had would be all that tells them.
+                seen, target = _in_grey(seen), _in_grey(target)
             yield {
                 "seen": channels_first(seen),
                 "target": channels_first(target),
@@ -163,14 +167,22 @@ def _size(network: nn.Module) -> Tensor:
     return tables.square().mean()
 
 
-def _thumbnails(shards: list[Shard], side_px: int, seed: int) -> Iterator[NDArray[np.float32]]:
+def _in_grey(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture (H, W, 3) as the stage shows a monochrome one: its luma three times."""
+    return np.repeat((picture @ LUMA)[..., None], 3, axis=2)
+
+
+def _thumbnails(photos: Photos, side_px: int, seed: int) -> Iterator[NDArray[np.float32]]:
     """Most of a photo, mirrored or not, drawn into a square (side_px, side_px, 3) in [0, 1]."""
     choose = random.Random(seed)
     kept: dict[int, NDArray[np.uint8]] = {}
     while True:
-        for index in choose.sample(range(len(shards)), len(shards)):
+        for index in choose.sample(range(len(photos)), len(photos)):
             if index not in kept:
-                kept[index] = shrunk(shards[index].read(), _KEPT_PX)
+                read = photos.read(index)
+                if read is None:
+                    continue
+                kept[index] = shrunk(read, _KEPT_PX)
             photo = kept[index]
             height, width = photo.shape[:2]
             rows = max(round(height * choose.uniform(0.5, 1.0)), 1)

@@ -70,6 +70,10 @@ class UpscaleRecipe:
         own = "the recipe's own targets"
         return own if self.teacher is None else f"{self.teacher.name} to copy"
 
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        return () if self.teacher is None else (self.teacher,)
+
     def network(self) -> nn.Module:
         return Enlarger(self.net)
 

@@ -121,6 +121,18 @@ class VividRecipe:
         """The losses that are not switched off and need a teacher."""
         return ("perceptual",) if self.losses.perceptual else ()
 
+    @property
+    def teachers(self) -> tuple[Path, ...]:
+        features = self._weights if self.losses.perceptual else None
+        copied = self._enlarger if self.losses.pixels else None
+        return tuple(path for path in (features, copied) if path is not None)
+
+    @property
+    def _weights(self) -> Path | None:
+        """SqueezeNet's."""
+        folder = self.teacher
+        return folder / WEIGHTS if folder is not None and folder.is_dir() else folder
+
     def network(self) -> VividTraining:
         return VividTraining(Enlarger(self.net), self.losses)
 
@@ -148,10 +160,9 @@ class VividRecipe:
             terms["pixels"] = self.losses.pixels * F.l1_loss(enlarged, wanted)
         if self.losses.perceptual:
             if self._perceptual is None:
-                if self.teacher is None:
+                if self._weights is None:
                     raise OptionError("the recipe vivid needs --teacher, SqueezeNet's weights")
-                weights = self.teacher if self._enlarger is None else self.teacher / WEIGHTS
-                self._perceptual = Perceptual(weights, large.device, layers=_LAYERS)
+                self._perceptual = Perceptual(self._weights, large.device, layers=_LAYERS)
             # What is beyond [0, 1] is cut off when it is saved.
             seen = self._perceptual(enlarged.clamp(0.0, 1.0), large)
             terms["perceptual"] = self.losses.perceptual * seen
