@@ -23,9 +23,9 @@ OF_STAGES: dict[str, tuple[str, ...]] = {
     "repair": ("repair", "fill"),
     "denoise": ("denoise", "denoise_model"),
     "tone": ("tone", "neutral", "tone_model"),
+    "colourise": ("colourise", "hints", "colour_seed", "colour_model"),
     "upscale": ("upscale", "vivid", "upscale_model"),
     "faces": ("faces", "fidelity", "face_model"),
-    "colourise": ("colourise", "hints", "colour_seed", "colour_model"),
 }
 MASK_MODES = ("add", "replace", "subtract")
 LICENCES = ("any", "clean")
