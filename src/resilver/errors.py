@@ -7,15 +7,20 @@ ResilverError                 one clear sentence for the person; `str(error)` is
 │   ├── PhotoUnsupported      an image, but not one we restore (animated, unsupported depth)
 │   ├── PhotoTooLarge         more pixels than the limit (decompression bomb guard)
 │   ├── PhotoDenied           no permission to read or to write
-│   └── PhotoNotWritten       the result could not be written (disk full, exists, bad folder)
+│   └── PhotoNotWritten       the result could not be written (disk full, bad folder)
+│       └── PhotoExists       a file of that name is there already
+├── ArrayError                what was given is no array that can be a photo
 ├── ModelError                a weight file or its card is missing, wrong or does not verify
 ├── OptionError               an unknown or impossible option (stage name, fill name, strength)
+│   └── OptionUnused          an option that would have no effect
 ├── RecipeError               a training recipe cannot run (no data, bad shard, no torch)
 └── ServiceError              the service cannot run (no database, no storage, port taken)
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -69,12 +74,45 @@ class PhotoNotWritten(PhotoError):
     """The result could not be written; nothing half-written remains."""
 
 
+class PhotoExists(PhotoNotWritten):
+    """A file of that name is there already, and nobody asked to overwrite it.
+
+    Args:
+        how: what asks for it, where the error is told.
+    """
+
+    def __init__(self, path: Path | str, how: str = "overwrite=True") -> None:
+        super().__init__(path, f"the file exists; {how} replaces it")
+
+
+class ArrayError(ResilverError):
+    """What was given is no array that can be a photo: its type, its shape or its values."""
+
+
 class ModelError(ResilverError):
     """A weight file or its card is missing, wrong, or does not verify."""
 
 
 class OptionError(ResilverError):
     """An unknown or impossible option."""
+
+
+class OptionUnused(OptionError):
+    """An option that would have no effect, as of a stage that does not run.
+
+    Args:
+        option: its name.
+        reason: why, with the names of other options in braces ("needs {upscale} 2, 4 or auto").
+    """
+
+    def __init__(self, option: str, reason: str) -> None:
+        self.option = option
+        self.reason = reason
+        super().__init__(self.spelled(lambda name: name))
+
+    def spelled(self, spell: Callable[[str], str]) -> str:
+        """The sentence, its options written as they are where they were given."""
+        return re.sub(r"{(\w+)}", lambda found: spell(found[1]), f"{{{self.option}}} {self.reason}")
 
 
 class RecipeError(ResilverError):

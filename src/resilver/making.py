@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resilver.errors import ModelError
+from resilver.errors import ModelError, OptionError
 from resilver.models.store import (
     StoredModel,
     bundled_model,
@@ -164,18 +164,25 @@ def within_licence(options: Options) -> tuple[Options, tuple[str, ...]]:
 def allowed(
     stages: tuple[Stage, ...], options: Options
 ) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
-    """Without the stages whose networks the licence option refuses, and a notice for each."""
+    """Without the stages whose networks the licence option refuses, and a notice for each.
+
+    Raises:
+        OptionError: one of them was asked for expressly, so that a notice would come too late.
+    """
     if options.licence == "any":
         return stages, ()
     kept: list[Stage] = []
     notices: list[str] = []
     for stage in stages:
         refused = [card.name for card in stage.cards if card.licence != "clean"]
-        if refused:
-            notices.append(
-                f"{stage.name} was left out: {' and '.join(refused)} "
-                f"{'is' if len(refused) == 1 else 'are'} not free for any use"
-            )
-        else:
+        if not refused:
             kept.append(stage)
+            continue
+        verb = "is" if len(refused) == 1 else "are"
+        why = f"{' and '.join(refused)} {verb} not free for any use"
+        if options.asks_for(stage.name):
+            raise OptionError(
+                f"the stage {stage.name} is asked for, and licence clean leaves it out: {why}"
+            )
+        notices.append(f"{stage.name} was left out: {why}")
     return tuple(kept), tuple(notices)

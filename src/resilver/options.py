@@ -10,13 +10,23 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.errors import OptionError
+from resilver.errors import OptionError, OptionUnused
 from resilver.imaging.colouring import ColourHint
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS
 from resilver.stages import STAGES
 from resilver.stages.fills import FILLS
 from resilver.stages.upscale import FACTORS
 
+# What goes with one stage: refused where that stage does not run. Not the mask: it may be given
+# apart from the other options, for whatever stages there are, and then a notice says so.
+OF_STAGES: dict[str, tuple[str, ...]] = {
+    "repair": ("repair", "fill"),
+    "denoise": ("denoise", "denoise_model"),
+    "tone": ("tone", "neutral", "tone_model"),
+    "colourise": ("colourise", "hints", "colour_seed", "colour_model"),
+    "upscale": ("upscale", "vivid", "upscale_model"),
+    "faces": ("faces", "fidelity", "face_model"),
+}
 MASK_MODES = ("add", "replace", "subtract")
 LICENCES = ("any", "clean")
 SEEDS = 1 << 32  # so many choices of colours there are
@@ -61,15 +71,15 @@ class Options:
     licence: Literal["any", "clean"] = "any"  # "clean" leaves out networks of restricted use
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name in (*self.only, *self.skip, *self.force):
             if name not in STAGES:
                 raise OptionError(f"unknown stage {name!r}; there are: {', '.join(STAGES)}")
         if set(self.only or STAGES) <= set(self.skip):
             raise OptionError("no stage is left to run")
         for name in self.force:
-            if by := self._left_out_by(name):
+            if by := self.left_out_by(name):
                 raise OptionError(f"the stage {name} is forced, and {by} leaves it out")
-        self._check_types()
         for name in ("repair", "denoise", "tone", "vivid"):
             strength = getattr(self, name)
             if strength is not None and not 0.0 <= strength <= 1.0:
@@ -105,14 +115,16 @@ class Options:
             raise OptionError(f"tiles are at least 192 px, not {self.tile_px}")
         if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
             raise OptionError(f"threads are from 1 to {MOST_THREADS}, not {self.threads}")
+        self._check_use()
 
     def _check_types(self) -> None:
         """Where nobody checks types, a wrong one would show only when the photo is half done."""
-        faces = cast("object", self.faces)
-        if not isinstance(faces, tuple | list):
-            raise OptionError(f"faces are a tuple of numbers, as in (1, 3), not {faces!r}")
+        for name in ("only", "skip", "force"):
+            self._freeze(name, f"{name} is a tuple of stages, as in ('denoise',)")
+        self._freeze("faces", "faces are a tuple of numbers, as in (1, 3)")
+        self._freeze("hints", "hints are a tuple of ColourHint")
         numbers: list[tuple[str, object]] = [("a seed", self.colour_seed)]
-        numbers.extend(("a face", face) for face in cast("tuple[object, ...]", faces))
+        numbers.extend(("a face", face) for face in self.faces)
         may_be_none = (("tile_px", self.tile_px), ("threads", self.threads))
         numbers.extend((name, number) for name, number in may_be_none if number is not None)
         for name, number in numbers:
@@ -125,10 +137,12 @@ class Options:
             if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
                 raise OptionError(f"{name} is a number, not {number!r}")
             object.__setattr__(self, name, float(number))  # numpy's would end up in the report
-        hints = cast("object", self.hints)
-        if not isinstance(hints, tuple | list) or not all(
-            isinstance(hint, ColourHint) for hint in cast("tuple[object, ...]", hints)
-        ):
+        for name in ("neutral", "colourise"):
+            switch = getattr(self, name)
+            if not isinstance(switch, bool | np.bool_):
+                raise OptionError(f"{name} is True or False, not {switch!r}")
+            object.__setattr__(self, name, bool(switch))
+        if not all(isinstance(hint, ColourHint) for hint in cast("tuple[object, ...]", self.hints)):
             raise OptionError("hints are of the class ColourHint; ColourHint.parse reads a text")
         for name in ("denoise_model", "tone_model", "colour_model"):
             file = getattr(self, name)
@@ -137,7 +151,46 @@ class Options:
             elif file is not None and not isinstance(file, Path):
                 raise OptionError(f"{name} is a file, not {file!r}")
 
-    def _left_out_by(self, stage: str) -> Literal["skip", "only"] | None:
+    def _freeze(self, name: str, words: str) -> None:
+        """A list becomes a tuple, which nobody can change afterwards.
+
+        Raises:
+            OptionError: it is neither; a text would be taken for its letters.
+        """
+        given = getattr(self, name)
+        if not isinstance(given, tuple | list):
+            raise OptionError(f"{words}, not {given!r}")
+        object.__setattr__(self, name, tuple(cast("tuple[object, ...]", given)))
+
+    def _check_use(self) -> None:
+        """Refuses what would have no effect, so that nobody waits for one.
+
+        Raises:
+            OptionUnused: it is for a stage that is left out, or that runs only for the asking.
+        """
+        on_request = {
+            "upscale": (self.enlarges, "needs {upscale} 2, 4 or auto"),
+            "colourise": (self.in_colour, "needs {colourise} or {hints}"),
+        }
+        for stage in OF_STAGES:
+            asked, needs = on_request.get(stage, (True, ""))
+            for name in self._given(stage):
+                if by := self.left_out_by(stage):
+                    reason = f"has no effect: {{{by}}} leaves the stage {stage} out"
+                    raise OptionUnused(name, reason)
+                if not asked:
+                    raise OptionUnused(name, needs)
+
+    def _given(self, stage: str) -> list[str]:
+        """The options of a stage that somebody set."""
+        return [name for name in OF_STAGES[stage] if getattr(self, name) != getattr(Options, name)]
+
+    def asks_for(self, stage: str) -> bool:
+        """Whether a stage is asked for expressly: by its own name, or by an option of its own."""
+        named = stage in (*self.only, *self.force) or bool(self._given(stage))
+        return named and self.strengths[stage] != 0.0
+
+    def left_out_by(self, stage: str) -> Literal["skip", "only"] | None:
         """Which option keeps a stage from running; None where none does."""
         if stage in self.skip:
             return "skip"
@@ -160,12 +213,12 @@ class Options:
     def in_colour(self) -> bool:
         """Whether colours are asked for, in whatever way."""
         named = "colourise" in (*self.only, *self.force)
-        return self.colourise or bool(self.hints) or self.colour_seed > 0 or named
+        return (self.colourise or bool(self.hints) or named) and "colourise" not in self.skip
 
     @property
     def repairs(self) -> bool:
         """Whether damage may be mended."""
-        return self._left_out_by("repair") is None and self.repair > 0.0
+        return self.left_out_by("repair") is None and self.repair > 0.0
 
     @property
     def enlarges(self) -> bool:

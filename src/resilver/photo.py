@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.errors import ArrayError, OptionError
 from resilver.photofile.copying import StoredPicture
 from resilver.photofile.depth import widen
 from resilver.photofile.encoding import Picture, preview_of
@@ -180,14 +181,20 @@ class Photo:
                 uint8 or uint16 is not copied: leave it alone afterwards.
 
         Raises:
-            ValueError: another shape or type, or floating-point values outside [0, 1].
+            ArrayError: no array, another shape or type, or floating-point values outside [0, 1].
         """
+        given = cast("object", array)
+        if not isinstance(given, np.ndarray):
+            raise ArrayError(
+                f"a photo is the path of a file or an array, not {type(given).__name__}; "
+                "numpy.asarray(image) makes an array of a Pillow image"
+            )
         if array.ndim not in (2, 3) or 0 in array.shape:
-            raise ValueError(f"a photo is (H, W) or (H, W, C), not {array.shape}")
+            raise ArrayError(f"a photo is (H, W) or (H, W, C), not {array.shape}")
         planes = array[..., None] if array.ndim == 2 else array
         channels = planes.shape[2]
         if channels not in (1, 3, 4):
-            raise ValueError(f"a photo has 1, 3 or 4 channels, not {channels}")
+            raise ArrayError(f"a photo has 1, 3 or 4 channels, not {channels}")
         samples = _to_samples(planes)
         pixels = np.repeat(samples, 3, axis=2) if channels == 1 else samples[..., :3]
         return cls(
@@ -231,10 +238,10 @@ class Photo:
 
         Raises:
             PhotoNotWritten, PhotoDenied
-            ValueError: a quality outside 1-100.
+            OptionError: a quality that is none of 1-100.
         """
-        if quality is not None and not 1 <= quality <= 100:
-            raise ValueError(f"quality is 1-100, not {quality}")
+        if quality is not None and quality not in range(1, 101):
+            raise OptionError(f"quality is 1-100, not {quality!r}")
         picture = Picture(
             pixels=self.pixels,
             alpha=self.alpha,
@@ -284,11 +291,11 @@ def _to_samples(planes: NDArray[Any]) -> Samples:
     if str(planes.dtype) in _DTYPES:
         return planes
     if not np.issubdtype(planes.dtype, np.floating):
-        raise ValueError(f"a photo is uint8, uint16 or floating-point, not {planes.dtype}")
+        raise ArrayError(f"a photo is uint8, uint16 or floating-point, not {planes.dtype}")
     samples = np.empty(planes.shape, np.uint16)
     for top in range(0, planes.shape[0], _STRIP_ROWS):
         strip = planes[top : top + _STRIP_ROWS]
         if not (strip.min() >= 0.0 and strip.max() <= 1.0):  # not a number fails as well
-            raise ValueError("floating-point photos lie in [0, 1]")
+            raise ArrayError("floating-point photos lie in [0, 1]")
         samples[top : top + _STRIP_ROWS] = np.rint(strip.astype(np.float64) * 65535.0)
     return samples

@@ -93,7 +93,7 @@ class Pipeline:
         options: what the person asked for.
 
     Raises:
-        OptionError: a mode for no mask.
+        OptionError: a mode for no mask, or a stage asked for whose networks the licence refuses.
         ModelError: a weight file is missing or does not verify.
     """
 
@@ -261,7 +261,9 @@ class Pipeline:
             changed_share=share_of(marks, Mark.CHANGED),
             invented_share=share_of(marks, Mark.INVENTED),
             coloured_share=share_of(marks, Mark.COLOURED),
-            damage_share={(kind.name or "").lower(): share_of(marks, kind) for kind in FOUND_MARKS},
+            damage_share={
+                (kind.name or "").lower(): share_of(marks, kind) for kind in self._searched()
+            },
             software=SOFTWARE,
             before=before,
             after=after,
@@ -270,6 +272,13 @@ class Pipeline:
             damage=changes.shrink_flags(marks, FOUND_MARKS),
             faces=draft.faces,
         )
+
+    def _searched(self) -> tuple[Mark, ...]:
+        """The kinds of damage that somebody looks for: of others no share is known."""
+        if all(stage.name != "repair" for stage in self.stages):
+            return ()
+        told = self.options.mask is not None and self.options.mask_mode == "replace"
+        return (Mark.PAINTED,) if told else FOUND_MARKS
 
     def _hear_mask(self, photo: Photo) -> tuple[str, ...]:
         """What a person should know about the mask given for a photo."""
@@ -349,6 +358,7 @@ def restore(
 
     Raises:
         PhotoError: the file cannot be read, or has more than the options' `max_megapixels`.
+        ArrayError: the source is neither a path nor an array of such a shape and type.
         OptionError: an option is impossible.
     """
     options = options or Options()

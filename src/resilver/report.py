@@ -50,7 +50,8 @@ class Report:
     seconds: float  # the whole run, opening and saving not counted
     changed_share: float  # share of pixels that some stage moved by more than 1/255
     invented_share: float  # share of pixels whose value was made up
-    # share of pixels per kind of damage: scratch, missing, stain, dust, painted (marked by hand)
+    # share of pixels per kind of damage: scratch, missing, stain, dust, painted (marked by hand);
+    # without the kinds that nobody looked for
     damage_share: dict[str, float]
     software: str  # "resilver 0.1.0"
     # (h, w, 3) preview of the result, longest side at most 1600 px ...

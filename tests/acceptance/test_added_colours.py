@@ -66,10 +66,10 @@ def test_colour_is_added_to_what_tone_has_revived(tmp_path: Path) -> None:
     tone, colour = tone_network(folder).path, colour_network(folder).path
     scan = tmp_path / "faded.png"
     Photo.from_array(20_000 + print_16() // 4).save(scan)
-    toned = ("restore", scan, "--only", "tone,colourise", "--tone-model", tone, "--force", "tone",
-             "--overwrite", "--colour-model", colour)  # fmt: skip
-    assert run(*toned, "--skip", "colourise", "--suffix", "_tone").exit_code == 0
-    assert run(*toned, "--suffix", "_both").exit_code == 0
+    toned = ("restore", scan, "--tone-model", tone, "--force", "tone", "--overwrite")
+    assert run(*toned, "--only", "tone", "--suffix", "_tone").exit_code == 0
+    coloured = ("--only", "tone,colourise", "--colour-model", colour)
+    assert run(*toned, *coloured, "--suffix", "_both").exit_code == 0
     alone, both = light_of(tmp_path / "faded_tone.png"), light_of(tmp_path / "faded_both.png")
     assert np.ptp(alone) > 1.5 * np.ptp(light_of(scan))
     assert np.abs(alone - both).max() < 0.05

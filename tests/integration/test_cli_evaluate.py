@@ -74,7 +74,7 @@ def test_json_holds_the_figures_of_every_picture(written: Path) -> None:
 def test_files_that_are_there_are_not_replaced_unasked(written: Path, data: Path) -> None:
     result = run("evaluate", "clean", "--data", data, "--json", written / "clean.json")
     assert result.exit_code == 1
-    assert "overwriting has to be asked for" in result.stderr
+    assert "--overwrite replaces it" in result.stderr
     assert "SSIM" not in result.stdout  # refused before the work, not after it
 
 

@@ -112,7 +112,7 @@ def test_ageing_with_masks_writes_all_or_nothing(photo: Path, tmp_path: Path) ->
     mask.write_bytes(b"precious")
     refused = run("age", photo, "-o", tmp_path / "old.png", "--masks")
     assert refused.exit_code == 1
-    assert refused.stderr.startswith(f"resilver: {mask}: the file exists")
+    assert refused.stderr == f"resilver: {mask}: the file exists; --overwrite replaces it\n"
     assert {path.name for path in tmp_path.iterdir()} == {photo.name, mask.name}
     assert mask.read_bytes() == b"precious"
 

@@ -181,16 +181,61 @@ def test_a_second_run_skips_the_results_of_the_first(scans: Path) -> None:
     assert not list(scans.rglob("*_restored_restored*"))
 
 
+def test_links_are_skipped_and_nothing_has_failed(scans: Path, tmp_path: Path) -> None:
+    out, aunt = tmp_path / "out", scans / "1931" / "aunt.jpg"
+    (scans / "0.jpg").symlink_to(aunt)
+    (scans / "round").symlink_to(tmp_path)
+    result = run("restore", scans, "-o", out, "--only", "denoise")
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    assert f"skipped   {scans / '0.jpg'}: a link to {aunt}\n" in result.stdout
+    assert f"skipped   {scans / 'round'}: a link to a folder around the output\n" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("2 photos in ")
+    assert (out / "1931" / "aunt_restored.jpg").exists()
+
+    again = run("restore", scans, "-o", out, "--colourise", "--variants", "2")
+    there = f"{out / 'lake_restored.png'} is already there, but not lake-colour1_restored.png"
+    assert f"{there}; --overwrite does it anew\n" in again.stdout
+
+
+def test_a_folder_that_is_not_taken_is_no_photo(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run("restore", tmp_path / "empty")
+    assert result.exit_code == 1
+    assert "no photos were found" in result.stderr
+    assert "0 photos in " in result.stdout
+    assert "1 folder not taken" in result.stdout
+    assert "failed" not in result.stdout
+
+
 def test_a_mask_for_a_repair_that_is_switched_off_is_refused(scans: Path) -> None:
-    result = run("restore", scans / "lake.png", "--mask", scans / "lake.png", "--repair", "0")
-    assert result.exit_code == 2
-    assert "--mask has no effect" in result.stderr
+    mask = ("--mask", scans / "lake.png")
+    for without in (("--repair", "0"), ("--only", "denoise"), ("--skip", "repair")):
+        result = run("restore", scans / "lake.png", *mask, *without)
+        assert result.exit_code == 2
+        assert f"--mask has no effect: {without[0]} " in result.stderr
+
+
+def test_what_is_not_within_the_licence_is_refused_in_one_line(scans: Path) -> None:
+    larger = ("--upscale", "2", "--vivid", "1")
+    for asked, stage in ((("--colourise",), "colourise"), (larger, "upscale")):
+        result = run("restore", scans / "lake.png", "--licence", "clean", *asked)
+        assert result.exit_code == 2, result.output
+        assert result.stderr.startswith(f"resilver: the stage {stage} is asked for, and licence")
+        assert len(result.stderr.splitlines()) == 1
+        assert not (scans / "lake_restored.png").exists()
+
+
+def test_nothing_is_found_where_no_step_was_run(scans: Path) -> None:
+    result = run("restore", scans / "lake.png", "--licence", "clean", "--skip", "denoise")
+    assert result.exit_code == 0, result.output
+    assert "no step was run" in result.stdout
+    assert "found nothing" not in result.stdout
 
 
 def test_what_is_to_be_known_of_a_photo_is_told_in_a_batch_too(scans: Path) -> None:
     pages = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
     pages[0].save(scans / "album.tif", save_all=True, append_images=pages[1:])
-    result = run("restore", scans, "--licence", "clean", "--only", "denoise,tone")
+    result = run("restore", scans, "--licence", "clean", "--skip", "repair,faces")
     assert result.exit_code == 0, result.output
     assert "note: multi-page TIFF: only the first of 2 pages" in result.stdout
     assert "note: tone was left out" in result.stdout
@@ -294,8 +339,13 @@ def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
         (["x.jpg", "--threads", "99999999999"], "1024"),
         (["x.jpg", "-o", "new.jpg"], "names a folder"),
         (["x.jpg", "--polish"], "--polish"),
-        (["x.jpg", "--only", "repair", "--hint", "1,2,#aabbcc"], "leaves their stage colourise"),
-        (["x.jpg", "--only", "repair", "--colourise"], "leaves their stage colourise"),
+        (["x.jpg", "--only", "repair", "--hint", "1,2,#aabbcc"], "--hint has no effect: --only"),
+        (["x.jpg", "--only", "repair", "--colourise"], "leaves the stage colourise out"),
+        (["x.jpg", "--skip", "colourise", "--colourise"], "--colourise has no effect: --skip"),
+        (["x.jpg", "--skip", "tone", "--neutral"], "--neutral has no effect: --skip leaves"),
+        (["x.jpg", "--skip", "faces", "--faces", "1"], "--faces has no effect: --skip leaves"),
+        (["x.jpg", "--colour-seed", "3"], "--colour-seed needs --colourise or --hint"),
+        (["x.jpg", "--variants", "3"], "ask for them with --colourise"),
         (["x.jpg", "--colour-model", "x.onnx"], "needs --colourise"),
         (["x.jpg", "--vivid", "1"], "--vivid needs --upscale"),
         (["x.jpg", "--only", "denoise", "--fill", "telea"], "--fill has no effect"),
@@ -313,7 +363,7 @@ def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
         (["x.jpg", "--force", "repair", "--repair", "0"], "repair is forced, and repair 0"),
         (["x.jpg", "--force", "tone", "--tone", "0"], "tone is forced, and tone 0 switches"),
         (["x.jpg", "--force", "faces", "--fidelity", "1"], "faces is forced, and fidelity 1"),
-        (["x.jpg", "--colourise", "--skip", "colourise", "--variants", "2"], "are of colours"),
+        (["x.jpg", "--colourise", "--skip", "colourise", "--variants", "2"], "has no effect"),
         (["x.jpg", "--only", ","], "a list of names is empty"),
         (["x.jpg", "--upscale-model", "mine"], "--upscale-model needs --upscale"),
         (["x.jpg", "--colourise", "--colour-seed", "4294967295", "--variants", "2"], "a seed is"),

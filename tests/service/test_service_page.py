@@ -305,11 +305,26 @@ def test_the_damage_that_was_found_lies_over_the_photo(
     assert layer.is_visible()
 
 
-def test_faces_are_chosen(page: Any, server: str, tmp_path: Path) -> None:
+def two_soft_faces(folder: Path) -> dict[str, Any]:
     one = np.asarray(cv2.resize(astronaut()[20:220, 130:310], (110, 122)))
     soft = np.asarray(cv2.GaussianBlur(one, (0, 0), 3))
-    both = png(np.hstack([soft, soft[:, ::-1]]))
-    drop(page, server, {**a_file(tmp_path), "buffer": both})
+    return {**a_file(folder), "buffer": png(np.hstack([soft, soft[:, ::-1]]))}
+
+
+def test_a_choice_of_faces_does_not_stand_in_the_way_of_none(
+    page: Any, server: str, tmp_path: Path
+) -> None:
+    drop(page, server, two_soft_faces(tmp_path))
+    page.wait_for_selector(".step")
+    page.get_by_role("checkbox", name="Face 2").uncheck()
+    page.locator("#step-faces").uncheck()
+    restore(page)
+    report = httpx.get(f"{server}/v1/restorations/{job_id(page)}/report").json()
+    assert "faces" not in {stage["stage"] for stage in report["stages"]}
+
+
+def test_faces_are_chosen(page: Any, server: str, tmp_path: Path) -> None:
+    drop(page, server, two_soft_faces(tmp_path))
     page.wait_for_selector(".step")
     chosen = page.locator("rect.face.chosen")
     assert chosen.count() == 2

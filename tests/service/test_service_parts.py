@@ -226,6 +226,8 @@ def test_options_that_leave_nothing_to_do_are_refused() -> None:
     with pytest.raises(OptionError, match="needs a mask"):
         RestorationOptions(mask_mode="subtract").check(has_mask=False)
     RestorationOptions(mask_mode="subtract").check(has_mask=True)
+    with pytest.raises(OptionError, match="neutral has no effect: skip leaves the stage tone out"):
+        RestorationOptions(neutral=True, skip=("tone",)).check(has_mask=False)
 
 
 def test_what_is_enlarged_needs_more_room() -> None:
@@ -261,7 +263,7 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
 
 def test_colours_are_a_stage_only_where_they_are_asked_for() -> None:
     assert "colourise" not in RestorationOptions().stages()
-    for asked in ({"colourise": True}, {"hints": ("3,4,#7a4b2f",)}, {"colour_seed": 2}):
+    for asked in ({"colourise": True}, {"hints": ("3,4,#7a4b2f",)}, {"force": ("colourise",)}):
         options = RestorationOptions.model_validate(asked)
         assert options.for_pipeline().in_colour
         assert "colourise" in options.stages()

@@ -26,7 +26,7 @@ from resilver.batch import (
     restore_each,
     select,
 )
-from resilver.errors import OptionError, PhotoDenied, PhotoNotWritten
+from resilver.errors import OptionError, PhotoDenied, PhotoExists, PhotoNotWritten
 from resilver.photo import Photo
 from resilver.photofile.source_types import INPAINTED_BY_NETWORK
 from resilver.photofile.writing import write_text
@@ -283,3 +283,6 @@ def test_an_error_about_the_result_names_the_photo_as_well() -> None:
     assert explain(source, full) == f"{source}: {full}"
     denied = PhotoDenied(source, "no permission to read it")
     assert explain(source, denied) == str(denied)
+    there = PhotoExists("out.png")
+    assert str(there) == "out.png: the file exists; overwrite=True replaces it"
+    assert explain(source, there).endswith("out.png: the file exists; --overwrite replaces it")

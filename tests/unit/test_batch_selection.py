@@ -10,6 +10,7 @@ from PIL import Image
 
 from making_photos import pillow_bytes
 from resilver.batch import Naming, Selection, select
+from resilver.batch.selection import Done
 from resilver.errors import OptionError
 
 
@@ -117,7 +118,7 @@ def test_a_photo_with_a_wrong_name_is_done_when_its_result_is_there(tmp_path: Pa
     assert len(select([scans], Naming(folder=out)).assignments) == 1
     (out / "wrong_restored.tif").write_bytes(b"y")
     (done,) = select([scans], Naming(folder=out)).done
-    assert done == (scans / "wrong.jpg", out / "wrong_restored.tif")
+    assert done == Done(scans / "wrong.jpg", out / "wrong_restored.tif")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
@@ -164,6 +165,56 @@ def test_a_photo_met_twice_is_taken_once(scans: Path) -> None:
     assert select(given[:1] * 2, Naming()).twins == ()
 
 
+def test_a_photo_goes_before_the_links_to_it(scans: Path, tmp_path: Path) -> None:
+    """Under its own name and in its own folder, whichever is met first."""
+    out, link, further = tmp_path / "out", scans / "0-link.jpg", tmp_path / "z.jpg"
+    for one in (link, further):
+        one.symlink_to(scans / "1931" / "lake.png")
+    lake = (scans / "1931" / "lake.png", out / "1931" / "lake_restored.png")
+    for given in ([scans], [link, scans], [further, scans], [scans, link, link, link]):
+        selection = select(given, Naming(out))
+        made = [(one.source, one.target) for one in selection.assignments]
+        assert made.count(lake) == 1
+        assert not {link, further} & {source for source, _ in made}
+        assert len(made) == 4
+        assert selection.twins.count((link, lake[0])) == 1
+    # Of a photo that is not met itself, the first link is taken.
+    both = select([further, link], Naming(out))
+    assert [one.source for one in both.assignments] == [further]
+    assert both.twins == ((link, further),)
+
+
+def test_what_is_named_twice_is_counted_once(scans: Path) -> None:
+    selection = select([scans, scans], Naming())
+    assert len(selection.assignments) == 3
+    assert selection.results == (scans / "b_restored.jpg",)
+    assert selection.ignored == 3
+
+
+def test_a_photo_without_an_ending_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    for name in ("scan", ".hidden"):
+        (tmp_path / name).write_bytes(pillow_bytes(Image.new("RGB", (8, 8)), "JPEG"))
+    (tmp_path / "README").write_text("found in the attic")
+    (tmp_path / "empty").touch()
+    selection = select([tmp_path], Naming())
+    assert [one.target.name for one in selection.assignments] == ["scan_restored.jpg"]
+    assert selection.ignored == 3
+    assert len(select([tmp_path / "README"], Naming()).assignments) == 1  # the reader says why not
+
+
+def test_colourings_that_are_missing_are_named(tmp_path: Path) -> None:
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    for folder in (scans, out):
+        folder.mkdir()
+    (scans / "a.jpg").write_bytes(b"x")
+    for name in ("a_restored.jpg", "a-colour1_restored.jpg"):
+        (out / name).write_bytes(b"y")
+    (two,) = select([scans], Naming(folder=out, seeds=(0, 1))).done
+    assert two.missing == ()
+    (three,) = select([scans], Naming(folder=out, seeds=(0, 1, 2))).done
+    assert three.missing == (out / "a-colour2_restored.jpg",)
+
+
 def test_a_link_to_a_folder_is_not_followed_round_and_round(scans: Path) -> None:
     (scans / "1931" / "again").symlink_to(scans)
     assert len(select([scans], Naming(scans.parent / "out")).assignments) == 4
@@ -197,8 +248,8 @@ def test_a_link_to_the_output_folder_brings_no_results_back(scans: Path, tmp_pat
     (scans / "results").symlink_to(tmp_path / "results")
     selection = select([scans], Naming(out, suffix="", overwrite=True))
     assert len(selection.assignments) == 5
-    (refusal,) = selection.refusals
-    assert refusal.words.startswith(f"{scans / 'results'}: the output folder {out} lies inside it")
+    # Nothing failed: no photo is missing by it.
+    assert (selection.refusals, selection.round_links) == ((), (scans / "results",))
 
 
 def test_the_output_folder_must_not_lie_inside_a_searched_folder(scans: Path) -> None:
@@ -256,7 +307,7 @@ def test_a_photo_stays_done_when_another_of_its_name_comes(tmp_path: Path) -> No
     for name in ("p.jpg", "p.tif", "p_restored.jpg", "p_report.html"):
         (tmp_path / name).write_bytes(b"x")
     selection = select([tmp_path], naming)
-    assert [source for source, _ in selection.done] == [tmp_path / "p.jpg"]
+    assert [one.source for one in selection.done] == [tmp_path / "p.jpg"]
     assert [one.source.name for one in selection.assignments] == ["p.tif"]
     assert selection.refusals == ()
     (tmp_path / "p_report.html").unlink()
@@ -296,7 +347,7 @@ def test_the_same_command_again_goes_on_where_it_was_stopped(tmp_path: Path) -> 
         (scans / name).write_bytes(b"x")
     (out / "a_restored.jpg").write_bytes(b"y")
     again = select([scans], Naming(folder=out))
-    assert again.done == ((scans / "a.jpg", out / "a_restored.jpg"),)
+    assert again.done == (Done(scans / "a.jpg", out / "a_restored.jpg"),)
     assert [one.source for one in again.assignments] == [scans / "b.jpg"]
     assert again.refusals == ()
     anew = select([scans], Naming(folder=out, overwrite=True))

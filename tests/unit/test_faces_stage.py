@@ -351,13 +351,10 @@ def test_the_stages_run_in_their_order(models: Path) -> None:
     ]
 
 
-def test_a_network_with_limits_on_its_use_is_left_out_and_named(models: Path) -> None:
+def test_a_named_network_with_limits_on_its_use_is_refused(models: Path) -> None:
     face_network(models, licence="research")
-    _photo, report = run(soft(portrait()), licence="clean")
-    assert report.stages == ()
-    (notice,) = report.notices
-    assert notice.startswith("faces was left out: ")
-    assert "sharpener" in notice
+    with pytest.raises(OptionError, match=r"licence clean leaves it out: .*sharpener.* not free"):
+        run(soft(portrait()), licence="clean")
 
 
 def test_impossible_wishes_fail(models: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import making_photos as made
+from resilver.errors import ArrayError
 from resilver.photo import READABLE_SUFFIXES, WRITABLE_FORMATS, Metadata, Photo
+from resilver.pipeline import restore
 
 
 def test_array_of_8_bits_is_held_as_it_is_and_not_copied() -> None:
@@ -64,8 +68,17 @@ def test_floating_point_array_becomes_16_bits(dtype: type) -> None:
     ],
 )
 def test_arrays_that_are_no_photo_are_refused(array: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"a photo|floating-point"):
+    with pytest.raises(ArrayError, match=r"a photo|floating-point"):
         Photo.from_array(array)
+
+
+@pytest.mark.parametrize("given", [None, [[0, 1]], Image.new("RGB", (4, 4)), 7])
+def test_what_is_no_array_is_told_how_to_become_one(given: Any) -> None:
+    words = f"path of a file or an array, not {type(given).__name__}; numpy.asarray"
+    with pytest.raises(ArrayError, match=words):
+        restore(given)
+    with pytest.raises(ArrayError, match=words):
+        Photo.from_array(given)
 
 
 def test_pixels_cannot_be_written_by_accident() -> None:

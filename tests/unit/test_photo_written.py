@@ -13,12 +13,13 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import making_photos as made
-from resilver.errors import PhotoError, PhotoNotWritten
+from resilver.errors import OptionError, PhotoError, PhotoNotWritten
 from resilver.photo import Photo
 from resilver.photofile import writing
 
@@ -81,7 +82,7 @@ def test_file_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:
         os.write(descriptor, b"ours")
         path.write_bytes(b"theirs")
 
-    with pytest.raises(PhotoNotWritten, match="the file exists"):
+    with pytest.raises(PhotoNotWritten, match="the file exists; overwrite=True replaces it"):
         writing.write_whole(path, fill, overwrite=False)
     assert path.read_bytes() == b"theirs"
     assert names(tmp_path) == ["a.png"]
@@ -177,9 +178,9 @@ def test_more_pixels_than_the_format_holds(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.jpg"]
 
 
-@pytest.mark.parametrize("quality", [0, 101, -1])
-def test_quality_is_1_to_100(photo: Photo, tmp_path: Path, quality: int) -> None:
-    with pytest.raises(ValueError, match="quality is 1-100"):
+@pytest.mark.parametrize("quality", [0, 101, -1, 500, "90"])
+def test_quality_is_1_to_100(photo: Photo, tmp_path: Path, quality: Any) -> None:
+    with pytest.raises(OptionError, match="quality is 1-100"):
         photo.save(tmp_path / "a.jpg", quality=quality)
     assert names(tmp_path) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from numpy.typing import NDArray
 from skimage.data import astronaut
 
 from resilver.errors import ModelError, OptionError, PhotoTooLarge
+from resilver.imaging.colouring import ColourHint
 from resilver.making import build_stages
 from resilver.models.store import bundled_model
+from resilver.options import OF_STAGES
 from resilver.photo import Photo
 from resilver.photofile.source_types import ENHANCED, INPAINTED
 from resilver.pipeline import Options, Pipeline, decide, restore
 from resilver.report import StageRecord
-from resilver.reporting import to_json
+from resilver.reporting import to_html, to_json, to_table
 from resilver.reporting.source_type import digital_source_type
 from resilver.reporting.words import headline
+from resilver.stages import STAGES
 from resilver.stages.draft import Finding
 
 
@@ -88,6 +92,11 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
         ({"force": ("tone",), "skip": ("tone",)}, "tone is forced, and skip leaves it out"),
         ({"force": ("tone",), "only": ("denoise",)}, "tone is forced, and only leaves it out"),
         ({"only": ("denoise",), "skip": ("denoise",)}, "no stage is left to run"),
+        ({"only": "denoise"}, r"only is a tuple of stages, as in \('denoise',\), not 'denoise'"),
+        ({"skip": "denoise"}, "skip is a tuple of stages"),
+        ({"force": None}, "force is a tuple of stages, as in .*, not None"),
+        ({"neutral": "no"}, "neutral is True or False, not 'no'"),
+        ({"colourise": 1}, "colourise is True or False, not 1"),
     ],
 )
 def test_impossible_options_fail(wrong: dict[str, Any], said: str) -> None:
@@ -236,12 +245,103 @@ def test_a_mask_that_touches_everything_is_refused(fill: str) -> None:
         ({"fidelity": "a"}, "fidelity is a number"),
         ({"denoise": True}, "denoise is a number"),
         ({"max_megapixels": "5"}, "max_megapixels is a number"),
-        ({"hints": None}, "hints are of the class ColourHint"),
+        ({"hints": None}, "hints are a tuple of ColourHint, not None"),
     ],
 )
 def test_options_that_cannot_be_are_refused_at_once(given: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         Options(**given)
+
+
+HINT = ColourHint(3, 3, (200, 80, 60))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "stage"),
+    [
+        ("repair", 0.5, "repair"),
+        ("fill", "telea", "repair"),
+        ("denoise", 0.0, "denoise"),
+        ("denoise_model", "a.onnx", "denoise"),
+        ("tone", 0.5, "tone"),
+        ("neutral", True, "tone"),
+        ("tone_model", "a.onnx", "tone"),
+        ("upscale", 2, "upscale"),
+        ("faces", (1,), "faces"),
+        ("fidelity", 0.5, "faces"),
+        ("face_model", "mine", "faces"),
+        ("colourise", True, "colourise"),
+        ("hints", (HINT,), "colourise"),
+    ],
+)
+def test_an_option_of_a_stage_that_does_not_run_is_refused(
+    name: str, given: object, stage: str
+) -> None:
+    alone: dict[str, Any] = {name: given}
+    Options(**alone)
+    with pytest.raises(OptionError, match=f"^{name} has no effect: skip leaves the stage {stage}"):
+        Options(**alone, skip=(stage,))
+    another = next(other for other in STAGES if other != stage)
+    with pytest.raises(OptionError, match=f"^{name} has no effect: only leaves the stage {stage}"):
+        Options(**alone, only=(another,))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"vivid": 0.5}, "^vivid needs upscale 2, 4 or auto$"),
+        ({"upscale_model": "mine"}, "^upscale_model needs upscale 2, 4 or auto$"),
+        ({"colour_model": "a.onnx"}, "^colour_model needs colourise or hints$"),
+        ({"colour_seed": 3}, "^colour_seed needs colourise or hints$"),
+    ],
+)
+def test_what_belongs_to_a_stage_that_nobody_asked_for_is_refused(
+    given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(OptionError, match=said):
+        Options(**given)
+    stage = "upscale" if "upscale" in said else "colourise"
+    Options(only=(stage,), **given)
+    Options(force=(stage,), **given)
+
+
+def test_every_option_goes_with_a_stage_or_with_all_of_them() -> None:
+    with_all = {"only", "skip", "force", "mask", "mask_mode", "max_megapixels", "tile_px",
+                "threads", "licence"}  # fmt: skip
+    with_one = {name for names in OF_STAGES.values() for name in names}
+    assert tuple(OF_STAGES) == STAGES
+    assert {field.name for field in fields(Options)} == with_all | with_one
+    assert not with_all & with_one
+
+
+def test_lists_become_tuples_that_nobody_can_change() -> None:
+    stages, faces, hints = ["faces", "colourise"], [2], [HINT]
+    options = Options(only=stages, faces=faces, hints=hints)  # type: ignore[arg-type]
+    stages.append("polish")
+    assert (options.only, options.faces) == (("faces", "colourise"), (2,))
+    assert options.hints == (HINT,)
+    assert Options(neutral=np.bool_(True)).neutral is True  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "stage"),
+    [
+        ({"only": ("denoise", "tone")}, "tone"),
+        ({"force": ("faces",)}, "faces"),
+        ({"tone": 0.5}, "tone"),
+        ({"fidelity": 0.5}, "faces"),
+        ({"colourise": True}, "colourise"),
+        ({"upscale": 2, "vivid": 1.0}, "upscale"),
+    ],
+)
+def test_what_is_asked_for_and_not_within_the_licence_is_refused(
+    given: dict[str, Any], stage: str
+) -> None:
+    said = f"the stage {stage} is asked for, and licence clean leaves it out: .* not free for any"
+    with pytest.raises(OptionError, match=said):
+        Pipeline(Options(licence="clean", **given))
+    names = [one.name for one in Pipeline(Options(licence="clean", tone=0.0, upscale=2)).stages]
+    assert names == ["denoise", "upscale"]  # what is switched off is not asked for
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -298,6 +398,18 @@ def test_a_mask_that_no_stage_uses_is_told() -> None:
     assert "the mask was not used: the stage repair was left out" in report.notices
     _, report = restore(noisy(), Options(only=("repair",)), mask=mask)
     assert not any("was not used" in notice for notice in report.notices)
+
+
+def test_of_damage_that_nobody_looked_for_no_share_is_told() -> None:
+    calm = np.full((64, 64, 3), 128, np.uint8)
+    for options in (Options(skip=("repair", "faces")), Options(licence="clean")):
+        report = restore(calm, options)[1]
+        assert report.damage_share == {}
+        assert json.loads(to_json(report))["damage_share"] == {}
+        assert to_html(report)
+        assert to_table(report)
+    replaced = Options(only=("repair",), mask=square((64, 64)), mask_mode="replace", fill="telea")
+    assert set(restore(calm, replaced)[1].damage_share) == {"painted"}
 
 
 def test_a_mask_mode_needs_a_mask() -> None:

@@ -243,13 +243,18 @@ def test_another_network_is_refused() -> None:
         Pipeline(Options(tone_model=denoiser))
 
 
-def test_a_network_with_limits_on_its_use_is_left_out_and_named(tmp_path: Path) -> None:
-    limited = tone_network(tmp_path, licence="research")
-    options = Options(only=("tone",), tone_model=limited.path, licence="clean")
+def test_a_network_with_limits_on_its_use_is_left_out_and_named() -> None:
+    options = Options(skip=("repair", "denoise", "faces"), licence="clean")
     photo, report = restore(faded(good()), options)
     assert report.stages == ()
     assert report.notices[0].startswith("tone was left out: ")
     np.testing.assert_array_equal(photo.pixels, faded(good()))
+
+
+def test_a_named_network_with_limits_on_its_use_is_refused(tmp_path: Path) -> None:
+    limited = tone_network(tmp_path, licence="research")
+    with pytest.raises(OptionError, match=f"licence clean leaves it out: {limited.card.name} is"):
+        Pipeline(Options(tone_model=limited.path, licence="clean"))
 
 
 def test_how_strongly_is_the_persons_choice(model: StoredModel) -> None:

@@ -216,7 +216,7 @@ def test_what_cannot_be_enlarged_is_told_so() -> None:
         (Options(upscale=4, max_megapixels=0.01, threads=1), 900, 1),
         (Options(upscale="auto", threads=1), 100, 4),
         (Options(upscale="auto", threads=1), 900, 1),
-        (Options(upscale=2, skip=("upscale",), threads=1), 100, 1),
+        (Options(only=("upscale", "denoise"), skip=("upscale",), threads=1), 100, 1),
     ],
 )
 def test_how_much_larger_a_result_will_be_is_known_before(
@@ -268,7 +268,7 @@ def test_networks_of_other_scales(imported: Path) -> None:
 
 def test_nothing_is_enlarged_unasked(imported: Path) -> None:
     assert "upscale" not in [stage.name for stage in Pipeline(Options()).stages]
-    photo, report = run(Options(skip=("upscale",), only=("upscale", "denoise"), upscale=4))
+    photo, report = run(Options(skip=("upscale",), only=("upscale", "denoise")))
     assert photo.size == (80, 96)
     assert [record.finding.stage for record in report.stages] == ["denoise"]
 
@@ -281,7 +281,8 @@ def test_without_a_word_both_are_mixed_unless_one_has_limits_on_its_use() -> Non
     assert networks() == [["upscale", "vivid"]]
     assert networks(vivid=0.0) == networks(licence="clean") == [["upscale"]]
     assert networks(vivid=1.0) == [["vivid"]]
-    assert networks(vivid=1.0, licence="clean") == []
+    with pytest.raises(OptionError, match="upscale is asked for, and licence clean leaves it out"):
+        networks(vivid=1.0, licence="clean")
 
 
 def test_options_that_make_no_sense(imported: Path) -> None:

@@ -4,17 +4,10 @@ Nothing is printed here. `select` decides all that can be decided without openin
 `restore_each` restores one after another, and a photo that fails never stops the rest.
 """
 
+from resilver.batch.naming import Assignment, Naming, ReportKind, Result
 from resilver.batch.running import BatchProgress, Outcome, Summary, explain, restore_each
-from resilver.batch.selection import (
-    Assignment,
-    Naming,
-    Refusal,
-    ReportKind,
-    Result,
-    Selection,
-    find_photos,
-    select,
-)
+from resilver.batch.searching import Refusal, find_photos
+from resilver.batch.selection import Selection, select
 
 __all__ = [
     "Assignment",

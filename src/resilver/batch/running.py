@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from resilver.batch.selection import Assignment, ReportKind, Result
+from resilver.batch.naming import Assignment, ReportKind, Result
 from resilver.errors import (
     PhotoDenied,
     PhotoError,
+    PhotoExists,
     PhotoNotWritten,
     PhotoTooLarge,
     ResilverError,
@@ -72,6 +73,7 @@ class Summary:
     restored: int = 0  # written, with changes
     unchanged: int = 0  # written as they were
     failed: int = 0
+    folders: int = 0  # not searched, or without a photo
     done: int = 0  # not touched: an earlier run restored them
     skipped: int = 0  # results of earlier runs
     twins: int = 0  # links to a photo that is taken by another name
@@ -121,6 +123,8 @@ def restore_each(
 
 def explain(path: Path, error: Exception) -> str:
     """One sentence naming the file and the reason, whatever was raised over it."""
+    if isinstance(error, PhotoExists):
+        error = PhotoExists(error.path, "--overwrite")
     if isinstance(error, PhotoError):
         # A result that cannot be written names its own file: say whose result it is.
         words = str(error) if error.path == path else f"{path}: {error}"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from resilver.errors import OptionError, ResilverError
+from resilver.errors import OptionError, PhotoExists, ResilverError
 from resilver.version import __version__
 
 INTERRUPTED = 130  # as shells report a command that was stopped by Ctrl-C
@@ -70,6 +70,9 @@ def plain_errors() -> Generator[None]:
     except OptionError as error:
         typer.echo(f"resilver: {error}", err=True)
         raise typer.Exit(2) from error
+    except PhotoExists as error:
+        typer.echo(f"resilver: {PhotoExists(error.path, '--overwrite')}", err=True)
+        raise typer.Exit(1) from error
     except ResilverError as error:
         typer.echo(f"resilver: {error}", err=True)
         raise typer.Exit(1) from error

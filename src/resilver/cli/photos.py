@@ -98,8 +98,6 @@ def restore(
             threads=threads,
             max_megapixels=max_megapixels,
         )
-        if variants > 1 and "colourise" in options.skip:
-            raise OptionError("--variants are of colours, and --skip leaves their stage out")
         if variants > 1 and not options.in_colour:
             raise OptionError("--variants are of colours: ask for them with --colourise")
         run = restoring.plan_photos if dry_run else restoring.restore_photos

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from resilver.batch import ReportKind
 from resilver.batch.running import RAISE_LIMIT
-from resilver.errors import OptionError, PhotoTooLarge
+from resilver.errors import OptionError, OptionUnused, PhotoTooLarge
 from resilver.imaging.colouring import ColourHint
 from resilver.options import SEEDS, Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
-from resilver.stages.fills import FILLS
 
 _UPSCALES: dict[str | None, Literal["auto", 2, 4] | None] = {
     None: None, "auto": "auto", "2": 2, "4": 4
@@ -54,86 +53,53 @@ def options(
 
     Raises:
         OptionError: an unknown stage or fill, a number that is none or out of its range, a hint
-            that is none, or a mode for no mask.
+            that is none, a mode for no mask, or an option that would have no effect.
         PhotoError: the mask cannot be read.
     """
     if mask is None and mask_mode != "add":
         raise OptionError(f"--mask-mode {mask_mode} needs a mask; name one with --mask")
-    asked = Options(
-        only=names(only),
-        skip=names(skip),
-        force=names(force),
-        repair=repair,
-        denoise=denoise,
-        tone=tone,
-        neutral=neutral,
-        colourise=colourise,
-        hints=tuple(ColourHint.parse(text) for text in hints or []),
-        colour_seed=colour_seed,
-        fill=fill,
-        upscale=_UPSCALES[upscale],
-        vivid=vivid,
-        upscale_model=upscale_model,
-        max_megapixels=max_megapixels,
-        mask=None if mask is None else read_mask(mask, max_megapixels),
-        mask_mode=mask_mode,
-        denoise_model=denoise_model,
-        tone_model=tone_model,
-        colour_model=colour_model,
-        faces=numbers(faces),
-        fidelity=fidelity,
-        face_model=face_model,
-        licence=licence,
-        tile_px=tile_px,
-        threads=threads,
-    )
-    _check_sense(asked)
+    try:
+        asked = Options(
+            only=names(only),
+            skip=names(skip),
+            force=names(force),
+            repair=repair,
+            denoise=denoise,
+            tone=tone,
+            neutral=neutral,
+            colourise=colourise,
+            hints=tuple(ColourHint.parse(text) for text in hints or []),
+            colour_seed=colour_seed,
+            fill=fill,
+            upscale=_UPSCALES[upscale],
+            vivid=vivid,
+            upscale_model=upscale_model,
+            max_megapixels=max_megapixels,
+            mask=None if mask is None else read_mask(mask, max_megapixels),
+            mask_mode=mask_mode,
+            denoise_model=denoise_model,
+            tone_model=tone_model,
+            colour_model=colour_model,
+            faces=numbers(faces),
+            fidelity=fidelity,
+            face_model=face_model,
+            licence=licence,
+            tile_px=tile_px,
+            threads=threads,
+        )
+    except OptionUnused as error:
+        raise OptionError(error.spelled(_flag)) from error
+    # Not of the options themselves: `restore` may be given the mask apart from them.
+    if mask is not None and (by := asked.left_out_by("repair")):
+        raise OptionError(f"--mask has no effect: --{by} leaves the stage repair out")
+    if mask is not None and asked.repair == 0.0:
+        raise OptionError("--mask has no effect: --repair 0 switches the repair off")
     return asked
 
 
-def _check_sense(asked: Options) -> None:
-    """Refuses options that would have no effect, so that nobody waits for one.
-
-    Whoever skips a stage by name has said so.
-
-    Raises:
-        OptionError: they belong to a stage that is not among the only ones, or not asked for.
-    """
-
-    def left_out(stage: str) -> bool:
-        return bool(asked.only) and stage not in asked.only
-
-    for flag, (stage, given) in _of_stages(asked).items():
-        if given and left_out(stage):
-            raise OptionError(f"{flag} has no effect: --only leaves the stage {stage} out")
-    if asked.mask is not None and asked.repair == 0.0:
-        raise OptionError("--mask has no effect: --repair 0 switches the repair off")
-    if asked.in_colour and left_out("colourise"):
-        raise OptionError("colours are asked for, and --only leaves their stage colourise out")
-    if asked.colour_model is not None and not asked.in_colour:
-        raise OptionError("--colour-model needs --colourise or a hint")
-    enlarges = asked.enlarges and not left_out("upscale")
-    for flag, given in (("--vivid", asked.vivid), ("--upscale-model", asked.upscale_model)):
-        if given is not None and not enlarges and "upscale" not in asked.skip:
-            raise OptionError(f"{flag} needs --upscale 2, 4 or auto")
-
-
-def _of_stages(asked: Options) -> dict[str, tuple[str, bool]]:
-    """Flags that go with one stage: its name, and whether they ask for anything."""
-    return {
-        "--repair": ("repair", asked.repair != 1.0),
-        "--fill": ("repair", asked.fill != FILLS[0]),
-        "--mask": ("repair", asked.mask is not None),
-        "--denoise": ("denoise", asked.denoise is not None),
-        "--denoise-model": ("denoise", asked.denoise_model is not None),
-        "--tone": ("tone", asked.tone != 1.0),
-        "--neutral": ("tone", asked.neutral),
-        "--tone-model": ("tone", asked.tone_model is not None),
-        "--upscale": ("upscale", asked.enlarges),
-        "--faces": ("faces", bool(asked.faces)),
-        "--fidelity": ("faces", asked.fidelity != 0.0),
-        "--face-model": ("faces", asked.face_model is not None),
-    }
+def _flag(option: str) -> str:
+    """ "colour_seed" -> "--colour-seed"."""
+    return "--hint" if option == "hints" else f"--{option.replace('_', '-')}"
 
 
 def seeds(first: int, variants: int) -> tuple[int, ...]:

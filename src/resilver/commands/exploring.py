@@ -38,7 +38,6 @@ def explore_face(
         raise OptionError("--box and --face both say where the face is: give one of them")
     from resilver.latent.enlarger import Enlarger  # noqa: PLC0415
     from resilver.latent.exploration import (  # noqa: PLC0415
-        SENTENCE,
         ExploreRequest,
         SearchConfig,
         explore,
@@ -68,7 +67,7 @@ def explore_face(
     for one in found.candidates:
         doubt = "" if one.is_consistent else ", NOT consistent with what was given"
         if not one.has_arrived:
-            doubt += ": the search did not arrive"
+            doubt = ": most of it is laid over, not drawn; more --steps may help"
         screen.line(
             f"{folder / face_name(one.seed)}  {one.rmse_255:.2f} grey levels off when shrunk "
             f"(the search alone: {one.searched_rmse_255:.1f}){doubt}",
@@ -80,7 +79,7 @@ def explore_face(
             f"beyond the {found.prior_px} px that {found.prior[0]!r} draws: {found.enlarging}"
         )
     screen.line(f"{folder / SHEET} and {REPORT}", "written", "green")
-    screen.line(SENTENCE)
+    screen.line(found.words)
     return 0
 
 

@@ -148,7 +148,8 @@ Variants = Annotated[
         min=1,
         max=20,
         metavar="N",
-        help="With --colourise: write so many colourings to choose from, each named by its seed.",
+        help="With --colourise or --hint: write so many colourings to choose from, each named by "
+        "its seed.",
         rich_help_panel=_STAGES,
     ),
 ]
@@ -158,7 +159,7 @@ ColourSeed = Annotated[
         min=0,
         max=(1 << 32) - 1,
         metavar="N",
-        help="With --colourise: 0 for the likeliest colours, else another likely choice.",
+        help="With --colourise or --hint: 0 for the likeliest colours, else another likely choice.",
         rich_help_panel=_STAGES,
     ),
 ]

@@ -13,6 +13,7 @@ from resilver.commands.showing import plan_lines, show_outcome, show_summary
 from resilver.options import Options
 from resilver.pipeline import Pipeline
 from resilver.reporting import to_table
+from resilver.reporting.words import joined
 
 INTERRUPTED = 130  # as shells report a command that was stopped by Ctrl-C
 
@@ -50,7 +51,7 @@ def restore_photos(
         code = INTERRUPTED
     summary = replace(summary, seconds=time.perf_counter() - started)
     show_summary(screen, summary)
-    return code or (1 if summary.failed else 0)
+    return code or (1 if summary.failed or summary.folders else 0)
 
 
 def plan_photos(
@@ -59,7 +60,8 @@ def plan_photos(
     """Tells what `restore_photos` would do, and writes nothing; returns the exit code."""
     screen = Screen(quiet=quiet)
     selection, waiting = _overwriting(select(paths, naming))
-    failed = _show_selection(screen, selection).failed
+    _show_selection(screen, selection)
+    failed = len(selection.refusals)
     if not selection.assignments:
         return 1 if failed else 0
     pipeline = Pipeline(options)
@@ -121,15 +123,22 @@ def _show(screen: Screen, outcome: Outcome, *, single: bool) -> None:
 def _show_selection(screen: Screen, selection: Selection) -> Summary:
     for path in selection.results:
         screen.line(f"{path}: a result of an earlier run, by its name", "skipped", "yellow")
-    for path, target in selection.done:
+    for path, target, missing in selection.done:
         # By the name alone: another folder's scan of this name, or other options, made it as well.
-        screen.line(f"{path}: {target} is already there", "skipped", "yellow")
+        words = f"{path}: {target} is already there"
+        if missing:  # of several colourings, which are made together
+            words += f", but not {joined([file.name for file in missing])}"
+        screen.line(f"{words}; --overwrite does it anew", "skipped", "yellow")
     for path, photo in selection.twins:
-        screen.line(f"{path}: the same photo as {photo}", "skipped", "yellow")
+        words = "the same photo as" if photo.is_symlink() else "a link to"
+        screen.line(f"{path}: {words} {photo}", "skipped", "yellow")
+    for path in selection.round_links:
+        screen.line(f"{path}: a link to a folder around the output", "skipped", "yellow")
     for refusal in selection.refusals:
         screen.error(refusal.words)
     return Summary(
-        failed=len(selection.refusals),
+        failed=sum(not refusal.folder for refusal in selection.refusals),
+        folders=sum(refusal.folder for refusal in selection.refusals),
         done=len(selection.done),
         skipped=len(selection.results),
         twins=len(selection.twins),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from resilver.batch import Outcome, Summary
 from resilver.commands.screen import Screen
 from resilver.pipeline import Plan
+from resilver.report import Report
 from resilver.reporting.words import (
     duration,
     left_as_asked,
@@ -26,10 +27,7 @@ def show_outcome(screen: Screen, outcome: Outcome) -> None:
     acted = [record.finding.stage for record in outcome.report.stages if record.changed]
     asked = left_as_asked(outcome.report)
     spared = [f"left alone as asked: {', '.join(asked)}"] if asked else []
-    nothing = "the steps that ran found nothing" if outcome.report.left_out else "nothing to mend"
-    if any(record.acted for record in outcome.report.stages):
-        nothing = "nothing to change"
-    what = ", ".join([*acted, *spared, *unmet(outcome.report)]) or nothing
+    what = ", ".join([*acted, *spared, *unmet(outcome.report)]) or _nothing(outcome.report)
     if outcome.report.invented_share > 0.0:
         what += f", {percent(outcome.report.invented_share)} made up"
     if outcome.report.coloured_share > 0.0:
@@ -41,6 +39,15 @@ def show_outcome(screen: Screen, outcome: Outcome) -> None:
     )
 
 
+def _nothing(report: Report) -> str:
+    """Why a photo came back as it was."""
+    if not report.stages:
+        return "no step was run"
+    if any(record.acted for record in report.stages):
+        return "nothing to change"
+    return "the steps that ran found nothing" if report.left_out else "nothing to mend"
+
+
 def show_summary(screen: Screen, summary: Summary) -> None:
     """The last line of a run."""
     done = summary.restored + summary.unchanged
@@ -49,6 +56,9 @@ def show_summary(screen: Screen, summary: Summary) -> None:
         parts.append(f"{summary.unchanged} unchanged")
     if summary.failed:
         parts.append(f"{summary.failed} failed")
+    if summary.folders:
+        folders = "folder" if summary.folders == 1 else "folders"
+        parts.append(f"{summary.folders} {folders} not taken")
     if summary.left:
         parts.append(f"{summary.left} not reached")
     if summary.done:

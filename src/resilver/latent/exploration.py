@@ -19,9 +19,10 @@ from resilver.latent.search import SearchConfig, search
 from resilver.latent.tiny import Box, TinyFace, tiny_face
 from resilver.photo import Photo
 
-SENTENCE = (
-    "This is an imagined face, not the person: one of many that would look the same at this size."
-)
+NOT_THE_PERSON = "This is an imagined face, not the person"
+SENTENCE = f"{NOT_THE_PERSON}: one of many that would look the same at this size."
+# Of a face that the search came nowhere near: the last touch made it agree.
+LAID_OVER = f"{NOT_THE_PERSON}. Most of it is laid over, not drawn; more steps may help."
 WANTED_RMSE_255 = 1.5  # of the face as it is written
 # ... and of the face as the prior drew it. The last touch makes any picture agree; what it has to
 # add here is a change of light, beyond that it is another face over the one that was drawn.
@@ -62,6 +63,10 @@ class Candidate:
     def is_consistent(self) -> bool:
         return self.rmse_255 <= WANTED_RMSE_255 and self.has_arrived
 
+    @property
+    def words(self) -> str:
+        return SENTENCE if self.has_arrived else LAID_OVER
+
 
 @dataclass(frozen=True, eq=False)
 class Exploration:
@@ -74,6 +79,12 @@ class Exploration:
     enlarging: str  # what made the rest of the size, in words; "" where nothing did
     steps: int  # of the search
     seconds: float
+
+    @property
+    def words(self) -> str:
+        """What holds of every candidate."""
+        told = {one.words for one in self.candidates}
+        return told.pop() if len(told) == 1 else f"{NOT_THE_PERSON}."
 
 
 def explore(

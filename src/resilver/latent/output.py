@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from resilver.latent.exploration import (
     SEARCHED_RMSE_255,
-    SENTENCE,
     WANTED_RMSE_255,
     Candidate,
     Exploration,
@@ -79,7 +78,7 @@ def report(exploration: Exploration, source: Path | None) -> dict[str, object]:
     """The exploration as JSON has it; errors in grey levels of 255."""
     tiny, (prior, sha256) = exploration.tiny, exploration.prior
     return {
-        "words": SENTENCE,
+        "words": exploration.words,
         "software": SOFTWARE,
         "source": None if source is None else source.name,
         "area": asdict(tiny.area),
@@ -99,7 +98,7 @@ def report(exploration: Exploration, source: Path | None) -> dict[str, object]:
         "candidates": [
             {
                 "file": face_name(one.seed),
-                "words": SENTENCE,
+                "words": one.words,
                 "seed": one.seed,
                 "side_px": one.pixels.shape[0],
                 "rmse_255": round(one.rmse_255, 3),
@@ -120,7 +119,7 @@ def sheet(exploration: Exploration) -> NDArray[np.uint8]:
     columns = min(_COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     step_x, step_y = _TILE_PX + _GAP_PX, _TILE_PX + _GAP_PX + 2 * _TEXT_PX
-    words = _lines(SENTENCE, columns * step_x - _GAP_PX)
+    words = _lines(exploration.words, columns * step_x - _GAP_PX)
     foot = (len(words) + 1) * (_TEXT_PX + 4)
     canvas = Image.new("RGB", (columns * step_x + _GAP_PX, rows * step_y + _GAP_PX + foot), _PAPER)
     draw = ImageDraw.Draw(canvas)
@@ -136,8 +135,13 @@ def sheet(exploration: Exploration) -> NDArray[np.uint8]:
 
 
 def _caption(candidate: Candidate) -> str:
-    drawn = f"{candidate.rmse_255:.2f} levels off, drawn {candidate.searched_rmse_255:.1f}"
-    return f"seed {candidate.seed}: {drawn if candidate.is_consistent else 'NOT consistent'}"
+    drawn = f"drawn {candidate.searched_rmse_255:.1f}"
+    words = f"{candidate.rmse_255:.2f} levels off, {drawn}"
+    if not candidate.has_arrived:
+        words = f"laid over, {drawn}"
+    elif not candidate.is_consistent:
+        words = "NOT consistent"
+    return f"seed {candidate.seed}: {words}"
 
 
 def _tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

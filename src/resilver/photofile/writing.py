@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyvips
 
-from resilver.errors import PhotoDenied, PhotoError, PhotoNotWritten
+from resilver.errors import PhotoDenied, PhotoError, PhotoExists, PhotoNotWritten
 from resilver.photofile.encoding import Picture, encode
 from resilver.photofile.formats import FORMATS, WRITABLE_FORMATS, WritableFormat
 from resilver.photofile.vips_runtime import apart
@@ -77,7 +77,7 @@ def check_place(path: Path, *, source: Path | None, overwrite: bool) -> None:
     if source is not None and _is_same_file(path, source):
         raise PhotoNotWritten(path, "this is the source itself, which is never written to")
     if os.path.lexists(path) and not overwrite:
-        raise PhotoNotWritten(path, "the file exists; overwriting has to be asked for")
+        raise PhotoExists(path)
     if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises on a name that is too long)
         raise PhotoNotWritten(path, "this is a folder")
 
@@ -180,7 +180,7 @@ def _not_written(path: Path, error: OSError) -> PhotoError:
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return PhotoDenied(path, "no permission to write there")
     if isinstance(error, FileExistsError):
-        return PhotoNotWritten(path, "the file exists; overwriting has to be asked for")
+        return PhotoExists(path)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return PhotoNotWritten(path, "its folder does not exist")
     return PhotoNotWritten(path, f"it cannot be written ({error.strerror or error})")

@@ -27,7 +27,7 @@ export async function wishes(photo) {
     else fields[stage] = strength;
   }
   if (photo.chosen?.size === 0 && !skip.includes("faces")) skip.push("faces");
-  if (photo.chosen?.size > 0) fields.faces = [...photo.chosen].join(",");
+  if (photo.chosen?.size > 0 && !skip.includes("faces")) fields.faces = [...photo.chosen].join(",");
   if (skip.length) fields.skip = skip.join(",");
   if (force.length) fields.force = force.join(",");
   if (photo.colouring.on) Object.assign(fields, wantedColours(photo.colouring, await sizeOf(photo)));

@@ -1,0 +1,43 @@
+"""What a path stands for: the file behind links, the same file by two names, what is in it."""
+
+from __future__ import annotations
+
+# Paths are asked for by os.path: Path.is_file and its like raise for a name that is too long, and
+# for a folder that may not be entered. Here such a path is no file; the reader finds the words.
+# ruff: noqa: PTH100, PTH113, PTH114
+import os
+import sys
+from pathlib import Path
+
+from resilver.errors import PhotoError
+from resilver.photofile.formats import recognise_format
+
+_HEAD_BYTES = 512  # of a file, from which its format is told
+_CASE_MATTERS = sys.platform not in ("win32", "darwin")
+
+
+def real(path: Path) -> Path:
+    """The file behind links; a path of no file stands for itself."""
+    return Path(os.path.realpath(path))
+
+
+def directness(path: Path) -> tuple[bool, bool]:
+    """Greater where a path names the file itself: no link is at its end, then none on its way."""
+    return not os.path.islink(path), os.path.abspath(path) == os.path.realpath(path)
+
+
+def identity(path: Path) -> str:
+    """The same for two names of one file to be."""
+    name = str(real(path.parent) / path.name)
+    return name if _CASE_MATTERS else name.casefold()
+
+
+def recognised(path: Path) -> str | None:
+    """The format of a file by its first bytes; None where they cannot be read or tell none."""
+    try:
+        if os.path.isfile(path):  # a pipe would keep us waiting
+            with path.open("rb", buffering=0) as file:
+                return recognise_format(path, file.read(_HEAD_BYTES))
+    except (OSError, PhotoError):
+        pass
+    return None
