@@ -174,6 +174,8 @@ class Options:
         }
         for stage in OF_STAGES:
             asked, needs = on_request.get(stage, (True, ""))
+            if self.strengths[stage] == 0.0:  # switched off twice is no contradiction
+                continue
             for name in self._given(stage):
                 if by := self.left_out_by(stage):
                     reason = f"has no effect: {{{by}}} leaves the stage {stage} out"

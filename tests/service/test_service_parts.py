@@ -228,6 +228,14 @@ def test_options_that_leave_nothing_to_do_are_refused() -> None:
     RestorationOptions(mask_mode="subtract").check(has_mask=True)
     with pytest.raises(OptionError, match="neutral has no effect: skip leaves the stage tone out"):
         RestorationOptions(neutral=True, skip=("tone",)).check(has_mask=False)
+    RestorationOptions(repair=0.0, skip=("repair",)).check(has_mask=False)
+
+
+def test_what_the_licence_does_not_permit_is_refused_at_once() -> None:
+    with pytest.raises(OptionError, match="the stage colourise is asked for, and licence clean"):
+        RestorationOptions(colourise=True, licence="clean").check(has_mask=False)
+    RestorationOptions(licence="clean").check(has_mask=False)
+    RestorationOptions(only=("repair",), licence="clean").check(has_mask=True)
 
 
 def test_what_is_enlarged_needs_more_room() -> None:

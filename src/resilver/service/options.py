@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from resilver.errors import OptionError
 from resilver.imaging.colouring import HINT_PATTERN, ColourHint
+from resilver.making import allowed, build_stages, within_licence
 from resilver.options import Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS
 from resilver.service.jobs import LOOK
@@ -192,9 +193,14 @@ class RestorationOptions(BaseModel):
         """Refuses what cannot be done.
 
         Raises:
-            OptionError: an unknown stage or fill, no stage left, or a mode for no mask.
+            OptionError: an unknown stage or fill, no stage left, a mode for no mask, or what the
+                licence does not permit.
         """
         if not self.stages():
             raise OptionError("no stage is left to run")
         if self.mask_mode != "add" and not has_mask:
             raise OptionError(f"mask_mode {self.mask_mode} needs a mask")
+        if self.licence == "clean":
+            anywhere = np.full((1, 1), 255, np.uint8) if has_mask else None
+            asked, _notices = within_licence(self.for_pipeline(anywhere))
+            allowed(build_stages(asked), asked)
