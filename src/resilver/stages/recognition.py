@@ -52,6 +52,9 @@ class Look:
 STRICT = Look(0.75, 0.98, 0.7)
 WARY = Look(STRICT.weak, STRICT.certain, 0.2)
 OPEN = Look(STRICT.weak, 0.9, 0.1)
+# Of solid shapes beside a face. On our own ageing nearly all of them are damage, so not more than
+# this is asked: a stricter look than 0.1 took back half of what was rightly found there.
+WORN = Look(STRICT.weak, STRICT.certain, 0.1)
 # Where the person says that the photo is damaged, or where it is beyond doubt.
 TOLD = Look(0.6, OPEN.certain, 0.0)
 OLD_FADED = 0.1  # a photo is old if it has faded with this probability, ...
@@ -216,13 +219,13 @@ def found_in(sight: Sight, faces: Faces, *, told: bool) -> Mask:
 
     `told`: the person says that the photo is damaged. In a face nothing more is believed than
     without being told, and of its eyes, nose and mouth only what is beyond doubt: an error there
-    costs more than a scratch that stays. So do light, solid shapes beside it need to be: they may
-    be a ribbon, a collar or a bare neck.
+    costs more than a scratch that stays. Of light, solid shapes beside it, which may be a ribbon or
+    a collar, a part at least has to be.
     """
     cautious, sure_of_it = _unasked(sight)
     found = believed(sight.marks, TOLD) if told or sure_of_it else cautious.copy()
     if len(faces) and found.any():
-        sure = believed(sight.marks, STRICT)
+        sure, certain = (believed(sight.marks, look) for look in (STRICT, WORN))
         for index in range(len(faces)):
             face = faces.chosen(np.array([index]))
             # The groups of a face, and enough around it to tell a crack that only crosses it.
@@ -232,7 +235,7 @@ def found_in(sight: Sight, faces: Faces, *, told: bool) -> Mask:
             _spare(found[area], feature_areas(here, size), sure[area])
             thick_px = SOLID_SIDES * float(face.sides_px[0])
             shapes = _solid(found[area], sight.marks[area], thick_px)
-            _spare(found[area], person_areas(here, size) & shapes, sure[area])
+            _spare(found[area], person_areas(here, size) & shapes, certain[area])
     return found
 
 
