@@ -261,7 +261,7 @@ HINT = ColourHint(3, 3, (200, 80, 60))
     [
         ("repair", 0.5, "repair"),
         ("fill", "telea", "repair"),
-        ("denoise", 0.0, "denoise"),
+        ("denoise", 0.5, "denoise"),
         ("denoise_model", "a.onnx", "denoise"),
         ("tone", 0.5, "tone"),
         ("neutral", True, "tone"),
@@ -284,6 +284,11 @@ def test_an_option_of_a_stage_that_does_not_run_is_refused(
     another = next(other for other in STAGES if other != stage)
     with pytest.raises(OptionError, match=f"^{name} has no effect: only leaves the stage {stage}"):
         Options(**alone, only=(another,))
+
+
+@pytest.mark.parametrize("stage", ["repair", "denoise", "tone"])
+def test_a_stage_may_be_switched_off_and_left_out(stage: str) -> None:
+    Options(**{stage: 0.0}, skip=(stage,))
 
 
 @pytest.mark.parametrize(
