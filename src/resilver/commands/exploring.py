@@ -49,7 +49,7 @@ def explore_face(
     from resilver.stages.upscale import FAITHFUL  # noqa: PLC0415
 
     photo = Photo.open(path, max_megapixels=DEFAULT_MAX_MEGAPIXELS)
-    area = chosen_box(photo, bundled_model("detect").open(threads), number=face, box=area)
+    area = chosen_box(photo, bundled_model("detect"), threads, number=face, box=area)
     request = ExploreRequest(area, factor, SearchConfig(candidates, seed, steps))
     opened = open_prior(prior, threads)
     side = 0 if factor is None else factor * tiny_face(photo, area).side_px

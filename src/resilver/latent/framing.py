@@ -12,6 +12,7 @@ from resilver.imaging.faces import SAME_IOU, overlaps
 from resilver.imaging.hidden import measure_concealment
 from resilver.latent.tiny import LARGEST_PX, Box
 from resilver.models.session import Network
+from resilver.models.store import StoredModel
 from resilver.photo import Photo
 from resilver.stages.detection import placed_faces, second_look
 from resilver.stages.faces import SURE
@@ -54,13 +55,19 @@ def framed_faces(photo: Photo, detector: Network) -> tuple[FramedFace, ...]:
 
 
 def chosen_box(
-    photo: Photo, detector: Network, *, number: int | None = None, box: Box | None = None
+    photo: Photo,
+    detector: StoredModel,
+    threads: int | None = None,
+    *,
+    number: int | None = None,
+    box: Box | None = None,
 ) -> Box | None:
     """Where the face to explore is; None = the photo itself is a face.
 
     Args:
         photo: the whole photo.
-        detector: finds faces.
+        detector: finds faces; opened only where one has to be looked for.
+        threads: of it; None = all cores.
         number: of the face, from left to right; None = the only one.
         box: where the person says that it is, instead.
 
@@ -70,7 +77,7 @@ def chosen_box(
     """
     if number is None and min(photo.size) <= LARGEST_PX:
         return box
-    faces = framed_faces(photo, detector)
+    faces = framed_faces(photo, detector.open(threads))
     listed = ", ".join(map(str, faces))
     if box is not None:
         chosen = [face for face in faces if _overlap(face.box, box) >= SAME_IOU]
