@@ -22,8 +22,8 @@ from resilver.imaging.faces import Faces, overlaps
 from resilver.imaging.hidden import measure_concealment
 from resilver.models.session import Network
 from resilver.models.store import bundled_model
-from resilver.stages.detection import placed_faces, second_look
-from resilver.stages.faces import EYES_PX, SURE
+from resilver.stages.detection import SURE, placed_faces, second_look
+from resilver.stages.faces import EYES_PX
 
 SUITES = ("faces256", "faces512")
 SAME_IOU = 0.3  # a find that overlaps the face that was there by more is that face

@@ -22,9 +22,9 @@ from resilver.photo import Photo
 from resilver.pipeline import Options, Pipeline, restore
 from resilver.report import Report
 from resilver.reporting.words import headline, left_as_asked, unmet
-from resilver.stages.detection import find_faces, placed_again, second_look
+from resilver.stages.detection import SURE, find_faces, placed_again, second_look
 from resilver.stages.draft import Draft, Face, FaceVerdict, Mark
-from resilver.stages.faces import SURE, FacesStage
+from resilver.stages.faces import FacesStage
 from resilver.stages.identity import WARN_BELOW
 
 Picture = NDArray[np.uint8]

@@ -14,8 +14,7 @@ from resilver.latent.tiny import LARGEST_PX, Box
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
 from resilver.photo import Photo
-from resilver.stages.detection import placed_faces, second_look
-from resilver.stages.faces import SURE
+from resilver.stages.detection import beyond_doubt, placed_faces
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,13 @@ def framed_faces(photo: Photo, detector: Network) -> tuple[FramedFace, ...]:
     candidates have to agree.
     """
     found = placed_faces(detector, photo.pixels)
-    sure = second_look(detector, photo.pixels, found) >= SURE
-    hidden = [
+    hows = [
         measure_concealment(photo.pixels, box, points).how
         for box, points in zip(found.boxes, found.points, strict=True)
     ]
-    # Blur is what time does to a face, and smallness; a mosaic or a bar somebody laid there.
-    hidden = [None if how == "blurred" else how for how in hidden]
-    sure |= np.array([how is not None for how in hidden], np.bool_)
+    sure = beyond_doubt(detector, photo.pixels, found, hows)
+    # Blur is what time does to a face, and smallness.
+    hidden = [None if how == "blurred" else how for how in hows]
     which = np.flatnonzero(sure if sure.any() else np.ones_like(sure))
     which = which[np.argsort(found.boxes[which][:, ::2].mean(axis=1), kind="stable")]
     return tuple(

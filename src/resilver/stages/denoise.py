@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from resilver.imaging.blocks import in_blocks
 from resilver.imaging.tiles import Area, Pixels, Tile, map_tiles, tile_side, to_float
 from resilver.imaging.tone import is_monochrome
 from resilver.models.card import ModelCard
@@ -127,11 +128,9 @@ def noise_left_by(noisy: NDArray[np.float32], clean: NDArray[np.float32]) -> flo
 
 
 def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W) or (H, W, C) -> (blocks, values of a block); a remainder at the edges is left out."""
-    side = min(BLOCK_PX, values.shape[0], values.shape[1])
-    rows, columns = values.shape[0] // side, values.shape[1] // side
-    cut = values[: rows * side, : columns * side].reshape(rows, side, columns, side, -1)
-    return cut.transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
+    """(H, W) or (H, W, C) -> (blocks, values of a block)."""
+    blocks = in_blocks(values, BLOCK_PX)
+    return blocks.reshape(len(blocks), -1)
 
 
 def _samples(pixels: Pixels) -> list[Tile]:

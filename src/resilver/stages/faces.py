@@ -28,14 +28,10 @@ from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
 from resilver.photofile.depth import widen
-from resilver.stages.detection import placed_faces, second_look
+from resilver.stages.detection import beyond_doubt, placed_faces
 from resilver.stages.draft import Draft, Face, FaceVerdict, Finding, Mark, Measurement, Progress
 from resilver.stages.identity import WARN_BELOW, similarity_of
 
-# Finds that a second look is less sure of are no faces, or turned away. Of what was found in the
-# training pack of old prints this kept some 50 faces, lost 4 that are seen from the front, and let
-# 5 of 28 wheels, windows, sleeves and headlamps pass.
-SURE = 0.65
 EYES_PX = 10.0  # with its eyes closer than this a face shows next to nothing of who it is
 # Blur, in pixels of the network's frame, from which on a face has lost detail that the network has.
 # Of the sharp faces of the training packs all but one in a hundred measure less, and all but one in
@@ -179,9 +175,7 @@ class FacesStage:
             if small
             else measure_concealment(seen, found.boxes[0] / factor, points / factor).how
         )
-        # Time blurs things that were never a face; a mosaic or a bar somebody laid there.
-        sure = how not in (None, "blurred") or second_look(self._detector, pixels, found)[0] >= SURE
-        if not sure:
+        if not beyond_doubt(self._detector, pixels, found, [how])[0]:
             return None, ""
         if how is not None:
             return "hidden", f"hidden on purpose, it seems: {how}"

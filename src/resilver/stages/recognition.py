@@ -231,27 +231,56 @@ def found_in(sight: Sight, faces: Faces, *, told: bool) -> Mask:
             # The groups of a face, and enough around it to tell a crack that only crosses it.
             area, here = face.surroundings(found.shape)
             size = found[area].shape
-            _spare(found[area], face_areas(here, size), cautious[area])
-            _spare(found[area], feature_areas(here, size), sure[area])
-            thick_px = SOLID_SIDES * float(face.sides_px[0])
-            shapes = _solid(found[area], sight.marks[area], thick_px)
-            _spare(found[area], person_areas(here, size) & shapes, certain[area])
+            for where, kept in (
+                (face_areas(here, size), cautious),
+                (feature_areas(here, size), sure),
+            ):
+                groups = _Groups.of(found[area])
+                groups.spare(found[area], groups.mostly(where > 0), kept[area])
+            groups = _Groups.of(found[area])
+            missing = (sight.marks[area] & np.uint8(Mark.MISSING)) != 0
+            shapes = groups.mostly(missing) & (
+                groups.thickest_px() >= SOLID_SIDES * float(face.sides_px[0])
+            )
+            beside = groups.mostly(person_areas(here, size) > 0)
+            groups.spare(found[area], shapes & beside, certain[area])
     return found
 
 
-def _solid(found: Mask, marks: Marks, thick_px: float) -> Marks:
-    """(h, w): 1 in groups as thick as this that are mostly missing parts: light, solid shapes."""
-    count, connected, stats, _centres = cv2.connectedComponentsWithStats(
-        found.astype(np.uint8), connectivity=8
-    )
-    labels = np.asarray(connected, np.int32)
-    depth_px = cv2.distanceTransform(found.astype(np.uint8), cv2.DIST_L2, 3)
-    thickest = np.zeros(count)
-    np.maximum.at(thickest, labels.ravel(), np.asarray(depth_px).ravel())
-    missing = np.bincount(labels[(marks & np.uint8(Mark.MISSING)) != 0], minlength=count)
-    solid = (2 * thickest >= thick_px) & (missing > stats[:, cv2.CC_STAT_AREA] / 2)
-    solid[0] = False
-    return solid[labels].view(np.uint8)
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """Connected groups of pixels; the first is what belongs to none."""
+
+    labels: NDArray[np.int32]  # (H, W): the group of each pixel
+    sizes: NDArray[np.int32]  # (n,): pixels of each
+
+    @classmethod
+    def of(cls, pixels: Mask) -> _Groups:
+        _count, labels, stats, _centres = cv2.connectedComponentsWithStats(
+            pixels.view(np.uint8), connectivity=8
+        )
+        return cls(np.asarray(labels, np.int32), np.asarray(stats[:, cv2.CC_STAT_AREA], np.int32))
+
+    def within(self, where: Mask) -> NDArray[np.int64]:
+        """(n,): pixels of each that lie in (H, W)."""
+        return np.bincount(self.labels[where], minlength=len(self.sizes))
+
+    def mostly(self, where: Mask) -> Mask:
+        """(n,): which of them lie in (H, W) by more than half."""
+        return self.within(where) > self.sizes / 2
+
+    def thickest_px(self) -> NDArray[np.float64]:
+        """(n,): how wide each is where it is widest."""
+        depth_px = cv2.distanceTransform((self.labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
+        widest = np.zeros(len(self.sizes))
+        np.maximum.at(widest, self.labels.ravel(), 2.0 * np.asarray(depth_px).ravel())
+        return widest
+
+    def spare(self, found: Mask, which: Mask, kept: Mask) -> None:
+        """Takes some of the groups (n,) out of (H, W), in place, but for what is `kept`."""
+        which[0] = False
+        if which.any():
+            found &= ~which[self.labels] | kept
 
 
 def _unasked(sight: Sight) -> tuple[Mask, bool]:
@@ -282,19 +311,6 @@ def evidence_of(sight: Sight, found: Mask) -> Evidence:
     )
 
 
-def _spare(found: Mask, where: Marks, kept: Mask) -> None:
-    """Takes groups of marks that lie mostly in `where` back, in place, but for what is `kept`."""
-    if not where.any():
-        return
-    count, connected, stats, _centres = cv2.connectedComponentsWithStats(
-        found.astype(np.uint8), connectivity=8
-    )
-    labels = np.asarray(connected, np.int32)
-    within = np.bincount(labels[where > 0], minlength=count)
-    mostly = within > stats[:, cv2.CC_STAT_AREA] / 2
-    found &= ~mostly[labels] | kept
-
-
 def believed(marks: Marks, look: Look) -> Mask:
     """Which of the marks that `see` gave are damage by one of the looks of this file, (H, W)."""
     weak = 0xFF if look == TOLD else _LIKELY_BIT
@@ -310,13 +326,10 @@ def keep(marks: Marks, kept: Mask) -> None:
 
 def _groups(marks: Marks, weak_bits: int, certain_bits: int, share: float) -> Mask:
     """Connected groups of pixels with a weak bit, of which a share has a certain bit, (H, W)."""
-    considered = (marks & np.uint8(weak_bits)) != 0
-    count, labels, stats, _centres = cv2.connectedComponentsWithStats(
-        considered.view(np.uint8), connectivity=8
+    groups = _Groups.of((marks & np.uint8(weak_bits)) != 0)
+    witnesses = groups.within((marks & np.uint8(certain_bits)) != 0)
+    kept = (
+        (witnesses > 0) & (witnesses >= share * groups.sizes) & (groups.sizes >= SMALLEST_GROUP_PX)
     )
-    del considered
-    size = stats[:, cv2.CC_STAT_AREA]
-    witnesses = np.bincount(labels[(marks & np.uint8(certain_bits)) != 0], minlength=count)
-    kept = (witnesses > 0) & (witnesses >= share * size) & (size >= SMALLEST_GROUP_PX)
     kept[0] = False
-    return kept[labels]
+    return kept[groups.labels]

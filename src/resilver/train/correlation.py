@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from resilver.errors import RecipeError
+from resilver.imaging.blocks import in_blocks
 from resilver.imaging.tiles import Pixels, to_float
 from resilver.train.recipe import channels_first
 
@@ -88,16 +89,10 @@ def _tile(photo: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
 
 def _flat_noise(tile: NDArray[np.float32], clean: NDArray[np.float32]) -> Blocks:
     """What was taken off in the flattest of the blocks that have any noise, mean 0 in each."""
-    noise, content = _blocks(tile - clean), _blocks(clean)
-    least = np.minimum(noise.std(axis=(1, 2)), _blocks(tile).std(axis=(1, 2)))
+    noise, content = (in_blocks(part, _BLOCK_PX) for part in (tile - clean, clean))
+    least = np.minimum(noise.std(axis=(1, 2)), in_blocks(tile, _BLOCK_PX).std(axis=(1, 2)))
     loud = least.max(axis=-1) > _SILENT  # not the blank lid of the scanner
     noise, content = noise[loud], content[loud]
     flattest = np.argsort(content.std(axis=(1, 2)).mean(axis=-1), kind="stable")
     noise = noise[flattest[: int(np.ceil(_FLAT_SHARE * len(noise)))]]
     return noise - noise.mean(axis=(1, 2), keepdims=True)
-
-
-def _blocks(picture: NDArray[np.float32]) -> Blocks:
-    rows, columns = picture.shape[0] // _BLOCK_PX, picture.shape[1] // _BLOCK_PX
-    cut = picture.reshape(rows, _BLOCK_PX, columns, _BLOCK_PX, 3)
-    return cut.swapaxes(1, 2).reshape(-1, _BLOCK_PX, _BLOCK_PX, 3)
