@@ -9,7 +9,7 @@ import numpy as np
 from resilver.errors import OptionError
 from resilver.imaging.alignment import FFHQ_FRAME, Points, inverse, similarity
 from resilver.imaging.faces import SAME_IOU, overlaps
-from resilver.imaging.hidden import measure_concealment
+from resilver.imaging.hidden import HiddenHow, measure_concealment
 from resilver.latent.tiny import LARGEST_PX, Box
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
@@ -37,7 +37,7 @@ def framed_faces(photo: Photo, detector: Network) -> tuple[FramedFace, ...]:
     candidates have to agree.
     """
     found = placed_faces(detector, photo.pixels)
-    hows = [
+    hows: list[HiddenHow | None] = [
         measure_concealment(photo.pixels, box, points).how
         for box, points in zip(found.boxes, found.points, strict=True)
     ]
