@@ -102,6 +102,17 @@ def sent_by(page: Any) -> list[str]:
     return ids
 
 
+def held_back(page: Any, path: str) -> list[Any]:
+    """What the page asks for there from now on, which gets no answer until it is let go on."""
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route(path, hold)
+    return held
+
+
 def remembered(page: Any) -> list[str]:
     return page.evaluate(
         "Object.keys(localStorage).filter(name => name.startsWith('resilver-photo'))"
@@ -572,6 +583,33 @@ def test_a_photo_whose_answer_was_lost_is_sent_once_all_the_same(page: Any, tmp_
         wait_until(lambda: httpx.get(listed).json()["restorations"] == [], 30.0)
 
 
+def test_a_photo_half_sent_is_kept_or_broken_off(page: Any, tmp_path: Path) -> None:
+    """Whoever leaves is asked first; who stops has sent nothing, and may go on."""
+    asked: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    with served_idle(tmp_path) as address:
+        held = held_back(page, "**/v1/restorations")
+        drop(page, address, a_file(tmp_path))
+        button(page, "Stop sending").hover()
+        page.locator(".photo-name").click()  # a browser asks for those alone who did something
+        page.once("dialog", stay)
+        page.close(run_before_unload=True)
+        wait_until(lambda: page.wait_for_timeout(100) is None and asked == ["beforeunload"], 30.0)
+        button(page, "Stop sending").click()
+        button(page, "Restore this photo").wait_for()
+        assert len(held) == 1
+        assert page.locator(".error").count() == 0
+        assert httpx.get(f"{address}/v1/restorations").json()["restorations"] == []
+        page.unroute("**/v1/restorations")
+        button(page, "Restore this photo").click()
+        page.wait_for_selector(".ticket")
+        assert len(httpx.get(f"{address}/v1/restorations").json()["restorations"]) == 1
+
+
 def test_a_photo_that_the_service_has_no_more_is_sent_again(
     page: Any, server: str, tmp_path: Path
 ) -> None:
@@ -594,8 +632,16 @@ def test_many_photos_come_back_as_one_zip(page: Any, server: str, tmp_path: Path
     page.wait_for_selector(".step")
     button(page, "Restore all 3").click()
     page.wait_for_selector("text=All 3 as zip")
+    held = held_back(page, "**/result")
     with page.expect_download() as download:
         button(page, "All 3 as zip").click()
+        for number in (1, 2, 3):
+            page.wait_for_selector(f"text=Fetching photo {number} of 3")
+            button(page, "All 3 as zip").click()  # is at it already
+            wait_until(lambda: page.wait_for_timeout(50) is None and bool(held), 30.0)
+            held.pop().continue_()
+            assert not held
+    page.wait_for_selector(".flash", state="hidden")
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.testzip() is None
         names = sorted(archive.namelist())
@@ -612,16 +658,11 @@ def test_a_photo_of_many_is_sent_once(page: Any, idle: str, tmp_path: Path) -> N
     looked = job_id(page)
     button(page, "Restore without waiting for this").click()
     page.wait_for_function("id => location.hash.slice(1) !== id", arg=looked)
-    held: list[Any] = []
-
-    def hold(route: Any) -> None:
-        held.append(route)
-
     page.locator("#strip button").nth(1).click()
     page.wait_for_selector(".ticket")
     button(page, "Cancel").click()
     sent = sent_by(page)
-    page.route("**/v1/restorations", hold)
+    held = held_back(page, "**/v1/restorations")
     button(page, "Restore all 2").click()
     page.locator("#strip button").nth(2).click()
     button(page, "Restore this photo").click()

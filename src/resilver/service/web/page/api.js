@@ -15,6 +15,9 @@ export class Refused extends Error {
   }
 }
 
+// Whoever sends a photo broke it off.
+export class Stopped extends Error {}
+
 export const isGone = (error) => error.status === 404 || error.status === 410;
 export const passes = (error) => error.status === 0 || error.status === 429 || error.status >= 500;
 
@@ -85,11 +88,12 @@ export async function remove(job) {
   }
 }
 
-// Sends a form; told how much of it has left.
+// Sends a form. upload: {sent, stop, left}: told how much of it has left; a signal that breaks it off;
+// told when that is too late, since the service may have all of it.
 //
-// Where no answer came, the service may have the photo all the same. It is sent again under the same
-// idempotency key: so the page learns of it, and can delete it.
-export async function submit(fields, sent) {
+// Where no answer came, it may have the photo as well. It is sent again under the same idempotency
+// key: so the page learns of it, and can delete it.
+export async function submit(fields, upload) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
     if (value instanceof Blob) form.append(name, value, name);
@@ -99,25 +103,29 @@ export async function submit(fields, sent) {
   const once = { ...headers(text), "Idempotency-Key": random() };
   for (const pause of AGAIN_AFTER_MS) {
     try {
-      return await posted(form, text, once, sent);
+      return await posted(form, text, once, upload);
     } catch (error) {
       if (!LOST.has(error.status)) throw error;
     }
+    upload.left();
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
-  return posted(form, text, once, sent);
+  return posted(form, text, once, upload);
 }
 
 // Not crypto.randomUUID, which a page without TLS lacks.
 const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 // XMLHttpRequest, since fetch does not tell how much has left.
-function posted(form, text, once, sent) {
+function posted(form, text, once, { sent, stop, left }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", OWN);
     for (const [name, value] of Object.entries(once)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && sent(event.loaded / event.total);
+    request.upload.onload = left;
+    stop.addEventListener("abort", () => request.abort(), { once: true });
+    request.onabort = () => reject(new Stopped());
     request.onerror = () => reject(new Refused(0, "The service cannot be reached."));
     request.onload = () => {
       let answer = {};

@@ -39,9 +39,9 @@ function render() {
 // dragged would be torn out.
 function redrawPanel() {
   update(at("panel"), current);
-  const { strokes, file, pictures, sending: share, look, work, ...rest } = current;
+  const { strokes, file, pictures, sending: share, stop, look, work, ...rest } = current;
   const jobs = [look, work].map((job) => job && { ...job, fraction: 0, eta_s: 0, place: 0, stage: null });
-  const now = JSON.stringify([rest, share !== null, jobs, strokes.length, current.chosen && [...current.chosen], Object.keys(pictures), viewer.picks(), photos.photos.map((photo) => [photo.number, stateOf(photo), photos.busy(photo)])]);
+  const now = JSON.stringify([rest, share !== null, stop !== null, jobs, strokes.length, current.chosen && [...current.chosen], Object.keys(pictures), viewer.picks(), photos.photos.map((photo) => [photo.number, stateOf(photo), photos.busy(photo)])]);
   if (now === drawn || at("panel").querySelector("input[type=range]:active")) return;
   drawn = now;
   const held = document.activeElement?.id;
@@ -162,16 +162,31 @@ const acts = {
       save(blob, name);
     }),
   downloadAll: () =>
+    gathering.hidden &&
     attempt(async () => {
+      const all = photos.photos.filter(photos.restored);
       const files = [];
-      for (const photo of photos.photos.filter(photos.restored)) files.push(await resultOf(photo));
-      save(await zip(files), "restored.zip");
+      gathering.hidden = false;
+      try {
+        for (const photo of all) {
+          gathering.textContent = `Fetching photo ${files.length + 1} of ${all.length} …`;
+          files.push(await resultOf(photo));
+        }
+        gathering.textContent = "Putting them into one file …";
+        save(await zip(files), "restored.zip");
+      } finally {
+        gathering.hidden = true;
+      }
     }),
   report: (event) => {
     event.preventDefault();
     attempt(async () => save(await api.file(current.work, "report?format=html"), `${plain(current.name)}-report.html`));
   },
 };
+
+// What a zip file is waiting for, while it is.
+const gathering = element("p", { className: "flash", role: "status", hidden: true });
+document.body.append(gathering);
 
 const SUFFIXES = { jpeg: "jpg", tiff: "tif", heif: "heic", raw: "tif" };
 async function resultOf(photo) {
@@ -285,6 +300,8 @@ async function start() {
 }
 
 viewer.begin(render);
+// What is half sent is lost with the page.
+addEventListener("beforeunload", (event) => photos.photos.some(({ sending: share }) => share !== null) && event.preventDefault());
 at("file").addEventListener("change", () => {
   take(at("file").files);
   at("file").value = "";

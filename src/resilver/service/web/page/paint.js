@@ -38,6 +38,7 @@ export async function maskOf(photo) {
   if (erases && adds) {
     const found = await createImageBitmap(await (await fetch(photo.pictures.damage)).blob());
     context.drawImage(found, 0, 0);
+    found.close();
     draw(context, photo.strokes, 1, { add: "#fff", erase: "#000" });
     return { mask: await canvas.convertToBlob({ type: "image/png" }), mask_mode: "replace" };
   }
@@ -53,6 +54,7 @@ export async function tint(canvas, url, size, [red, green, blue]) {
   const found = await createImageBitmap(await (await fetch(url)).blob());
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(found, 0, 0, canvas.width, canvas.height);
+  found.close();
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
   const data = pixels.data;
   for (let at = 0; at < data.length; at += 4) {

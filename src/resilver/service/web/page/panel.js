@@ -22,8 +22,10 @@ const button = (words, act, className = "") => element("button", { type: "button
 export function panel(photo, acts) {
   const parts = [element("h2", { className: "photo-name" }, photo.name)];
   if (photo.error) parts.push(element("p", { className: "error", role: "alert" }, photo.error));
-  if (photo.sending !== null) parts.push(progress("Sending the photo", photo.sending));
-  else if (photo.away) parts.push(...away(photo, acts));
+  if (photo.sending !== null) {
+    parts.push(progress("Sending the photo", photo.sending));
+    if (photo.stop) parts.push(element("div", { className: "buttons" }, button("Stop sending", photo.stop)));
+  } else if (photo.away) parts.push(...away(photo, acts));
   else if (photos.active(photo.work)) parts.push(...underWay(photo, photo.work, acts));
   else if (photos.active(photo.look)) parts.push(...underWay(photo, photo.look, acts), element("div", { className: "buttons" }, button("Restore without waiting for this", acts.restore)));
   else if (photos.restored(photo) && !photo.adjusting) parts.push(...outcome(photo, acts));

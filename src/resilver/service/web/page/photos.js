@@ -25,6 +25,7 @@ export const fresh = (name) => ({
   diagnosis: null,
   report: null,
   sending: null, // share of the upload that is done
+  stop: null, // breaks the upload off, while the service cannot have all of it
   error: null,
   adjusting: false, // whether something else is wished for than the result that is there
   steps: {}, // stage -> {on, strength}; as found until somebody decides

@@ -9,25 +9,35 @@ import { wishes } from "./wishes.js";
 export const look = (photo) => send(photo, "look", { look: true });
 
 export async function restore(photo) {
+  let taken = false;
   try {
-    await send(photo, "work", await wishes(photo));
+    taken = await send(photo, "work", await wishes(photo));
   } catch (error) {
     photo.error = error.message;
     changed();
   }
   // Whoever does not wait to see what is wrong need not keep others waiting for it.
-  if (!photo.error && active(photo.look)) await cancel(photo, "look");
+  if (taken && active(photo.look)) await cancel(photo, "look");
 }
 
+// Whether the service has taken it.
 async function send(photo, part, fields) {
-  photo.error = null;
-  photo.sending = 0;
-  changed();
+  const breaking = new AbortController();
+  const show = (figures) => {
+    Object.assign(photo, figures);
+    changed();
+  };
+  show({ error: null, sending: 0 });
+  let taken = false;
   try {
-    const job = await submitted(photo, fields, (done) => {
-      photo.sending = done;
-      changed();
-    });
+    const upload = {
+      stop: breaking.signal,
+      sent: (sending) => show({ sending }),
+      begins: () => show({ stop: () => breaking.abort() }),
+      left: () => show({ stop: null }),
+    };
+    const job = await submitted(photo, fields, upload);
+    taken = true;
     keep(photo, job);
     photo[part] = job;
     if (part === "work") {
@@ -36,21 +46,24 @@ async function send(photo, part, fields) {
     }
     follow(photo, part);
   } catch (error) {
-    photo.error = error.message;
+    if (!(error instanceof api.Stopped)) photo.error = error.message;
   }
-  photo.sending = null;
-  changed();
+  show({ sending: null, stop: null });
+  return taken;
 }
 
 // Sends the photo, or, while the service still has it, only says which it is.
-async function submitted(photo, fields, sent) {
+async function submitted(photo, fields, upload) {
   const earlier = [photo.look, photo.work].find((job) => job && job.status !== "expired");
   try {
-    if (earlier) return await api.submit({ ...fields, of: earlier.id }, sent);
+    if (earlier) return await api.submit({ ...fields, of: earlier.id }, upload);
   } catch (error) {
     if (!api.isGone(error)) throw error;
   }
-  if (photo.file) return api.submit({ ...fields, photo: photo.file }, sent);
+  if (photo.file) {
+    upload.begins();
+    return api.submit({ ...fields, photo: photo.file }, upload);
+  }
   throw new Error("The service does not have this photo any more, or not for this key. Choose it again.");
 }
 

@@ -44,7 +44,9 @@ export async function wishes(photo) {
 async function sizeOf(photo) {
   if (photo.diagnosis) return photo.diagnosis.size;
   try {
-    const { width, height } = await createImageBitmap(photo.file);
+    const picture = await createImageBitmap(photo.file);
+    const { width, height } = picture;
+    picture.close();
     return { width, height };
   } catch {
     throw new Error("Look at it first: only then it is known where your colours belong.");
