@@ -88,9 +88,13 @@ def makers_of(options: Options) -> dict[str, Callable[[], Stage]]:
     if options.enlarges:
         enlarger = _enlarger(options)
         table["upscale"] = lambda: UpscaleStage(
-            enlarger, options.upscale or "auto", options.max_megapixels, options.tile_px,
+            enlarger,
+            options.upscale or "auto",
+            options.max_megapixels,
+            options.tile_px,
             options.threads,
-        )  # fmt: skip
+            told="upscale" in options.force,
+        )
     if options.in_colour:
         colourist = _given(options.colour_model, "colourise", "guesses no colours")
         table["colourise"] = lambda: ColouriseStage(

@@ -85,6 +85,7 @@ class Photo:
     stored: StoredPicture | None = field(
         default=None, repr=False
     )  # the file that holds these very pixels, where `save` may copy them
+    lossless: bool = False  # a WebP that was compressed without loss; so is its result
 
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha
@@ -169,6 +170,7 @@ class Photo:
             format=scan.format,
             notices=scan.notices,
             stored=scan.stored,
+            lossless=scan.lossless,
         )
 
     @classmethod
@@ -232,7 +234,7 @@ class Photo:
             overwrite: replace an existing file. The source itself is refused all the same.
             quality: 1-100 for JPEG, WebP (both 95 if None), AVIF, HEIC (both 90); 100 is lossless
                 in WebP and AVIF. Where it is given, every picture is encoded. PNG and TIFF are
-                always lossless.
+                always lossless, and so is, if None, a WebP made of a lossless one.
             software: goes into EXIF Software and xmp:CreatorTool.
             digital_source_type: URI of IPTC's digital source type NewsCodes, goes into XMP.
 
@@ -250,6 +252,7 @@ class Photo:
             bit_depth=self.bit_depth,
             metadata=self.metadata.for_result(self.size, software, digital_source_type),
             stored=self.stored,
+            lossless=self.lossless,
         )
         write_picture(picture, Path(path), source=self.source, overwrite=overwrite, quality=quality)
 

@@ -197,10 +197,8 @@ class Pipeline:
         changed, mean_change = 0.0, 0.0
         if strength > 0.0:
             started += self._number_faces(work)
-            old = work.draft.photo
-            work.draft = stage.apply(
-                work.draft, strength, lambda share: progress(0.5 + 0.5 * share)
-            )
+            before, old = work.draft, work.draft.photo
+            work.draft = stage.apply(before, strength, lambda share: progress(0.5 + 0.5 * share))
             photo, marks = work.draft.photo, work.draft.marks
             assert marks is not None
             if photo.size != work.changes.size:
@@ -208,10 +206,9 @@ class Pipeline:
                 work.changes = work.changes.enlarged(factor, PREVIEW_PX)
             changed, mean_change = work.changes.add(old.pixels, photo.pixels, marks)
             if changed == 0.0 and photo.size == old.size:
-                # What nobody can see is no change: such a photo comes back to the bit.
-                work.draft = work.draft.evolve(photo=old)
-            if stage.name == "colourise" and changed == 0.0:  # then no colour is a guess
-                marks &= ~np.uint8(Mark.COLOURED)
+                # What nobody can see is no change: such a photo comes back to the bit, and nothing
+                # of it was made up.
+                work.draft = before
         progress(1.0)
         record = StageRecord(
             finding,

@@ -235,3 +235,16 @@ def test_a_name_of_broken_bytes_is_restored_and_shown(scans: Path, tmp_path: Pat
     assert b"gr\\udcff\\x1b[2Jn.png" in result.stdout
     assert b"\x1b" not in result.stdout
     assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_a_home_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.write_text("no folder")
+    result = subprocess.run(
+        [*COMMAND, "--install-completion"],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "HOME": str(home), "SHELL": "/bin/bash"},
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"resilver: {home}")
+    assert result.stderr.count("\n") == 1

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+import rawpy
 from PIL import Image
 
 import making_photos as made
 from making_photos import SOFTWARE, opened
 from resilver.photo import Photo
+from resilver.photofile import camera_raw
 from resilver.photofile.colour_profile import builtin_profile
+from resilver.photofile.orientation import Turn
 
 
 def test_heic_from_a_phone(tmp_path: Path) -> None:
@@ -108,3 +111,31 @@ def test_camera_raw_is_known_by_its_content_and_upright(tmp_path: Path) -> None:
     photo = opened(tmp_path / "a.tif", made.dng_bytes(96, 128, orientation=6))
     assert photo.format == "raw"
     assert photo.size == (128, 96)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_places_in_camera_raw_are_turned_and_mirrored_with_its_pixels(
+    tmp_path: Path, orientation: int
+) -> None:
+    """The mosaic is brightest at the bottom; a region of the same place has to end up there."""
+    upright = np.zeros((4, 6), np.uint8)
+    upright[-1] = 1  # the lowest row
+    turned = Turn.of(orientation).pixels(upright[..., None])[..., 0]
+    photo = opened(tmp_path / "a.dng", made.dng_bytes(64, 96, orientation=orientation))
+    light = photo.pixels[..., 1].astype(float)
+    height, width = photo.size
+    assert (height > width) == (turned.shape[0] > turned.shape[1])
+    edges = {"top": light[:8], "bottom": light[-8:], "left": light[:, :8], "right": light[:, -8:]}
+    brightest = max(edges, key=lambda edge: edges[edge].mean())
+    rows, columns = np.nonzero(turned)
+    expected = {
+        "top": rows.max() == 0, "bottom": rows.min() == turned.shape[0] - 1,
+        "left": columns.max() == 0, "right": columns.min() == turned.shape[1] - 1,
+    }  # fmt: skip
+    assert expected[brightest]
+    assert camera_raw.EXIF_OF_FLIP.get(_flip_of(tmp_path / "a.dng"), 1) == orientation
+
+
+def _flip_of(path: Path) -> int:
+    with rawpy.imread(str(path)) as raw:
+        return int(raw.sizes.flip)

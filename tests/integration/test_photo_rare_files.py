@@ -16,7 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from resilver.errors import PhotoNotWritten, PhotoUnsupported
+from resilver.errors import PhotoNotWritten, PhotoUnreadable, PhotoUnsupported
 from resilver.photo import Photo
 from resilver.photofile.directories import DirectoryError, Field, read_directory, read_header
 from resilver.photofile.exif import check_exif, freshen_exif
@@ -291,3 +291,97 @@ def test_a_name_that_no_file_can_have_is_refused_in_words(tmp_path: Path) -> Non
     photo = Photo.from_array(np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(PhotoNotWritten, match="no file can have this name"):
         photo.save(tmp_path / "a\0b.jpg")
+
+
+def test_of_a_preview_and_its_photo_the_photo_is_opened(tmp_path: Path) -> None:
+    large = np.random.default_rng(1).integers(0, 255, (60, 80, 3), np.uint8)
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(large[::4, ::4].copy(), photometric="rgb", subfiletype=1)
+        file.write(large, photometric="rgb")
+    photo = Photo.open(path)
+    np.testing.assert_array_equal(photo.pixels, large)
+    assert photo.notices == (
+        "multi-page TIFF: only number 2 (those before it are previews) of 2 pages was opened",
+    )
+
+
+def test_of_previews_alone_the_first_is_opened(tmp_path: Path) -> None:
+    small = np.full((15, 20, 3), 90, np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for _ in range(2):
+            file.write(small, photometric="rgb", subfiletype=1)
+    assert Photo.open(tmp_path / "a.tif").size == (15, 20)
+
+
+def _tiled(path: Path, compression: str | None) -> bytes:
+    pixels = np.random.default_rng(2).integers(0, 255, (64, 96, 3), np.uint8)
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(32, 32), compression=compression)
+    return path.read_bytes()
+
+
+def test_a_tiff_of_an_unknown_compression_is_not_taken_for_black(tmp_path: Path) -> None:
+    """libtiff goes on after tiles that it cannot decode."""
+    path = tmp_path / "a.tif"
+    content = _tiled(path, None)
+    entry = struct.pack("<HHI", 259, 3, 1)  # Compression, one short
+    at = content.index(entry) + len(entry)
+    path.write_bytes(content[:at] + struct.pack("<H", 50000) + content[at + 2 :])  # Zstandard
+    with pytest.raises(PhotoUnsupported, match="compression"):
+        Photo.open(path)
+
+
+def test_a_tiff_of_which_every_tile_is_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    content = bytearray(_tiled(path, "zlib"))
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        for start, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+            content[start : start + length] = b"\x55" * length
+    path.write_bytes(content)
+    with pytest.raises(PhotoUnreadable, match="damaged beyond decoding"):
+        Photo.open(path)
+
+
+def test_a_depth_that_the_decoder_lacks_is_no_damage(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40), (90, 120, 150)).save(buffer, "JPEG")
+    frame = buffer.getvalue().index(b"\xff\xc0") + 4
+    content = bytearray(buffer.getvalue())
+    content[frame] = 12  # bits of a sample
+    path = tmp_path / "deep.jpg"
+    path.write_bytes(content)
+    with pytest.raises(PhotoUnsupported, match="depth"):
+        Photo.open(path)
+
+
+def test_a_webp_without_loss_stays_without_loss_when_it_is_turned(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).integers(0, 255, (24, 32, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "a.webp"
+    Image.fromarray(pixels).save(path, lossless=True, exif=exif)
+    photo = Photo.open(path)
+    assert photo.lossless
+    photo.save(tmp_path / "b.webp")
+    result = np.asarray(Image.open(tmp_path / "b.webp").convert("RGB"))
+    np.testing.assert_array_equal(result, np.rot90(pixels, -1))
+    lossy = tmp_path / "lossy.webp"
+    Image.fromarray(pixels).save(lossy, quality=80)
+    assert not Photo.open(lossy).lossless
+
+
+def test_long_xmp_behind_the_pixels_of_a_png_is_kept(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 10), (90, 120, 150)).save(buffer, "PNG")
+    plain = buffer.getvalue()
+    history = b"<!--" + b"edited " * 250_000 + b"-->"
+    data = b"XML:com.adobe.xmp\0\0\0\0\0" + REGION.replace(b"</rdf:RDF>", history + b"</rdf:RDF>")
+    body = b"iTXt" + data
+    chunk = struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    end = plain.index(b"IEND") - 4
+    path = tmp_path / "a.png"
+    path.write_bytes(plain[:end] + chunk + plain[end:])
+    xmp = Photo.open(path).metadata.xmp
+    assert xmp is not None
+    assert b"RegionList" in xmp

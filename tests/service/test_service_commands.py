@@ -138,3 +138,23 @@ def test_the_api_guide_is_true(
     assert called >= 3 or shutil.which("curl") is None
     for name in ("restored.png", "also_restored.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_proxy_is_an_address(tmp_path: Path) -> None:
+    result = cli("serve", "--proxy", "localhost", "--no-work", folder=tmp_path)
+    assert result.exit_code == 2
+    assert "'localhost' is no address like 127.0.0.1" in result.stderr
+
+
+def test_a_port_that_is_taken_is_said_and_no_answer_promised(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = subprocess.run(
+            [sys.executable, "-m", "resilver", "serve", "--port", port, "--no-work"],
+            env=environment(tmp_path), capture_output=True, text=True, check=False, timeout=LONG_S,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert "answers at" not in result.stdout + result.stderr
+    assert f"port {port}: try another" in result.stderr

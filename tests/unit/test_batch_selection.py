@@ -278,10 +278,28 @@ def test_two_photos_never_share_a_result(tmp_path: Path) -> None:
     for name in ("a.jpg", "a.png"):
         (tmp_path / name).write_bytes(b"x")
     selection = select([tmp_path], Naming(extension=".png"))
-    assert [one.source.name for one in selection.assignments] == ["a.jpg"]
+    assert [one.source.name for one in selection.assignments] == ["a.png"]  # ends like the result
     (refusal,) = selection.refusals
-    assert refusal.path.name == "a.png"
-    assert str(tmp_path / "a.jpg") in refusal.reason
+    assert refusal.path.name == "a.jpg"
+    assert str(tmp_path / "a.png") in refusal.reason
+
+
+@pytest.mark.parametrize("other", ["a.bmp", "a.psd"])
+def test_an_image_that_is_never_read_stands_in_nobody_s_way(tmp_path: Path, other: str) -> None:
+    for name in (other, "a.png"):
+        (tmp_path / name).write_bytes(b"x")
+    selection = select([tmp_path], Naming())
+    assert [one.source.name for one in selection.assignments] == sorted([other, "a.png"])
+    assert selection.refusals == ()  # that it cannot be opened shows when it is
+
+
+def test_reports_of_a_result_that_is_replaced_are_written_anew(tmp_path: Path) -> None:
+    for name in ("a.png", "a_restored.png", "a_report.json"):
+        (tmp_path / name).write_bytes(b"x")
+    (one,) = select([tmp_path / "a.png"], Naming(overwrite=True)).assignments
+    assert one.results[0].reports == (("json", tmp_path / "a_report.json"),)
+    (one,) = select([tmp_path / "a.png"], Naming(overwrite=True, reports=("html",))).assignments
+    assert [kind for kind, _ in one.results[0].reports] == ["html", "json"]
 
 
 def test_overwriting_does_not_let_two_photos_share_a_result(tmp_path: Path) -> None:

@@ -197,9 +197,7 @@ def test_of_what_is_filled_in_nothing_is_the_photo_s_own(model: StoredModel) -> 
     )  # fmt: skip
     _photo, report = restore(grey(), both)
     assert report.invented_share > 0
-    assert "Elsewhere every colour is a guess, and how light things are the photo's own." in (
-        headline(report)
-    )
+    assert "Elsewhere every colour is a guess; how light things are is not." in headline(report)
     page = to_html(report)
     assert "No scan in black and white tells what colours things had." in page
     assert "In those places the scan shows damage instead of the picture." in page

@@ -378,14 +378,17 @@ def test_colours_that_changed_nothing_are_no_guess() -> None:
     assert digital_source_type(report) == INPAINTED
 
 
-def test_what_is_filled_with_what_was_there_is_still_made_up() -> None:
+def test_of_a_photo_that_comes_back_to_the_bit_nothing_is_made_up() -> None:
+    """Filled with what was there: then the scan's own pixels stay, and no file claims otherwise."""
     flat = np.full((40, 40, 3), 200, np.uint8)
     mask = np.zeros((40, 40), np.uint8)
     mask[10:20, 10:20] = 255
-    _, report = restore(flat, Options(only=("repair",), fill="telea", mask=mask))
-    assert report.changed_share == 0.0
-    assert headline(report).startswith("What was filled in looks as it did before.")
-    assert "of the picture is made up" in headline(report)
+    photo, report = restore(flat, Options(only=("repair",), fill="telea", mask=mask))
+    np.testing.assert_array_equal(photo.pixels, flat)
+    assert (report.changed_share, report.invented_share) == (0.0, 0.0)
+    assert report.damage_share["painted"] > 0.0
+    assert headline(report).endswith("nothing to change: the photo comes back as it was.")
+    assert digital_source_type(report) is None
 
 
 def test_a_mask_that_may_be_the_wrong_way_round_is_named() -> None:

@@ -301,3 +301,25 @@ def test_unknown_fills_fail() -> None:
     assert set(CLASSICAL) < set(FILLS)
     with pytest.raises(OptionError, match="unknown fill 'magic'"):
         fill_named("magic")
+
+
+def test_a_rim_of_sound_pixels_is_enough_to_fill_from() -> None:
+    """Halved again and again for its depths, a rim must not vanish under what fills distrust."""
+    flat = np.full((200, 200, 3), 180, np.uint8)
+    mask = np.full((200, 200), 255, np.uint8)
+    mask[:, :6] = 0
+    options = Options(only=("repair",), mask=mask, mask_mode="replace", threads=1)
+    photo, _report = Pipeline(options).restore(Photo.from_array(flat))
+    assert np.abs(photo.pixels / 257.0 - 180).max() < 20
+
+
+def test_of_a_photo_made_of_dots_only_the_marks_given_are_told() -> None:
+    dots = np.where(np.random.default_rng(1).random((96, 96, 1)) < 0.5, 0, 255)
+    picture = np.repeat(dots, 3, axis=2).astype(np.uint8)
+    mask = np.zeros((96, 96), np.uint8)
+    mask[20:30, 20:60] = 255
+    options = Options(only=("repair",), mask=mask, fill="telea", threads=1)
+    _photo, report = Pipeline(options).restore(Photo.from_array(picture))
+    words = report.stages[0].finding.words
+    assert "Damage cannot be told from them." in words
+    assert "areas you marked" in words

@@ -76,3 +76,21 @@ def test_around_a_print_a_lid_or_nothing_does_not_decide(
     grey = camera()[::2, ::2, None] / 255.0
     sepia = np.rint(255 * np.concatenate((grey**0.85, grey, 0.9 * grey**1.3), axis=2))
     assert colour_left(on_a_lid(sepia.astype(np.uint8), lid, noise_255, side)) < OLD_COLOUR_255
+
+
+@pytest.mark.parametrize("colour", [(200, 10, 10), (0, 60, 200), (20, 160, 40)])
+def test_one_strong_colour_is_no_tone(colour: tuple[int, int, int]) -> None:
+    assert colour_left(np.full((40, 60, 3), colour, np.uint8)) >= OLD_COLOUR_255
+    page = np.full((80, 100, 3), 255, np.uint8)
+    page[20:50, 10:80] = colour
+    assert colour_left(page) >= OLD_COLOUR_255
+
+
+def test_what_is_transparent_has_no_colour() -> None:
+    hidden = np.repeat(camera()[::4, ::4, None], 3, axis=2)
+    hidden[:, 64:] = np.random.default_rng(1).integers(0, 255, (128, 64, 3))
+    alpha = np.full((128, 128), 255, np.uint8)
+    alpha[:, 64:] = 0
+    assert colour_left(hidden) >= OLD_COLOUR_255
+    assert colour_left(hidden, alpha) < OLD_COLOUR_255
+    assert colour_left(hidden, np.zeros_like(alpha)) == colour_left(hidden)

@@ -323,3 +323,14 @@ def test_a_face_of_few_pixels_does_not_become_one_of_many(
     unknowing = Draft(draft.photo)
     _, judged = faces.diagnose(unknowing, lambda _share: None)
     assert [face.verdict for face in judged.faces] == ["lost detail"]
+
+
+def test_auto_does_not_call_impossible_what_nobody_wants(faithful: StoredModel) -> None:
+    """A photo that is not tiny is left as it is, whatever it would come to."""
+    draft = Draft(Photo.from_array(np.zeros((600, 900), np.uint8)))
+    stage = UpscaleStage(Enlarger(faithful, None, 0.0), "auto", max_megapixels=1.0, threads=1)
+    finding, _ = stage.diagnose(draft, lambda _share: None)
+    assert (finding.act, finding.possible) == (False, True)
+    assert finding.words.endswith("not tiny.")
+    told, _ = replace(stage, told=True).diagnose(draft, lambda _share: None)
+    assert (told.act, told.possible) == (False, False)

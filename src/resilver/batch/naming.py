@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from resilver.batch.paths import recognised
 from resilver.errors import OptionError
 from resilver.photofile.formats import FALLBACK_SUFFIX, FORMATS, RAW_SUFFIXES, WRITABLE_FORMATS
 
 ReportKind = Literal["html", "json"]
+_REPORT_KINDS: tuple[ReportKind, ...] = get_args(ReportKind)
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,10 @@ class Naming:
         )
 
     def _reports(self, target: Path, stem: str) -> tuple[tuple[ReportKind, Path], ...]:
-        kinds = dict.fromkeys(self.reports)
-        return tuple((kind, target.with_name(f"{stem}_report.{kind}")) for kind in kinds)
+        named = {kind: target.with_name(f"{stem}_report.{kind}") for kind in _REPORT_KINDS}
+        # One that is there would go on telling of the result that is replaced.
+        kept = [kind for kind, path in named.items() if self.overwrite and os.path.lexists(path)]
+        return tuple((kind, named[kind]) for kind in dict.fromkeys((*self.reports, *kept)))
 
 
 @dataclass(frozen=True)

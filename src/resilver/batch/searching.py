@@ -108,7 +108,7 @@ class _Search:
             )
             self.refusals.append(Refusal(folder, reason, folder=True))
             return
-        empty = True
+        empty, refused = True, len(self.refusals)
         for path in self._files(folder):
             if path.name.startswith(".") or not _looks_like_an_image(path):
                 self.ignored.add(identity(path))
@@ -118,7 +118,7 @@ class _Search:
                 self.results.setdefault(identity(path), path)
             else:
                 self.take(path, path.parent.relative_to(folder))
-        if empty:
+        if empty and len(self.refusals) == refused:
             reason = "no photos were found in this folder"
             self.refusals.append(Refusal(folder, reason, folder=True))
 
@@ -150,6 +150,11 @@ class _Search:
     def _refuse(self, error: OSError) -> None:
         reason = f"the folder cannot be read ({error.strerror})"
         self.refusals.append(Refusal(Path(os.fsdecode(error.filename)), reason, folder=True))
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file is an image of a kind that is never read, by its ending and its content."""
+    return path.suffix.lower() in _OTHER_IMAGE_SUFFIXES and recognised(path) is None
 
 
 def _looks_like_an_image(path: Path) -> bool:

@@ -14,6 +14,7 @@ The rules, in the order in which they are asked:
   around the output is skipped.)
 - A result ends like its scan, unless the scan's first bytes tell another format than its name:
   then it ends like that format, so that neither depth nor alpha is lost to a wrong name.
+- Where two scans would have one result, the scan that ends like it comes first.
 - No result replaces a scan of the run, another result of the run, or, without `overwrite`, any
   file that is already there. A photo out of a folder whose result is there, and is no older than
   the scan, is done: running the same command again goes on where it was stopped. One that was named
@@ -30,7 +31,7 @@ from typing import NamedTuple
 
 from resilver.batch.naming import Assignment, Naming
 from resilver.batch.paths import identity, real
-from resilver.batch.searching import Refusal, find_photos
+from resilver.batch.searching import Refusal, find_photos, is_foreign
 
 
 class Done(NamedTuple):
@@ -67,11 +68,13 @@ def select(paths: list[Path], naming: Naming) -> Selection:
     # RAW and JPEG of one shot share a name: their reports must not.
     targets = [(path, naming.target(path, below)) for path, below in found.photos]
     stems = Counter(_stem(path, target) for path, target in targets)
-    for path, target in targets:
+    # A result that ends like its scan comes before one that another scan only falls back to.
+    for path, target in sorted(targets, key=lambda pair: pair[0].suffix != pair[1].suffix):
         stem = path.name if stems[_stem(path, target)] > 1 else path.stem
         results = naming.results(path, target, stem)
         writes = [file for result in results for file in result.files]
-        reason = _obstacle(writes, scans, taken)
+        foreign = is_foreign(path)  # it takes nobody's place, since nothing comes of it
+        reason = _obstacle(writes, scans, {} if foreign else taken)
         there = [] if naming.overwrite else [file for file in writes if os.path.lexists(file)]
         # Of a photo that has colours already there is one result only. Its reports are called after
         # its stem alone if it was restored before another scan of that stem came.
@@ -91,12 +94,15 @@ def select(paths: list[Path], naming: Naming) -> Selection:
             reason = f"its result {there[0]} {age}; overwrite it with --overwrite"
             refusals.append(Refusal(path, reason, assignment))
             continue
-        taken.update((identity(file), path) for file in writes)
+        if not foreign:
+            taken.update((identity(file), path) for file in writes)
         if finished:
             missing = tuple(file for file in writes if not os.path.lexists(file))
             done.append(Done(path, target, missing))
         else:
             assignments.append(assignment)
+    order = {path: place for place, (path, _target) in enumerate(targets)}
+    assignments.sort(key=lambda one: order[one.source])
     return Selection(
         tuple(assignments),
         tuple(refusals),

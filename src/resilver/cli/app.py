@@ -110,3 +110,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write(_STOPPED)
         sys.exit(INTERRUPTED)
+    except OSError as error:  # what typer itself reads and writes: shell completion
+        sys.stderr.write(f"resilver: {error.filename or 'completion'}: {error.strerror}\n")
+        sys.exit(1)

@@ -191,7 +191,7 @@ def explore(
         typer.Option(
             metavar="NAME",
             help="The StyleGAN2 prior, as `models list` shows it.",
-            show_default="the only one there is",
+            show_default="the bundled one",
         ),
     ] = None,
     box: Annotated[

@@ -52,7 +52,8 @@ def explore_face(
     area = chosen_box(photo, bundled_model("detect"), threads, number=face, box=area)
     request = ExploreRequest(area, factor, SearchConfig(candidates, seed, steps))
     opened = open_prior(prior, threads)
-    side = 0 if factor is None else factor * tiny_face(photo, area).side_px
+    side_px = tiny_face(photo, area).side_px  # before a folder is made
+    side = 0 if factor is None else factor * side_px
     if upscale_model is not None and side <= opened.side_px:
         size = f"{opened.card.name!r} itself draws {opened.side_px} px"
         raise OptionError(f"--upscale-model has no effect: {size}, and no more is asked for")

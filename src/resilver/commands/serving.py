@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import sys
 import threading
 from contextlib import suppress
@@ -54,6 +55,12 @@ def settings(
     Raises:
         OptionError: a network that is none, or a number that makes no sense.
     """
+    for address in (proxy or "").split(","):
+        try:
+            if address.strip() not in ("", "*"):
+                ip_network(address.strip())
+        except ValueError as error:
+            raise OptionError(f"{address.strip()!r} is no address like 127.0.0.1") from error
     for network in webhook_networks:
         try:
             ip_network(network)
@@ -93,10 +100,19 @@ def serve(settings: Settings, *, host: str, port: int, works: bool) -> int:
     from resilver.service.web.serving import uvicorn_config  # noqa: PLC0415
 
     _log()
-    Screen().line(f"http://{host}:{port}", "answers at")
-    server = uvicorn.Server(uvicorn_config(create_app(settings, works=works), settings, host, port))
-    with suppress(KeyboardInterrupt):  # uvicorn has stopped orderly, and tells it on
-        server.run()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                Screen().line(f"http://{host}:{port}", "answers at")
+
+    server = Server(uvicorn_config(create_app(settings, works=works), settings, host, port))
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn has stopped orderly, and tells it on
+            server.run()
+    except SystemExit as error:  # it has said why
+        raise ServiceError(f"it cannot answer at {host}, port {port}: try another") from error
     return _NORMAL if server.started else 1
 
 

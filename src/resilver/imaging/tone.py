@@ -11,6 +11,7 @@ from resilver.imaging.resizing import shrunk
 from resilver.imaging.tiles import Pixels, to_float
 
 TONED_255 = 2.5  # with less colour than this left a photo is monochrome, toned or not
+_STRONGEST_255 = 130.0  # more colour than any toner or any yellowing gives a print
 _LOOK_PX = 256  # longest side of the copy that is looked at
 _REFITS = 4
 # A print with a mount of another paper has up to 2.0 so, of photos in colours few have less.
@@ -25,9 +26,9 @@ _GROUND_SHARE, _GROUND_LEVELS, _LEAST_SHARE = 0.3, 4, 0.03
 Values = NDArray[np.float32]
 
 
-def is_monochrome(pixels: Pixels) -> bool:
-    """Whether a photo (H, W, 3), 8 or 16 bit, is black and white, toned or not."""
-    return colour_left(pixels) < TONED_255
+def is_monochrome(pixels: Pixels, alpha: Pixels | None = None) -> bool:
+    """Whether a photo is black and white, toned or not; arguments as `colour_left`."""
+    return colour_left(pixels, alpha) < TONED_255
 
 
 def is_bilevel(pixels: Pixels) -> bool:
@@ -41,7 +42,7 @@ def is_bilevel(pixels: Pixels) -> bool:
     return len(kinds) == 2 and bool(((values == kinds[0]) | (values == kinds[1])).all())
 
 
-def colour_left(pixels: Pixels) -> float:
+def colour_left(pixels: Pixels, alpha: Pixels | None = None) -> float:
     """How much colour a photo has beyond a tone laid over it, in grey levels of 255.
 
     In a black and white print, toned or not, brightness decides the colour. So colour is fitted as
@@ -54,10 +55,21 @@ def colour_left(pixels: Pixels) -> float:
     a print do. A brightness that three tenths of them share is left out. About 0 for a monochrome
     print whatever its tone, 5 and more for most photos in colour.
 
+    A single plain colour is explained by any fit; where most of it is stronger than a print's tone
+    gets, that itself is the colour.
+
     Args:
         pixels: (H, W, 3), 8 or 16 bit.
+        alpha: (H, W), likewise: what is hardly opaque is left out, where anything is opaque.
     """
-    bright, against = _without_ground(*_split(to_float(shrunk(pixels, _LOOK_PX)).reshape(-1, 3)))
+    seen = to_float(shrunk(pixels, _LOOK_PX)).reshape(-1, 3)
+    if alpha is not None:
+        opaque = shrunk(alpha, _LOOK_PX).ravel() > 0.5 * alpha.max()
+        seen = seen[opaque] if opaque.any() else seen
+    bright, against = _without_ground(*_split(seen))
+    strength = float(255.0 * np.median(np.abs(against).max(axis=1)))
+    if strength > _STRONGEST_255:
+        return strength
     _powers, left, _best = _fitted(bright, against, 2, 0.5, _REFITS + 1)
     usual, much = np.quantile(left, (0.5, 0.8))
     return float(255.0 * max(usual, _MUCH * much))

@@ -20,7 +20,7 @@ from resilver.photofile.vips_runtime import Samples
 _SRGB_GAMMA = (2.4, 12.92)  # IEC 61966-2-1: exponent, slope near black
 # LibRaw brightens until this share of pixels is white. Its default of 1 % costs the sky.
 _CLIPPED_SHARE = 0.001
-_ORIENTATIONS = {3: 3, 5: 8, 6: 6}  # of Exif, by how LibRaw turns the pixels; it mirrors none
+EXIF_OF_FLIP = {1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}  # of Exif, by LibRaw's own number
 
 
 def read_raw(path: Path, descriptor: int, max_megapixels: float) -> Scan:
@@ -54,7 +54,7 @@ def read_raw(path: Path, descriptor: int, max_megapixels: float) -> Scan:
     if pixels.ndim != 3 or pixels.shape[-1] != 3 or pixels.dtype != np.uint16:
         raise PhotoUnreadable(path, "the camera RAW data holds no colour picture")
     metadata, notices = checked_metadata(exif=tags.exif, xmp=tags.xmp, iptc=tags.iptc, dpi=tags.dpi)
-    turn = Turn.of(_ORIENTATIONS.get(flip, 1))
+    turn = Turn.of(EXIF_OF_FLIP.get(flip, 1))
     metadata = metadata.turned(turn, turn.stored_size(pixels.shape[:2]))
     return Scan(
         pixels=np.ascontiguousarray(pixels),

@@ -45,6 +45,7 @@ class Picture:
     bit_depth: int
     metadata: Metadata  # as from Metadata.for_result
     stored: StoredPicture | None = None  # a file that holds these very pixels
+    lossless: bool = False  # from a WebP without loss
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,8 +64,8 @@ def encode(
     Args:
         descriptor: an empty file, open for reading and writing.
         quality: 1-100 for JPEG, WebP, AVIF and HEIC (100 is lossless in WebP and AVIF); None = 95
-            for JPEG and WebP, 90 for AVIF and HEIC, and what is stored in that format already is
-            copied. PNG and TIFF are always lossless.
+            for JPEG and WebP (100 if it was a lossless WebP), 90 for AVIF and HEIC, and what is
+            stored in that format already is copied. PNG and TIFF are always lossless.
         stop: set from another thread to end early (JPEG, PNG, TIFF); the file is then worthless.
 
     Raises:
@@ -78,6 +79,8 @@ def encode(
             return
     image = to_file_colours(picture, form)
     level = DEFAULT_QUALITY.get(form.name, 100) if quality is None else quality
+    if quality is None and picture.lossless and form.name == "webp":
+        level = 100
     keep = _KEEP_ICC if image.get_typeof("icc-profile-data") else _KEEP_NOTHING
     match form.name:
         case "jpeg":

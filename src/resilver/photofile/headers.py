@@ -1,4 +1,4 @@
-"""What libvips does not tell of a JPEG or PNG: resolution, animation, notes, IPTC, gamma.
+"""What libvips does not tell of a JPEG, PNG or WebP: resolution, animation, notes, IPTC, gamma.
 
 libvips reports 72 dpi where a file states none, opens an animated PNG as a still, takes the text in
 a PNG for UTF-8, leaves a JPEG's comments aside, and of its IPTC sees one segment.
@@ -27,6 +27,7 @@ from resilver.photofile.resolution import plausible_dpi
 _INCH_UNITS = {1: 1.0, 2: 2.54}  # JFIF density per inch, per cm
 _MOST_PARTS = 10_000
 _MOST_BYTES = 1 << 20  # of notes or of IPTC
+_MOST_XMP_BYTES = 16 << 20  # of XMP and EXIF; editors keep their whole history there
 _SRGB_GAMMA, _SAME_GAMMA = 45_455, 0.05  # as gAMA states it; apart by this share at most
 _PNG_NOTES = ("tEXt", "zTXt", "iTXt")
 _NOT_NOTES = (XMP_KEYWORD, RAW_PROFILE)  # these are merged
@@ -45,6 +46,19 @@ class _Part:
 def is_animated_png(descriptor: int) -> bool:
     """Whether an animation control chunk stands before the pixels."""
     return any(chunk.kind == "acTL" for chunk in _png_head(descriptor))
+
+
+def is_lossless_webp(descriptor: int) -> bool:
+    """Whether the picture of a WebP is compressed without loss."""
+    offset = 12
+    for _ in range(_MOST_PARTS):
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        head = os.read(descriptor, 8)
+        if len(head) < 8 or head[:4] in (b"VP8 ", b"VP8L"):
+            return head[:4] == b"VP8L"
+        length = int.from_bytes(head[4:], "little")
+        offset += 8 + length + length % 2
+    return False
 
 
 def stated_dpi(descriptor: int, name: str) -> tuple[float, float] | None:
@@ -87,7 +101,8 @@ def raw_profiles(descriptor: int) -> RawProfiles:
     own = [part for part in chunks if part.kind == "eXIf"]
     own += [part for part in texts if part.start.startswith(XMP_KEYWORD)]
     raw = [part for part in texts if part.start.startswith(RAW_PROFILE)]
-    found = (*_contents(descriptor, own), *_contents(descriptor, raw))  # each with room of its own
+    # Each with room of its own.
+    found = (*_contents(descriptor, own, _MOST_XMP_BYTES), *_contents(descriptor, raw))
     return read_raw_profiles((part.kind, data) for part, data in found)
 
 
@@ -112,9 +127,10 @@ def png_colour_codes(descriptor: int) -> tuple[int, int] | None:
     return (stated[0], stated[1]) if len(stated) == 4 else None
 
 
-def _contents(descriptor: int, parts: Iterable[_Part]) -> Iterator[tuple[_Part, bytes]]:
+def _contents(
+    descriptor: int, parts: Iterable[_Part], room: int = _MOST_BYTES
+) -> Iterator[tuple[_Part, bytes]]:
     """Parts with all their bytes; damaged ones, and what is too much, are left out."""
-    room = _MOST_BYTES
     for part in parts:
         if part.length <= room:
             os.lseek(descriptor, part.at, os.SEEK_SET)

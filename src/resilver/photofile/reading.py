@@ -36,6 +36,7 @@ class Scan:
     format: str
     notices: tuple[str, ...]
     stored: StoredPicture | None = None  # where a result may copy the picture
+    lossless: bool = False  # compressed without loss, in a format that can do either
 
 
 def read_scan(path: Path, max_megapixels: float) -> Scan:
@@ -108,7 +109,7 @@ def check_size(path: Path, size: tuple[int, int], max_megapixels: float) -> None
         PhotoTooLarge: names the limit.
     """
     megapixels = size[0] * size[1] / 1e6
-    if megapixels > max_megapixels:
+    if not megapixels <= max_megapixels:  # nor is it within a limit that is no number
         raise PhotoTooLarge(
             path,
             f"{size[1]} x {size[0]} is {megapixels:.4g} megapixels, more than the limit of "

@@ -37,12 +37,17 @@ _COMPRESSION, _PHOTOMETRIC, _TILE_OFFSETS, _TILE_BYTES, _EXTRA_SAMPLES = 259, 26
 _ALPHA = (1, 2)  # of ExtraSamples: associated, unassociated; 0 is unspecified (infrared of a scan)
 _JPEG = (6, 7)  # of Compression
 _DNG_VERSION = 0xC612
+_SUBFILE_TYPE, _REDUCED, _MOST_PREVIEWS = 254, 1, 8
 
 
 @dataclass(frozen=True)
 class TiffTags:
-    """The first directory of a TIFF-structured file, as far as it is no storage matter."""
+    """The directory of a TIFF-structured file's photo, as far as it is no storage matter.
 
+    The first one that is not called a copy at reduced resolution; if all are, the first.
+    """
+
+    page: int = 0  # which directory, from 0
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
@@ -62,7 +67,7 @@ def read_tiff_tags(descriptor: int) -> TiffTags:
     read_at = _reader(descriptor)
     try:
         layout, offset = read_header(read_at)
-        fields, _ = read_directory(read_at, layout, offset)
+        page, fields = _first_at_full_size(read_at, layout, offset)
         found = {field.tag: field for field in fields}
         bits = _number(found, _BITS, layout) or 1
         iptc = None
@@ -70,6 +75,7 @@ def read_tiff_tags(descriptor: int) -> TiffTags:
             if tag in found and iptc is None:
                 iptc = iptc_records(found[tag].data)
         return TiffTags(
+            page=page,
             exif=exif_from_directory(read_at, layout, fields),
             xmp=found[_XMP].data if _XMP in found else None,
             iptc=iptc,
@@ -85,6 +91,23 @@ def read_tiff_tags(descriptor: int) -> TiffTags:
         )
     except DirectoryError:
         return TiffTags()
+
+
+def _first_at_full_size(read_at: ReadAt, layout: Layout, offset: int) -> tuple[int, list[Field]]:
+    """The number of a directory, from 0, and its fields."""
+    first, following = read_directory(read_at, layout, offset)
+    fields = first
+    for page in range(_MOST_PREVIEWS + 1):
+        kind = next((field.number(layout) for field in fields if field.tag == _SUBFILE_TYPE), 0)
+        if not kind & _REDUCED:
+            return page, fields
+        if following == 0:
+            break
+        try:
+            fields, following = read_directory(read_at, layout, following)
+        except DirectoryError:
+            break
+    return 0, first
 
 
 def _number(found: dict[int, Field], tag: int, layout: Layout) -> int:

@@ -31,6 +31,7 @@ from resilver.photofile.formats import animated
 from resilver.photofile.headers import (
     ignored_gamma,
     is_animated_png,
+    is_lossless_webp,
     jpeg_iptc,
     notes_of,
     png_colour_codes,
@@ -48,6 +49,7 @@ from resilver.photofile.vips_runtime import (
     VIPS_ERRORS,
     Samples,
     blob_field,
+    cannot_decode,
     number_field,
     samples_of,
     unreadable,
@@ -90,6 +92,7 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
     if beside.damaged:
         heard += ("a text of the PNG that holds EXIF, XMP or IPTC is damaged and was left out",)
     stored = StoredPicture.of(path, descriptor, name) if name in COPIED_FORMATS else None
+    lossless = name == "webp" and is_lossless_webp(descriptor)
     one_channel = name == "avif" and is_monochrome(descriptor)
     if name == "avif":
         said = picture_properties(descriptor)
@@ -101,7 +104,8 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         def load() -> pyvips.Image:
             os.lseek(descriptor, 0, os.SEEK_SET)
             source = pyvips.Source.new_from_descriptor(descriptor)
-            image = _LOADERS[name](source, access="sequential", fail_on=fail_on)
+            page = {} if tags is None else {"page": tags.page}
+            image = _LOADERS[name](source, access="sequential", fail_on=fail_on, **page)
             return one_band(image) if one_channel else image
 
         image = load()
@@ -114,18 +118,22 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
             replace(metadata, notes=written), notices + heard, tags, stored, said
         )
         scan = _decode(path, image, name, described, pages, load)
-        return replace(scan, grey=True) if one_channel else scan
+        return replace(scan, grey=scan.grey or one_channel, lossless=lossless)
 
     damage: tuple[str, ...] = ()
     if warns_of_damage(name, tags):
         try:
             return read("warning")
         except VIPS_ERRORS as error:  # only such a file is decoded once more
+            if cannot_decode(error):  # of a TIFF in tiles it would come as black
+                raise unreadable(path, error, name) from error
             damage = (DAMAGED,) if tells_damage(error, tags) else ()
     try:
         scan = read("error")
     except VIPS_ERRORS as error:
         raise unreadable(path, error, name) from error
+    if damage and not scan.pixels.any():  # so does one whose tiles are all damaged
+        raise PhotoUnreadable(path, f"the {name.upper()} data is damaged beyond decoding")
     scan = replace(scan, notices=(*scan.notices, *damage))
     return replace(scan, stored=None) if damage else scan
 
@@ -155,7 +163,9 @@ def _decode(
 ) -> Scan:
     notes = list(described.notices)
     if pages > 1 and name == "tiff":
-        notes.append(f"multi-page TIFF: only the first of {pages} pages was opened")
+        page = 0 if described.tags is None else described.tags.page
+        which = f"number {page + 1} (those before it are previews)" if page else "the first"
+        notes.append(f"multi-page TIFF: only {which} of {pages} pages was opened")
     bands = split_bands(path, image, described.tags, notes)
     icc = blob_field(image, "icc-profile-data")
     if described.said.codes is not None and (icc is None or name == "png"):  # PNG 3, 4.3

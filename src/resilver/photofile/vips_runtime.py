@@ -13,7 +13,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from resilver.errors import PhotoUnreadable
+from resilver.errors import PhotoError, PhotoUnreadable, PhotoUnsupported
 
 # libvips keeps the last 100 operations, and with them their pixels and an old state of a file that
 # has changed since; each photo is read once, so a cache only holds memory.
@@ -51,11 +51,31 @@ _CUT_SHORT_WORDS = (
     "outside of file bounds",
     "not enough data",
 )
+_NO_DECODER_WORDS = (
+    "unsupported",
+    "not supported",
+    "not configured",
+    "not implemented",
+    "not a whole number of bytes",
+    "not 1 bands",
+)
 
 
-def unreadable(path: Path, error: Exception, format_name: str) -> PhotoUnreadable:
+def cannot_decode(error: Exception) -> bool:
+    """Whether libvips says that it has no decoder for a file, which may be sound."""
+    said = str(error).lower()
+    return any(words in said for words in _NO_DECODER_WORDS)
+
+
+def unreadable(path: Path, error: Exception, format_name: str) -> PhotoError:
     """The one-line error for what libvips said (its own text runs over many lines)."""
     said = str(error).lower()
+    if cannot_decode(error):
+        return PhotoUnsupported(
+            path,
+            f"this kind of {format_name.upper()} (its compression, depth or layout) cannot be "
+            "decoded here, unless it is damaged",
+        )
     if any(words in said for words in _CUT_SHORT_WORDS):
         return PhotoUnreadable(path, CUT_SHORT.format(format_name.upper()))
     return PhotoUnreadable(path, f"the {format_name.upper()} data is damaged beyond decoding")

@@ -144,7 +144,10 @@ _SEEN = "was computed from what the scan shows in that very place."
 def _made_up(report: Report) -> str:
     details = (_guessed_colours(report), _made_up_parts(report))
     detail = " ".join(words for words in details if words) or _computed(report)
-    changed = f"In all, {percent(report.changed_share)} of the pixels were changed."
+    share = percent(report.changed_share)
+    changed = (
+        f"In all, one step or another changed {share} of the pixels by more than a grey level."
+    )
     return f"<p><strong>{_text(invention(report))}</strong> {detail} {_text(changed)}</p>"
 
 

@@ -10,7 +10,9 @@ from resilver.stages.draft import Face, Mark, Measurement
 FACES_ARE_GUESSES = (
     "Detail restored in a face is a plausible guess, and no evidence of who a person is."
 )
-COLOURS_ARE_GUESSES = "Every colour is a guess; how light and dark things are is the photo's own."
+COLOURS_ARE_GUESSES = (
+    "Every colour is a guess, and changes nothing of how light and dark things are."
+)
 MADE_UP_COLOUR = "#e5007d"  # magenta: found in hardly any photograph
 
 
@@ -127,8 +129,6 @@ def headline(report: Report) -> str:
     """What happened, in one or two sentences that a person reads first."""
     deeds = [stage_words(record.finding.stage).deed for record in report.stages if record.changed]
     undone = "".join(f" {words[0].upper()}{words[1:]}." for words in unmet(report))
-    if not deeds and report.invented_share > 0.0:
-        return f"What was filled in looks as it did before. {invention(report)}{undone}"
     if not deeds and undone:
         return f"The photo comes back as it was.{undone}"
     if not deeds:
@@ -170,9 +170,9 @@ def invention(report: Report) -> str:
         return COLOURS_ARE_GUESSES if coloured else "No part of the picture was made up."
     share = percent(report.invented_share)
     made_up = f"{share[0].upper()}{share[1:]} of the picture is made up."
-    if not coloured:
+    if not coloured or report.invented_share >= 1.0:
         return made_up
-    return f"{made_up} Elsewhere every colour is a guess, and how light things are the photo's own."
+    return f"{made_up} Elsewhere every colour is a guess; how light things are is not."
 
 
 def deed(record: StageRecord) -> str:

@@ -140,7 +140,10 @@ class Database:
             self.engine = _engine(url)
             self.url = self.engine.url.render_as_string(hide_password=False)
             self._make_tables()
-        except (ArgumentError, ImportError, OSError, SQLAlchemyError) as error:
+        except OSError as error:  # of the folder of a file
+            what = f"{error.filename}: {error.strerror}" if error.filename else type(error).__name__
+            raise ServiceError(f"the database cannot be used ({what})") from error
+        except (ArgumentError, ImportError, SQLAlchemyError) as error:
             # What the driver says may hold the password, so it is not repeated.
             raise ServiceError(f"the database cannot be used ({type(error).__name__})") from error
         found = self.fact("schema")

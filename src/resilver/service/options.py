@@ -193,11 +193,15 @@ class RestorationOptions(BaseModel):
         """Refuses what cannot be done.
 
         Raises:
-            OptionError: an unknown stage or fill, no stage left, a mode for no mask, or what the
-                licence does not permit.
+            OptionError: an unknown stage or fill, no stage left, a mode for no mask, a mask for no
+                repair, or what the licence does not permit.
         """
         if not self.stages():
             raise OptionError("no stage is left to run")
+        if has_mask and "repair" not in self.stages():
+            raise OptionError("a mask has no effect: the stage repair is left out")
+        if has_mask and self.repair == 0.0:
+            raise OptionError("a mask has no effect: repair 0 switches the repair off")
         if self.mask_mode != "add" and not has_mask:
             raise OptionError(f"mask_mode {self.mask_mode} needs a mask")
         if self.licence == "clean":

@@ -39,7 +39,12 @@ class Storage:
             self._system.makedirs(self._root, exist_ok=True)
             if self._is_folder and made:
                 Path(self._root).chmod(_PRIVATE)
-        except (ImportError, ValueError, OSError) as error:
+        except ImportError as error:  # fsspec says what to install
+            raise ServiceError(f"the storage cannot be used: {error}") from error
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ServiceError(f"the storage {place} cannot be used ({why})") from error
+        except ValueError as error:
             raise ServiceError(f"the storage cannot be used ({type(error).__name__})") from error
 
     def put(self, source: Path, key: str) -> None:

@@ -28,7 +28,7 @@ from resilver.photo import Photo
 from resilver.photofile.colour_profile import builtin_profile
 from resilver.stages.draft import Draft, Finding, Mark, Measurement, Progress
 
-A_GUESS = "every colour is a guess; how light and dark things are is the photo's own"
+A_GUESS = "every colour is a guess, and changes nothing of how light and dark things are"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ColouriseStage:
 
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         photo = draft.photo
-        left = 0.0 if photo.grey else colour_left(photo.pixels)
+        left = 0.0 if photo.grey else colour_left(photo.pixels, photo.alpha)
         progress(1.0)
         plain = left < TONED_255
         words = (

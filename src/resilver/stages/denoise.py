@@ -57,7 +57,7 @@ class DenoiseStage:
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         photo = draft.photo
         sigma = self.measure_sigma_255(photo.pixels)
-        monochrome = photo.grey or is_monochrome(photo.pixels)
+        monochrome = photo.grey or is_monochrome(photo.pixels, photo.alpha)
         threshold = MONOCHROME_THRESHOLD_255 if monochrome else THRESHOLD_255
         progress(1.0)
         act = threshold <= sigma <= MOST_255
@@ -68,7 +68,7 @@ class DenoiseStage:
         else:
             words = (
                 f"Too much for grain or noise ({sigma:.0f} grey levels): the photo is made of dots "
-                "or of another pattern. They are left alone."
+                "or of another pattern."
             )
         measured = Measurement("noise", sigma, "grey levels of 255", threshold)
         return Finding(self.name, act, words, (measured,)), draft

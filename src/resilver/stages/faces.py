@@ -107,7 +107,7 @@ class FacesStage:
         asked = [face for face in draft.faces if face.verdict == "lost detail"]
         if not asked:
             return draft
-        toned = photo.grey or is_monochrome(photo.pixels)
+        toned = photo.grey or is_monochrome(photo.pixels, photo.alpha)
         patches: list[Patch] = []
         for face in asked:
             shown = cut(photo.pixels, places[face.number].matrix, side)
@@ -139,7 +139,7 @@ class FacesStage:
         if len(faces) == 1:
             words = f"1 face: it {_COUNTED[faces[0].verdict][0]}."
         numbers = {face.number for face in faces}
-        absent = [str(number) for number in self.chosen if number not in numbers]
+        absent = [str(number) for number in sorted({*self.chosen} - numbers)]
         unmet = (f"there is no face {', '.join(absent)}",) if absent else ()
         if absent:
             words += f" There is no face {', '.join(absent)}."

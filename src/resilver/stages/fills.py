@@ -71,6 +71,8 @@ class LearnedFill:
     def run(self, tile: Tile, hole: Mask, veil: Mask) -> Tile:
         wide_hole = np.asarray(cv2.dilate(hole, _CROSS), np.uint8)
         wide_veil = np.asarray(cv2.dilate(veil, _CROSS), np.uint8) & (1 - wide_hole)
+        if (wide_hole | wide_veil).all():  # a rim alone is sound: better smeared than nothing
+            wide_hole, wide_veil = hole, veil & (1 - hole)
         guess = first_guess(tile, wide_hole > 0, wide_veil > 0, threads=self.threads)
         copied = fill_patchmatch(guess, wide_hole > 0, threads=self.threads)
         marks = np.stack((wide_hole, wide_veil)).astype(np.float32)[None]

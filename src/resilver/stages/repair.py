@@ -109,8 +109,9 @@ class RepairStage:
         if doubted:
             words = f"{finding.words} {_doubt(doubted)} Force the repair to fill that as well."
             finding = replace(finding, words=words)
-        elif dots and not finding.act:
-            finding = replace(finding, words=f"{_DOTS} Damage cannot be told from them.")
+        elif dots:
+            marked = f" {finding.words}" if finding.act else ""
+            finding = replace(finding, words=f"{_DOTS} Damage cannot be told from them.{marked}")
         if draft.marks is not None:
             marks |= draft.marks
         return finding, draft.evolve(marks=marks)
@@ -291,6 +292,8 @@ def _doubt(share: float) -> str:
 
 
 def _percent(share: float) -> str:
+    if 0.9995 <= share < 1.0:
+        return "Nearly 100 %"
     return f"{100 * share:.1f} %" if share >= 0.001 else f"{100 * share:.3f} %"
 
 

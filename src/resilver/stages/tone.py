@@ -90,7 +90,9 @@ class ToneStage:
                 f"Faded: its tones reach from {dark:.0f} to {light:.0f} % of the range, and "
                 f"colours have moved by about dE {moved:.1f}."
             )
-        elif moved < THRESHOLD_DE or _is_blank(small):
+        elif _is_blank(small):
+            words = "Hardly any tones: there is nothing to tell fading from."
+        elif moved < THRESHOLD_DE:
             words = f"Tones and colours are hardly faded (dE {moved:.1f})."
         else:
             words = (
@@ -99,7 +101,7 @@ class ToneStage:
             )
         if tinted:
             words += " A toned print: " + (
-                "its tone is taken away." if self.neutral else "it keeps its tone."
+                "its tone is taken away." if self.neutral else "its tone is left as it is."
             )
         measured = (
             Measurement("fading", moved, "dE", THRESHOLD_DE),
@@ -151,7 +153,7 @@ class ToneStage:
         return np.asarray(small, np.float32)
 
     def _correction(self, photo: Photo, small: Values) -> Correction:
-        toned = photo.grey or is_monochrome(photo.pixels)
+        toned = photo.grey or is_monochrome(photo.pixels, photo.alpha)
         # A tone must not be taken for a cast.
         shown = np.repeat((small @ LUMA)[..., None], 3, axis=2) if toned else small
         given = np.ascontiguousarray(np.moveaxis(shown, -1, 0))[None]

@@ -58,6 +58,7 @@ class UpscaleStage:
     max_megapixels: float = 500.0  # a result with more is not made
     tile_px: int | None = None  # None = what suits the network
     threads: int | None = None
+    told: bool = False  # the person wants it larger, tiny or not
     name: str = "upscale"
 
     @property
@@ -70,8 +71,9 @@ class UpscaleStage:
         longest = max(height, width)
         factor = self.factor(longest)
         megapixels = factor**2 * draft.photo.megapixels
-        fits = megapixels <= self.max_megapixels
-        act = fits and (self.asked != "auto" or longest < WANTED_PX / 2)
+        wanted = self.told or self.asked != "auto" or longest < WANTED_PX / 2
+        fits = megapixels <= self.max_megapixels or not wanted
+        act = fits and wanted
         words = f"{width} x {height} pixels"
         if not fits:
             words += (
