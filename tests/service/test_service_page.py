@@ -187,7 +187,9 @@ def test_steps_are_switched_off_and_turned_down(page: Any, server: str, tmp_path
     page.wait_for_selector(".step")
     damage = page.get_by_role("checkbox", name="Damage", exact=True)
     damage.check()
-    damage.uncheck()
+    button(page, "Mark damage").click()
+    draw_a_line(page, 4)
+    damage.uncheck()  # what was marked is not sent: it would have no effect
     page.get_by_role("checkbox", name="Grain and noise").check()
     strength = page.get_by_role("slider", name="How strongly: Grain and noise")
     strength.fill("40")

@@ -163,6 +163,8 @@ def test_faces_are_numbered_from_the_left_and_chosen_by_number(models: Path) -> 
     assert not none.stages[0].acted
     assert headline(none) == "The photo comes back as it was. There is no face 5."
     assert unmet(none) == ["there is no face 5"]
+    _photo, twice = run(picture, faces=(9, 5, 9))
+    assert unmet(twice) == ["there is no face 5, 9"]
     _photo, kept = run(picture, fidelity=1.0)
     assert (left_as_asked(kept), left_as_asked(both)) == (["faces"], [])
 

@@ -49,7 +49,9 @@ def tiny_face(photo: Photo, box: Box | None = None) -> TinyFace:
     side = area.bottom - area.top
     if not SMALLEST_PX <= side <= LARGEST_PX:
         too = "small" if side < SMALLEST_PX else "large"
-        hint = "; name the face in it with --box" if box is None and too == "large" else ""
+        hint = ""
+        if too == "large":
+            hint = "; name the face in it with --box" if box is None else "; restore it instead"
         raise OptionError(
             f"a face of {side} px a side is too {too} to explore: "
             f"{SMALLEST_PX} to {LARGEST_PX} px{hint}"

@@ -40,10 +40,10 @@ class Storage:
             if self._is_folder and made:
                 Path(self._root).chmod(_PRIVATE)
         except ImportError as error:  # fsspec says what to install
-            raise ServiceError(f"the storage cannot be used: {error}") from error
+            raise ServiceError(f"the storage cannot be used ({error})") from error
         except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise ServiceError(f"the storage {place} cannot be used ({why})") from error
+            what = f"{error.filename}: {error.strerror}" if error.filename else type(error).__name__
+            raise ServiceError(f"the storage cannot be used ({what})") from error
         except ValueError as error:
             raise ServiceError(f"the storage cannot be used ({type(error).__name__})") from error
 

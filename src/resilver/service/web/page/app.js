@@ -162,11 +162,12 @@ const acts = {
       save(blob, name);
     }),
   downloadAll: () =>
-    gathering.hidden &&
+    gathering === null &&
     attempt(async () => {
       const all = photos.photos.filter(photos.restored);
       const files = [];
-      gathering.hidden = false;
+      gathering = element("p", { className: "flash", role: "status" });
+      document.body.append(gathering);
       try {
         for (const photo of all) {
           gathering.textContent = `Fetching photo ${files.length + 1} of ${all.length} …`;
@@ -175,7 +176,8 @@ const acts = {
         gathering.textContent = "Putting them into one file …";
         save(await zip(files), "restored.zip");
       } finally {
-        gathering.hidden = true;
+        gathering.remove();
+        gathering = null;
       }
     }),
   report: (event) => {
@@ -184,9 +186,7 @@ const acts = {
   },
 };
 
-// What a zip file is waiting for, while it is.
-const gathering = element("p", { className: "flash", role: "status", hidden: true });
-document.body.append(gathering);
+let gathering = null; // says what a zip file is waiting for, while it is
 
 const SUFFIXES = { jpeg: "jpg", tiff: "tif", heif: "heic", raw: "tif" };
 async function resultOf(photo) {

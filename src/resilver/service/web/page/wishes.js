@@ -37,7 +37,8 @@ export async function wishes(photo) {
     if (photo.vivid !== null) fields.vivid = photo.vivid;
   }
   if (photo.ext) fields.ext = photo.ext;
-  return { ...fields, ...(await maskOf(photo)) };
+  // Without the repair a mask would have no effect, and is refused.
+  return skip.includes("repair") ? fields : { ...fields, ...(await maskOf(photo)) };
 }
 
 // Of a photo that was not looked at, as far as the browser can read it.
