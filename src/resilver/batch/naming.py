@@ -78,7 +78,9 @@ class Naming:
         )
 
     def _reports(self, target: Path, stem: str) -> tuple[tuple[ReportKind, Path], ...]:
-        named = {kind: target.with_name(f"{stem}_report.{kind}") for kind in _REPORT_KINDS}
+        named: dict[ReportKind, Path] = {
+            kind: target.with_name(f"{stem}_report.{kind}") for kind in _REPORT_KINDS
+        }
         # One that is there would go on telling of the result that is replaced.
         kept = [kind for kind, path in named.items() if self.overwrite and os.path.lexists(path)]
         return tuple((kind, named[kind]) for kind in dict.fromkeys((*self.reports, *kept)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -104,8 +105,10 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         def load() -> pyvips.Image:
             os.lseek(descriptor, 0, os.SEEK_SET)
             source = pyvips.Source.new_from_descriptor(descriptor)
-            page = {} if tags is None else {"page": tags.page}
-            image = _LOADERS[name](source, access="sequential", fail_on=fail_on, **page)
+            loader = _LOADERS[name]
+            if tags is not None:
+                loader = partial(pyvips.Image.tiffload_source, page=tags.page)
+            image = loader(source, access="sequential", fail_on=fail_on)
             return one_band(image) if one_channel else image
 
         image = load()
