@@ -82,8 +82,10 @@ class Naming:
             kind: target.with_name(f"{stem}_report.{kind}") for kind in _REPORT_KINDS
         }
         # One that is there would go on telling of the result that is replaced.
-        kept = [kind for kind, path in named.items() if self.overwrite and os.path.lexists(path)]
-        return tuple((kind, named[kind]) for kind in dict.fromkeys((*self.reports, *kept)))
+        wanted = [*self.reports]
+        if self.overwrite:
+            wanted += [kind for kind, path in named.items() if os.path.lexists(path)]
+        return tuple((kind, named[kind]) for kind in dict.fromkeys(wanted))
 
 
 @dataclass(frozen=True)
