@@ -82,7 +82,7 @@ class Naming:
             kind: target.with_name(f"{stem}_report.{kind}") for kind in _REPORT_KINDS
         }
         # One that is there would go on telling of the result that is replaced.
-        wanted = [*self.reports]
+        wanted: list[ReportKind] = [*self.reports]
         if self.overwrite:
             wanted += [kind for kind, path in named.items() if os.path.lexists(path)]
         return tuple((kind, named[kind]) for kind in dict.fromkeys(wanted))
