@@ -78,14 +78,16 @@ class Naming:
         )
 
     def _reports(self, target: Path, stem: str) -> tuple[tuple[ReportKind, Path], ...]:
-        named: dict[ReportKind, Path] = {
-            kind: target.with_name(f"{stem}_report.{kind}") for kind in _REPORT_KINDS
-        }
+        def path(kind: ReportKind) -> Path:
+            return target.with_name(f"{stem}_report.{kind}")
+
         # One that is there would go on telling of the result that is replaced.
-        wanted: list[ReportKind] = [*self.reports]
-        if self.overwrite:
-            wanted += [kind for kind, path in named.items() if os.path.lexists(path)]
-        return tuple((kind, named[kind]) for kind in dict.fromkeys(wanted))
+        kinds: tuple[ReportKind, ...] = tuple(
+            kind
+            for kind in _REPORT_KINDS
+            if kind in self.reports or (self.overwrite and os.path.lexists(path(kind)))
+        )
+        return tuple((kind, path(kind)) for kind in kinds)
 
 
 @dataclass(frozen=True)
