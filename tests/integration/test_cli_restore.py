@@ -260,7 +260,7 @@ def test_names_that_meet_are_refused(tmp_path: Path) -> None:
         Image.fromarray(portrait()).save(tmp_path / name)
     result = run("restore", tmp_path, "--ext", "png", "--skip", "repair,denoise")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"failed    {tmp_path / 'a.png'}: its result")
+    assert result.stderr.startswith(f"failed    {tmp_path / 'a.jpg'}: its result")
     assert (tmp_path / "a_restored.png").exists()
 
 

@@ -241,7 +241,8 @@ def test_a_home_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> No
     home = tmp_path / "file"
     home.write_text("no folder")
     result = subprocess.run(
-        [*COMMAND, "--install-completion"],
+        # The shell that is completed for is the one that runs it.
+        ["bash", "-c", '"$@"; exit $?', "bash", *COMMAND, "--install-completion"],
         capture_output=True, text=True, check=False, timeout=60,
         env={**os.environ, "HOME": str(home), "SHELL": "/bin/bash"},
     )  # fmt: skip
