@@ -259,7 +259,7 @@ class Pipeline:
             invented_share=share_of(marks, Mark.INVENTED),
             coloured_share=share_of(marks, Mark.COLOURED),
             damage_share={
-                (kind.name or "").lower(): share_of(marks, kind) for kind in self._searched()
+                (kind.name or "").lower(): share_of(marks, kind) for kind in draft.searched
             },
             software=SOFTWARE,
             before=before,
@@ -269,13 +269,6 @@ class Pipeline:
             damage=changes.shrink_flags(marks, FOUND_MARKS),
             faces=draft.faces,
         )
-
-    def _searched(self) -> tuple[Mark, ...]:
-        """The kinds of damage that somebody looks for: of others no share is known."""
-        if all(stage.name != "repair" for stage in self.stages):
-            return ()
-        told = self.options.mask is not None and self.options.mask_mode == "replace"
-        return (Mark.PAINTED,) if told else FOUND_MARKS
 
     def _hear_mask(self, photo: Photo) -> tuple[str, ...]:
         """What a person should know about the mask given for a photo."""

@@ -323,3 +323,4 @@ def test_of_a_photo_made_of_dots_only_the_marks_given_are_told() -> None:
     words = report.stages[0].finding.words
     assert "Damage cannot be told from them." in words
     assert "areas you marked" in words
+    assert list(report.damage_share) == ["painted"]  # of other kinds nothing is known

@@ -99,6 +99,7 @@ class Draft:
     notes: tuple[str, ...] = ()  # what the person should know, in order
     faces: tuple[Face, ...] = ()  # from left to right, once a stage has looked for them
     enlargement: Enlargement | None = None  # None while the photo is as large as it came
+    searched: tuple[Mark, ...] = ()  # kinds of damage that a stage has looked for
 
     def evolve(
         self,
@@ -108,6 +109,7 @@ class Draft:
         note: str | None = None,
         faces: tuple[Face, ...] | None = None,
         enlargement: Enlargement | None = None,
+        searched: tuple[Mark, ...] | None = None,
     ) -> Draft:
         """A copy with these changed; a note is added to the notes."""
         return replace(
@@ -117,6 +119,7 @@ class Draft:
             notes=(*self.notes, note) if note is not None else self.notes,
             faces=faces if faces is not None else self.faces,
             enlargement=enlargement if enlargement is not None else self.enlargement,
+            searched=searched if searched is not None else self.searched,
         )
 
 

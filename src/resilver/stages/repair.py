@@ -94,8 +94,10 @@ class RepairStage:
         doubted = 0.0
         pixels = draft.photo.pixels
         dots = not self.told and is_bilevel(pixels)  # a dot is no dust, a line of them no scratch
+        searched = (*KIND_MARKS, Mark.PAINTED)
         if dots or (self.given is not None and self.given.mode == "replace"):
             marks = np.zeros(draft.photo.size, np.uint8)
+            searched = (Mark.PAINTED,)
         else:
             sight = see(self._recogniser, pixels, self.tile_px, progress)
             marks = sight.marks
@@ -114,7 +116,7 @@ class RepairStage:
             finding = replace(finding, words=f"{_DOTS} Damage cannot be told from them.{marked}")
         if draft.marks is not None:
             marks |= draft.marks
-        return finding, draft.evolve(marks=marks)
+        return finding, draft.evolve(marks=marks, searched=searched)
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo, marks = draft.photo, draft.marks
