@@ -21,15 +21,13 @@ from resilver.reporting.source_type import digital_source_type
 from resilver.stages.colourise import ColouriseStage
 from resilver.stages.draft import Draft, Face, Finding, Mark, Stage
 from resilver.stages.faces import FacesStage
-from resilver.stages.recognition import KIND_MARKS
-from resilver.stages.repair import GROW_PX, holes_and_veils, share_of
+from resilver.stages.repair import FOUND_MARKS, GROW_PX, holes_and_veils, share_of
 from resilver.stages.upscale import UpscaleStage
 from resilver.version import SOFTWARE
 
 PREVIEW_PX = 1600  # longest side of the pictures in a report
 _REACH_PX = 2 * GROW_PX + 3  # side of the square that a marked pixel takes from the fills
 WIDE_MASK = 0.5  # share of a photo: a mask that marks more may well be the wrong way round
-FOUND_MARKS = (*KIND_MARKS, Mark.PAINTED)
 Progress = Callable[[str, float], None]  # (stage, share 0..1 of the whole run)
 
 

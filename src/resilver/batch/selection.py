@@ -73,8 +73,9 @@ def select(paths: list[Path], naming: Naming) -> Selection:
         stem = path.name if stems[_stem(path, target)] > 1 else path.stem
         results = naming.results(path, target, stem)
         writes = [file for result in results for file in result.files]
-        foreign = is_foreign(path)  # it takes nobody's place, since nothing comes of it
-        reason = _obstacle(writes, scans, {} if foreign else taken)
+        # What is never read takes nobody's place, since nothing comes of it.
+        places = {} if is_foreign(path) else taken
+        reason = _obstacle(writes, scans, places)
         there = [] if naming.overwrite else [file for file in writes if os.path.lexists(file)]
         # Of a photo that has colours already there is one result only. Its reports are called after
         # its stem alone if it was restored before another scan of that stem came.
@@ -94,8 +95,7 @@ def select(paths: list[Path], naming: Naming) -> Selection:
             reason = f"its result {there[0]} {age}; overwrite it with --overwrite"
             refusals.append(Refusal(path, reason, assignment))
             continue
-        if not foreign:
-            taken.update((identity(file), path) for file in writes)
+        places.update((identity(file), path) for file in writes)
         if finished:
             missing = tuple(file for file in writes if not os.path.lexists(file))
             done.append(Done(path, target, missing))

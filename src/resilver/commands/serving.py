@@ -55,17 +55,11 @@ def settings(
     Raises:
         OptionError: a network that is none, or a number that makes no sense.
     """
-    for address in (proxy or "").split(","):
-        try:
-            if address.strip() not in ("", "*"):
-                ip_network(address.strip())
-        except ValueError as error:
-            raise OptionError(f"{address.strip()!r} is no address like 127.0.0.1") from error
+    for address in map(str.strip, (proxy or "").split(",")):
+        if address not in ("", "*"):
+            _check_network(address, "address like 127.0.0.1")
     for network in webhook_networks:
-        try:
-            ip_network(network)
-        except ValueError as error:
-            raise OptionError(f"{network!r} is no network like 10.0.0.0/8") from error
+        _check_network(network, "network like 10.0.0.0/8")
     limits = replace(
         Limits(),
         max_bytes=int(max_mb * 1e6),
@@ -90,6 +84,13 @@ def settings(
         top_up_secret=top_up_secret,
         webhook_networks=webhook_networks,
     )
+
+
+def _check_network(text: str, kind: str) -> None:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        raise OptionError(f"{text!r} is no {kind}") from error
 
 
 def serve(settings: Settings, *, host: str, port: int, works: bool) -> int:

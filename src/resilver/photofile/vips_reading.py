@@ -107,7 +107,7 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
             source = pyvips.Source.new_from_descriptor(descriptor)
             loader = _LOADERS[name]
             if tags is not None:
-                loader = partial(pyvips.Image.tiffload_source, page=tags.page)
+                loader = partial(loader, page=tags.page)
             image = loader(source, access="sequential", fail_on=fail_on)
             return one_band(image) if one_channel else image
 

@@ -51,6 +51,7 @@ GROW_PX = 1
 
 _DOTS = "The photo is made of dots of two levels."
 
+FOUND_MARKS = (*KIND_MARKS, Mark.PAINTED)
 OPAQUE = Mark.SCRATCH | Mark.MISSING | Mark.DUST | Mark.PAINTED  # hide what is under them
 
 KIND_WORDS = {
@@ -94,7 +95,7 @@ class RepairStage:
         doubted = 0.0
         pixels = draft.photo.pixels
         dots = not self.told and is_bilevel(pixels)  # a dot is no dust, a line of them no scratch
-        searched = (*KIND_MARKS, Mark.PAINTED)
+        searched = FOUND_MARKS
         if dots or (self.given is not None and self.given.mode == "replace"):
             marks = np.zeros(draft.photo.size, np.uint8)
             searched = (Mark.PAINTED,)
