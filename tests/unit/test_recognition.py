@@ -209,6 +209,26 @@ def test_a_large_scan_is_looked_at_from_half_its_size_on(monkeypatch: pytest.Mon
     assert (closer.marks != seen.marks).any()
 
 
+@pytest.mark.parametrize(("finer", "found_px"), [(0.001, 0), (0.5, 1600), (0.95, 1600)])
+def test_what_only_the_half_sees_is_doubted(finer: float, found_px: int) -> None:
+    """A block that is likely at half the size, and that the size itself denies or not."""
+    row = np.linspace(0, 200, 400).astype(np.uint8)
+    pixels = np.tile(row[None, :, None], (400, 1, 3))
+
+    class Answers:
+        def run(self, image: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+            height, width = image.shape[2:]
+            maps = np.full((1, 5, height, width), 0.001, np.float32)
+            block = np.s_[height // 5 : 3 * height // 10, width // 5 : 3 * width // 10]
+            for index in (0, 4):
+                maps[(0, index, *block)] = 0.95 if height == 200 else finer
+            return maps, np.zeros((1, 2), np.float32)
+
+    sight = recognition.see(Answers(), pixels, None, lambda _share: None)  # pyright: ignore[reportArgumentType]
+    assert np.count_nonzero(sight.marks) == found_px
+    assert not sight.marks[:80].any()
+
+
 @pytest.mark.parametrize("agrees", [False, True])
 def test_stains_seen_by_their_colour_need_the_network_to_agree(
     monkeypatch: pytest.MonkeyPatch, agrees: bool
