@@ -195,7 +195,7 @@ def test_quality_matters(photo: Photo, tmp_path: Path) -> None:
         assert sizes[0] < sizes[1], suffix
 
 
-FULL_DISK = """
+TOO_LARGE = """
     import resource, sys
     import numpy as np
     from resilver.errors import PhotoNotWritten
@@ -221,11 +221,11 @@ def run_python(code: str, *arguments: str) -> str:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("limit", [0, 5_000])
-def test_disk_that_fills_up_leaves_nothing(tmp_path: Path, suffix: str, limit: int) -> None:
+def test_a_file_that_may_not_grow_leaves_nothing(tmp_path: Path, suffix: str, limit: int) -> None:
     """For real: the system refuses to let the file grow beyond a limit."""
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"the old result")
-    assert run_python(FULL_DISK, str(path), str(limit)) == "the disk is full"
+    assert run_python(TOO_LARGE, str(path), str(limit)) == "so large a file is not allowed there"
     assert path.read_bytes() == b"the old result"
     assert names(tmp_path) == [path.name]
 
@@ -236,8 +236,28 @@ def test_limit_in_the_last_bytes_of_a_tiff(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     Photo.from_array(noise).save(whole)
     path = tmp_path / "a.tif"
-    assert run_python(FULL_DISK, str(path), str(whole.stat().st_size - 20)) == "the disk is full"
+    limit = str(whole.stat().st_size - 20)
+    assert run_python(TOO_LARGE, str(path), limit) == "so large a file is not allowed there"
     assert names(tmp_path) == ["whole.tif"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_disk_that_fills_up_leaves_nothing(
+    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, number: int
+) -> None:
+    """Network disks and those that write late say so only when they are asked to."""
+
+    def full(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"the old result")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(PhotoNotWritten, match="the disk is full"):
+        photo.save(path, overwrite=True)
+    assert path.read_bytes() == b"the old result"
+    assert names(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -16,7 +16,7 @@ from resilver.photofile.encoding import Picture, encode
 from resilver.photofile.formats import FORMATS, WRITABLE_FORMATS, WritableFormat
 from resilver.photofile.vips_runtime import apart
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_picture(
@@ -177,6 +177,8 @@ def _flush_folder(folder: Path) -> None:
 def _not_written(path: Path, error: OSError) -> PhotoError:
     if error.errno in _FULL:
         return PhotoNotWritten(path, "the disk is full")
+    if error.errno == errno.EFBIG:
+        return PhotoNotWritten(path, "so large a file is not allowed there")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return PhotoDenied(path, "no permission to write there")
     if isinstance(error, FileExistsError):
