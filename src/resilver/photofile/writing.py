@@ -31,7 +31,8 @@ def write_picture(
 
     Raises:
         PhotoNotWritten: unknown suffix, too many pixels for the format, the place is taken or is
-            the source itself, the folder does not exist, the disk is full.
+            the source itself, the folder does not exist, the disk is full, the file may not be so
+            large there.
         PhotoDenied: no permission to write there.
     """
     form = format_for(path, max(picture.size))
