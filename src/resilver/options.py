@@ -218,9 +218,19 @@ class Options:
         return (self.colourise or bool(self.hints) or named) and "colourise" not in self.skip
 
     @property
+    def mask_unused(self) -> str | None:
+        """Why a mask would have no effect, for `OptionUnused`; None where it has one.
+
+        Not checked by the options themselves: `restore` may be given the mask apart from them.
+        """
+        if by := self.left_out_by("repair"):
+            return f"has no effect: {{{by}}} leaves the stage repair out"
+        return None if self.repair > 0.0 else "has no effect: {repair} 0 switches the repair off"
+
+    @property
     def repairs(self) -> bool:
         """Whether damage may be mended."""
-        return self.left_out_by("repair") is None and self.repair > 0.0
+        return self.mask_unused is None
 
     @property
     def enlarges(self) -> bool:

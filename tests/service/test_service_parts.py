@@ -229,9 +229,9 @@ def test_options_that_leave_nothing_to_do_are_refused() -> None:
     with pytest.raises(OptionError, match="neutral has no effect: skip leaves the stage tone out"):
         RestorationOptions(neutral=True, skip=("tone",)).check(has_mask=False)
     RestorationOptions(repair=0.0, skip=("repair",)).check(has_mask=False)
-    with pytest.raises(OptionError, match="a mask has no effect: the stage repair is left out"):
+    with pytest.raises(OptionError, match="mask has no effect: skip leaves the stage repair out"):
         RestorationOptions(skip=("repair",)).check(has_mask=True)
-    with pytest.raises(OptionError, match="a mask has no effect: repair 0"):
+    with pytest.raises(OptionError, match="mask has no effect: repair 0"):
         RestorationOptions(repair=0.0).check(has_mask=True)
 
 

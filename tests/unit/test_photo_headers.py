@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from PIL import Image
 
 import making_photos as made
 from resilver.photo import Photo
+from resilver.photofile.directories import UNDEFINED, Field, Layout, pack_directory
 from resilver.photofile.iptc import PHOTOSHOP_MARKER, photoshop_segment
+from resilver.photofile.multi_picture import MARKER, pictures_in
 
 
 def png_with(kind: bytes, data: bytes, *, after: bytes = b"IHDR", **options: object) -> bytes:
@@ -108,3 +111,63 @@ def test_gamma_that_changes_nothing_is_not_named(tmp_path: Path) -> None:
     linear = (100_000).to_bytes(4, "big")
     profiled = png_with(b"gAMA", linear, after=b"iCCP", icc_profile=made.wide_profile())
     assert not any("gamma" in said for said in made.opened(tmp_path / "a.png", profiled).notices)
+
+
+def several_pictures(*kinds: int) -> bytes:
+    """A multi-picture JPEG with entries of these types, by Pillow but for the types."""
+    content = bytearray(
+        made.pillow_bytes(
+            Image.fromarray(made.picture()),
+            "MPO",
+            save_all=True,
+            append_images=[Image.fromarray(made.picture())] * (len(kinds) - 1),
+        )
+    )
+    index = content.index(b"MPF\0") + 4
+    assert content[index : index + 2] == b"II"
+    field = content.index(b"\x02\xb0\x07\0", index)
+    entries = index + int.from_bytes(content[field + 8 : field + 12], "little")
+    for number, kind in enumerate(kinds):
+        content[entries + 16 * number : entries + 16 * number + 4] = kind.to_bytes(4, "little")
+    return bytes(content)
+
+
+@pytest.mark.parametrize("second", [0x000000, 0x020001, 0x020002])
+def test_further_pictures_of_a_jpeg_are_named(tmp_path: Path, second: int) -> None:
+    content = several_pictures(0x030000, 0x010001, second)
+    opened = made.opened(tmp_path / "a.jpg", content)
+    assert opened.notices == ("only the first of 2 pictures in the file was opened",)
+    assert opened.size == made.picture().shape[:2]
+
+
+@pytest.mark.parametrize("preview", [0x010001, 0x010002])
+def test_preview_of_a_jpeg_is_no_further_picture(tmp_path: Path, preview: int) -> None:
+    assert made.opened(tmp_path / "a.jpg", several_pictures(0x030000, preview)).notices == ()
+
+
+def test_gain_map_of_a_jpeg_is_named_once(tmp_path: Path) -> None:
+    content = several_pictures(0x030000, 0)
+    at = 4 + int.from_bytes(content[4:6], "big")
+    space = b' xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"'
+    packet = b"http://ns.adobe.com/xap/1.0/\0" + made.XMP.replace(
+        b" tiff:Orientation", space + b" tiff:Orientation"
+    )
+    segment = b"\xff\xe1" + (len(packet) + 2).to_bytes(2, "big") + packet
+    opened = made.opened(tmp_path / "a.jpg", content[:at] + segment + content[at:])
+    assert opened.notices == ("a gain map, depth map or clip inside the file was left out",)
+
+
+def test_damaged_index_of_pictures_is_passed_over(tmp_path: Path) -> None:
+    whole = several_pictures(0x030000, 0)
+    at = whole.index(b"MPF\0") + 4
+    for cut in (b"XX", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff"):
+        made.opened(tmp_path / "a.jpg", whole[:at] + cut + whole[at + len(cut) :])
+
+
+def test_pictures_are_counted_in_either_order_of_bytes() -> None:
+    for order, name in (("<", b"II*\0"), (">", b"MM\0*")):
+        layout = Layout(order)
+        entries = b"".join(struct.pack(f"{order}IIIHH", kind, 9, 0, 0, 0) for kind in (3 << 16, 0))
+        directory = pack_directory(layout, [Field(0xB002, UNDEFINED, len(entries), entries)], 8)
+        header = name + struct.pack(layout.offset_format, 8)
+        assert pictures_in(MARKER + header + directory) == 2

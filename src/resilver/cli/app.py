@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from resilver.commands import INTERRUPTED
 from resilver.errors import OptionError, PhotoExists, ResilverError
 from resilver.version import __version__
 
-INTERRUPTED = 130  # as shells report a command that was stopped by Ctrl-C
 _STOPPED = "resilver: stopped\n"
 
 _MAY_BE_EMPTY = ("--suffix", "--data-note")

@@ -87,13 +87,10 @@ def options(
             tile_px=tile_px,
             threads=threads,
         )
+        if mask is not None and asked.mask_unused is not None:
+            raise OptionUnused("mask", asked.mask_unused)
     except OptionUnused as error:
         raise OptionError(error.spelled(_flag)) from error
-    # Not of the options themselves: `restore` may be given the mask apart from them.
-    if mask is not None and (by := asked.left_out_by("repair")):
-        raise OptionError(f"--mask has no effect: --{by} leaves the stage repair out")
-    if mask is not None and asked.repair == 0.0:
-        raise OptionError("--mask has no effect: --repair 0 switches the repair off")
     return asked
 
 

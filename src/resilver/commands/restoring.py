@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from resilver.batch import BatchProgress, Naming, Outcome, Selection, Summary, restore_each, select
+from resilver.commands import INTERRUPTED
 from resilver.commands.planning import plan_photo
 from resilver.commands.screen import Advance, Screen
 from resilver.commands.showing import plan_lines, show_outcome, show_summary
@@ -14,8 +15,6 @@ from resilver.options import Options
 from resilver.pipeline import Pipeline
 from resilver.reporting import to_table
 from resilver.reporting.words import joined
-
-INTERRUPTED = 130  # as shells report a command that was stopped by Ctrl-C
 
 
 def restore_photos(

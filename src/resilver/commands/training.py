@@ -7,11 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from resilver.batch.running import make_folder
+from resilver.commands import INTERRUPTED
 from resilver.commands.screen import Screen
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import Licence
-
-INTERRUPTED = 130
 
 
 def train_recipe(

@@ -16,6 +16,7 @@ from itertools import takewhile
 
 from resilver.photofile.iptc import records_of_segments
 from resilver.photofile.metadata import Note
+from resilver.photofile.multi_picture import MARKER, pictures_in
 from resilver.photofile.png_profiles import (
     RAW_PROFILE,
     XMP_KEYWORD,
@@ -110,6 +111,16 @@ def jpeg_iptc(descriptor: int) -> bytes | None:
     """The IPTC records of a JPEG, in whichever of its APP13 segments they stand."""
     parts = (part for part in _jpeg_segments(descriptor) if part.kind == "ED")
     return records_of_segments([data for _, data in _contents(descriptor, parts)])
+
+
+def jpeg_pictures(descriptor: int) -> int:
+    """How many pictures the file of a JPEG holds, without previews; 0 where it does not tell."""
+    parts = (
+        part
+        for part in _jpeg_segments(descriptor)
+        if part.kind == "E2" and part.start.startswith(MARKER)
+    )
+    return max((pictures_in(data) for _, data in _contents(descriptor, parts)), default=0)
 
 
 def ignored_gamma(descriptor: int) -> float | None:

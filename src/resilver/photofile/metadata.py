@@ -28,6 +28,7 @@ from resilver.photofile.xmp import (
 
 # What EXIF says where the resolution is unknown (Exif 3.0, XResolution).
 _UNKNOWN_DPI = (72.0, 72.0)
+COMPANIONS = "a gain map, depth map or clip inside the file was left out"
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def checked_metadata(
             if has_extended_part(root):
                 notices.append("the extended part of the XMP was left out")
             if names_companions(root):
-                notices.append("a gain map, depth map or clip inside the file was left out")
+                notices.append(COMPANIONS)
     if iptc is not None:
         iptc = iptc_records(iptc)
     stated = None if exif is None else exif_dpi(exif)

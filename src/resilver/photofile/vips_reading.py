@@ -34,13 +34,14 @@ from resilver.photofile.headers import (
     is_animated_png,
     is_lossless_webp,
     jpeg_iptc,
+    jpeg_pictures,
     notes_of,
     png_colour_codes,
     raw_profiles,
     stated_dpi,
 )
 from resilver.photofile.item_properties import PictureProperties, picture_properties
-from resilver.photofile.metadata import Metadata, checked_metadata
+from resilver.photofile.metadata import COMPANIONS, Metadata, checked_metadata
 from resilver.photofile.orientation import Turn
 from resilver.photofile.png_profiles import RawProfiles
 from resilver.photofile.reading import Scan, check_size
@@ -86,6 +87,7 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
     beside = raw_profiles(descriptor) if name == "png" else RawProfiles()
     if name == "jpeg":
         beside = RawProfiles(iptc=jpeg_iptc(descriptor))
+    pictures = jpeg_pictures(descriptor) if name == "jpeg" else 1
     gamma = ignored_gamma(descriptor) if name == "png" else None
     heard = (
         () if gamma is None else (f"the file's gamma of {gamma:.3g} was ignored: sRGB is assumed",)
@@ -117,6 +119,8 @@ def read_with_vips(path: Path, descriptor: int, name: str, max_megapixels: float
         if pages > 1 and name in ("webp", "gif"):
             raise animated(path)
         metadata, notices = _metadata_of(image, tags, dpi, beside)
+        if pictures > 1 and COMPANIONS not in notices:
+            notices += (f"only the first of {pictures} pictures in the file was opened",)
         described = _Described(
             replace(metadata, notes=written), notices + heard, tags, stored, said
         )

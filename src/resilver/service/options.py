@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from resilver.errors import OptionError
+from resilver.errors import OptionError, OptionUnused
 from resilver.imaging.colouring import HINT_PATTERN, ColourHint
 from resilver.making import allowed, build_stages, within_licence
 from resilver.options import Options
@@ -198,10 +198,8 @@ class RestorationOptions(BaseModel):
         """
         if not self.stages():
             raise OptionError("no stage is left to run")
-        if has_mask and "repair" not in self.stages():
-            raise OptionError("a mask has no effect: the stage repair is left out")
-        if has_mask and self.repair == 0.0:
-            raise OptionError("a mask has no effect: repair 0 switches the repair off")
+        if has_mask and (unused := self.for_pipeline().mask_unused):
+            raise OptionUnused("mask", unused)
         if self.mask_mode != "add" and not has_mask:
             raise OptionError(f"mask_mode {self.mask_mode} needs a mask")
         if self.licence == "clean":
