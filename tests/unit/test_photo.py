@@ -157,7 +157,7 @@ def test_suffix_of_the_result(source: str | None, form: str, suffix: str) -> Non
 def test_suffixes_are_lower_case_and_everything_written_can_be_read() -> None:
     assert set(WRITABLE_FORMATS) <= READABLE_SUFFIXES
     assert all(s == s.lower() and s.startswith(".") for s in READABLE_SUFFIXES)
-    assert {".jpg", ".tif", ".heic", ".dng", ".gif", ".avif"} <= READABLE_SUFFIXES
+    assert {".jpg", ".mpo", ".tif", ".heic", ".dng", ".gif", ".avif"} <= READABLE_SUFFIXES
 
 
 def test_metadata_is_empty_by_default() -> None:

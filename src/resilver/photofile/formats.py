@@ -46,7 +46,7 @@ RAW_SUFFIXES = frozenset(
         *(".sr2", ".srf", ".srw", ".x3f"),
     )
 )
-READABLE_SUFFIXES = frozenset(WRITABLE_FORMATS) | RAW_SUFFIXES | {".gif"}
+READABLE_SUFFIXES = frozenset(WRITABLE_FORMATS) | RAW_SUFFIXES | {".gif", ".mpo"}
 
 # What a photo is saved as by default when its own format is not one we write.
 FALLBACK_SUFFIX = {"raw": ".tif", "gif": ".png"}
