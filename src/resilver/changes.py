@@ -81,9 +81,9 @@ class ChangeMap:
 
 
 def _preview_size(size: tuple[int, int], longest_px: int) -> tuple[int, int]:
-    """As `Photo.preview` makes it."""
+    """As `Photo.preview` makes it: libvips rounds halves up."""
     scale = min(longest_px / max(size), 1.0)
-    return max(round(scale * size[0]), 1), max(round(scale * size[1]), 1)
+    return max(int(scale * size[0] + 0.5), 1), max(int(scale * size[1] + 0.5), 1)
 
 
 def _cells(rows: slice, height: int, cells: int) -> NDArray[np.intp]:

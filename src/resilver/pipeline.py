@@ -51,6 +51,10 @@ class Plan:
         None  # (H, W) of `Mark` flags; None = nobody looked for damage
     )
 
+    def acts(self, stage: str) -> bool:
+        """Whether the stage of this name would."""
+        return any(one.finding.stage == stage and one.strength > 0.0 for one in self.stages)
+
 
 @dataclass(eq=False)
 class _Work:

@@ -245,6 +245,7 @@ def test_what_is_to_be_known_of_a_photo_is_told_in_a_batch_too(scans: Path) -> N
 def test_a_name_that_is_text_stands_in_json_as_it_is(scans: Path) -> None:
     (scans / "lake.png").rename(scans / "Scan at 9\u202fam.png")
     result = run("diagnose", scans / "Scan at 9\u202fam.png", "--json", "--only", "denoise")
+    assert result.stdout.isascii()  # whatever the terminal can show
     assert json.loads(result.stdout)[0]["source"] == str(scans / "Scan at 9\u202fam.png")
 
 
@@ -283,6 +284,22 @@ def test_a_dry_run_tells_and_writes_nothing(scans: Path, tmp_path: Path) -> None
     assert f"and {out / 'lake_report.html'}" in result.stdout
     assert "forced" in result.stdout
     assert not out.exists()
+
+
+def test_a_dry_run_names_what_would_be_written(tmp_path: Path) -> None:
+    y, x = np.mgrid[:64, :96]
+    colours = np.stack((2 * x, 3 * y, 200 - x), axis=-1).astype(np.uint8)
+    Image.fromarray(colours).save(tmp_path / "meadow.png")
+    Image.fromarray(colours).convert("L").save(tmp_path / "grey.png")
+    (tmp_path / "notes.txt").touch()
+    asked = ("--dry-run", "--colourise", "--variants", "2", "--only", "colourise")
+    result = run("restore", tmp_path, *asked)
+    assert result.exit_code == 0, result.output
+    assert "meadow_restored.png" in result.stdout
+    assert "meadow-colour1" not in result.stdout  # it has colours already
+    assert "grey-colour1_restored.png" in result.stdout
+    assert result.stdout.count(" other file") == 1
+    assert "1 other file ignored\n" in result.stdout
 
 
 def test_a_dry_run_plans_what_needs_overwrite_as_well(scans: Path) -> None:
@@ -357,6 +374,8 @@ def test_a_photo_larger_than_the_limit_is_refused(scans: Path) -> None:
         (["x.jpg", "--only", "denoise", "--skip", "denoise"], "no stage is left to run"),
         (["x.jpg", "--force", "denoise", "--skip", "denoise"], "denoise is forced, and skip"),
         ([""], "an empty word among the arguments"),
+        (["--", ""], "an empty word among the arguments"),
+        (["--", "--output=", ""], "an empty word among the arguments"),
         (["x.jpg", "-o", ""], "an empty word after -o"),
         (["x.jpg", "--output="], "an empty word after --output"),
         (["--input="], "an empty word after --input"),

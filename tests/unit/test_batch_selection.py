@@ -92,7 +92,7 @@ def test_a_named_file_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
         ("wrong.jpg", "PNG", "wrong_restored.png"),
         ("wrong.CR2", "JPEG", "wrong_restored.jpg"),
         ("scan", "JPEG", "scan_restored.jpg"),
-        ("scan.001", "WEBP", "scan_restored.webp"),
+        ("scan.001", "WEBP", "scan.001_restored.webp"),
         ("film.jpg", "GIF", "film_restored.png"),
         ("right.JPEG", "JPEG", "right_restored.JPEG"),
         ("right.TIF", "TIFF", "right_restored.TIF"),
@@ -202,6 +202,18 @@ def test_a_photo_without_an_ending_is_known_by_its_first_bytes(tmp_path: Path) -
     assert len(select([tmp_path / "README"], Naming()).assignments) == 1  # the reader says why not
 
 
+@pytest.mark.parametrize("name", ["12.06.1952", "Aunt Mrs. Smith", "p.jpg_large"])
+def test_what_follows_a_dot_in_a_name_need_not_be_an_ending(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(pillow_bytes(Image.new("RGB", (8, 8)), "JPEG"))
+    (tmp_path / "notes.1952").write_text("found in the attic")
+    selection = select([tmp_path], Naming(reports=("html",)))
+    assert [one.target.name for one in selection.assignments] == [f"{name}_restored.jpg"]
+    assert [one.name for one in selection.assignments[0].results[0].files][1:] == [
+        f"{name}_report.html"
+    ]
+    assert selection.ignored == 1
+
+
 def test_colourings_that_are_missing_are_named(tmp_path: Path) -> None:
     scans, out = tmp_path / "scans", tmp_path / "out"
     for folder in (scans, out):
@@ -291,6 +303,11 @@ def test_an_image_that_is_never_read_stands_in_nobody_s_way(tmp_path: Path, othe
     selection = select([tmp_path], Naming())
     assert [one.source.name for one in selection.assignments] == sorted([other, "a.png"])
     assert selection.refusals == ()  # that it cannot be opened shows when it is
+    (tmp_path / "a_restored.png").write_bytes(b"x")  # of the PNG: the other one is not done by it
+    again = select([tmp_path], Naming())
+    assert [one.source.name for one in again.assignments] == [other]
+    assert [one.source.name for one in again.done] == ["a.png"]
+    assert again.refusals == ()
 
 
 def test_reports_of_a_result_that_is_replaced_are_written_anew(tmp_path: Path) -> None:
@@ -318,6 +335,19 @@ def test_reports_of_raw_and_jpeg_of_one_shot_have_their_own_names(tmp_path: Path
         ["p.nef_report.html", "p.nef_report.json"],
         ["q_report.html", "q_report.json"],
     ]
+
+
+def test_reports_of_one_shot_are_called_the_same_whichever_is_restored(tmp_path: Path) -> None:
+    """Else `--overwrite` of one of them would leave its report, and replace that of the other."""
+    for name in ("p.jpg", "p.nef", "q.jpg", "q.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    for name, report in (
+        ("p.jpg", "p.jpg_report.html"),
+        ("p.nef", "p.nef_report.html"),
+        ("q.jpg", "q_report.html"),
+    ):
+        (one,) = select([tmp_path / name], Naming(reports=("html",))).assignments
+        assert [path.name for _, path in one.results[0].reports] == [report]
 
 
 def test_a_photo_stays_done_when_another_of_its_name_comes(tmp_path: Path) -> None:

@@ -116,6 +116,12 @@ def test_nobody_asked_nobody_gets_colours(model: StoredModel) -> None:
         with pytest.raises(OptionError, match="a hint is of whole numbers"):
             ColourHint(x, 3, (red, 80, 60))  # type: ignore[arg-type]
     hint = ColourHint(3, 3, (200, 80, 60))
+    for kind in (np.uint8, np.int16, np.uint16):  # such would overflow in `place`
+        numbers = np.array([200, 80, 60, 250, 90], kind)
+        of_numpy = ColourHint(numbers[3], numbers[4], tuple(numbers[:3]))  # type: ignore[arg-type]
+        assert of_numpy == ColourHint(250, 90, (200, 80, 60))
+        assert of_numpy.place((100, 400), (160, 640)) == (144, 400)
+        assert str(of_numpy) == "250,90,#c8503c"
     for asked in (Options(colourise=True), Options(hints=(hint,)),
                   Options(force=("colourise",)), Options(only=("colourise",))):  # fmt: skip
         assert asked.in_colour

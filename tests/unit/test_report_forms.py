@@ -53,10 +53,10 @@ def _printed(report: Report, width: int = 100) -> str:
 def test_the_keys_of_the_json_stay(report: Report) -> None:
     values: dict[str, Any] = json.loads(to_json(report))
     assert list(values) == [
-        "schema", "schema_version", "software", "source", "size", "result_size", "bit_depth",
-        "grey", "format", "headline", "seconds", "changed_share", "invented_share",
+        "schema", "schema_version", "software", "source", "size", "result_size", "enlarged",
+        "bit_depth", "grey", "format", "headline", "seconds", "changed_share", "invented_share",
         "coloured_share",
-        "damage_share", "stages", "faces", "notices", "pictures", "evidence",
+        "damage_share", "stages", "faces", "notices", "left_out", "pictures", "evidence",
     ]  # fmt: skip
     assert (values["schema"], values["schema_version"]) == ("resilver.report", 1)
     assert list(values["stages"][0]) == [

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -168,6 +169,19 @@ def test_of_many_faces_the_pictures_get_smaller(report: Report) -> None:
         assert len(found) == 2 * count if count < 400 else 0 < len(found) < 2 * count
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > sizes[1] >= sizes[2] >= 64
+
+
+def test_no_speck_vanishes_from_a_map_that_has_to_be_smaller(report: Report) -> None:
+    """Most of it is full of dust, which takes the map down to its smallest size."""
+    dust = np.random.default_rng(0).random((1600, 1600)) < 0.25
+    dust[:, 1400:] = False
+    specks = np.array([(y, x) for y in range(3, 1590, 13) for x in range(1410, 1590, 11)])
+    dust[specks[:, 0], specks[:, 1]] = True
+    page = to_html(replace(report, invented=np.where(dust, 255, 0).astype(np.uint8)))
+    shown = np.asarray(_picture(page, "map-invented").convert("RGBA"))[..., 3] > 0
+    assert shown.shape == (640, 640)
+    near = cv2.dilate(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert near[specks[:, 0] * 2 // 5, specks[:, 1] * 2 // 5].all()
 
 
 def test_the_maps_mark_exactly_what_the_report_marks(report: Report) -> None:

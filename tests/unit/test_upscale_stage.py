@@ -18,7 +18,7 @@ pytest.importorskip("onnx", reason="networks are made with onnx, which the train
 from making_networks import enlarger, face_network
 from resilver import Options, Photo, Pipeline, Report, restore
 from resilver.errors import ModelError, OptionError
-from resilver.imaging.enlarging import enlarge_tiles, plainly_enlarged
+from resilver.imaging.enlarging import enlarge_tiles, plainly_enlarged, without_hidden
 from resilver.imaging.resizing import resized
 from resilver.models.store import FOLDER_VARIABLE, StoredModel
 from resilver.photo import Metadata
@@ -131,6 +131,43 @@ def test_alpha_and_resolution_grow_with_it(faithful: StoredModel) -> None:
     assert photo.alpha.shape == (160, 192)
     assert (photo.alpha == 200 * 257).all()
     assert photo.metadata.dpi == (600.0, 300.0)  # the print stays as large as it was
+
+
+def cut_out(hidden: int) -> Picture:
+    """A light disc on nothing, whose hidden pixels have this level; its rim is half transparent."""
+    y, x = np.mgrid[:64, :64]
+    alpha = np.clip(20.5 - np.hypot(y - 32, x - 32), 0, 1) * 255
+    pixels = np.where(alpha > 0, 220, hidden).astype(np.uint8)
+    return np.dstack((*(pixels,) * 3, np.rint(alpha).astype(np.uint8)))
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_what_is_hidden_does_not_show_at_the_rim_of_a_cut_out(
+    faithful: StoredModel, factor: int
+) -> None:
+    stage = UpscaleStage(Enlarger(faithful, None, 0.0), factor, threads=1)  # type: ignore[arg-type]
+    for hidden in (0, 255):
+        photo = larger_draft(stage, Photo.from_array(cut_out(hidden))).photo
+        assert photo.alpha is not None
+        assert np.abs(of_255(photo)[photo.alpha > 0] - 220).max() < 3
+        # Where nobody sees them colours are as they were.
+        assert np.abs(of_255(photo)[0, 0] - hidden).max() < 1
+
+
+def test_what_is_hidden_is_not_made_up(faithful: StoredModel, vivid: StoredModel) -> None:
+    stage = UpscaleStage(Enlarger(faithful, vivid, 0.5), 4, threads=1)
+    draft = larger_draft(stage, Photo.from_array(cut_out(0)), marked=True)
+    assert draft.marks is not None
+    assert draft.photo.alpha is not None
+    made_up = (draft.marks & np.uint8(Mark.INVENTED)) > 0
+    assert made_up[draft.photo.alpha > 0].mean() > 0.5
+    assert not made_up[draft.photo.alpha == 0].any()
+
+
+def test_what_is_wholly_hidden_or_wholly_seen_stays() -> None:
+    pixels = small()
+    for alpha in (np.zeros((80, 96), np.uint8), np.full((80, 96), 3, np.uint8)):
+        assert without_hidden(pixels, alpha) is pixels
 
 
 def test_what_is_drawn_is_marked_as_made_up(faithful: StoredModel, vivid: StoredModel) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from resilver.batch.paths import recognised
+from resilver.batch.paths import recognised, stem_of
 from resilver.errors import OptionError
 from resilver.photofile.formats import FALLBACK_SUFFIX, FORMATS, RAW_SUFFIXES, WRITABLE_FORMATS
 
@@ -56,7 +56,7 @@ class Naming:
                 that was named.
         """
         folder = source.parent if self.folder is None else self.folder / below
-        return folder / f"{source.stem}{self.suffix}{self.extension or _extension(source)}"
+        return folder / f"{stem_of(source)}{self.suffix}{self.extension or _extension(source)}"
 
     def results(self, source: Path, target: Path, stem: str) -> tuple[Result, ...]:
         """What is written of `source`: its result `target`, then further colourings of it.
@@ -69,7 +69,7 @@ class Naming:
             Result(target, self._reports(target, stem), first),
             *(
                 Result(
-                    target.with_name(f"{source.stem}-colour{seed}{self.suffix}{target.suffix}"),
+                    target.with_name(f"{stem_of(source)}-colour{seed}{self.suffix}{target.suffix}"),
                     self._reports(target, f"{stem}-colour{seed}"),
                     seed,
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Paths are asked for by os.path: Path.is_file and its like raise for a name that is too long, and
 # for a folder that may not be entered. Here such a path is no file; the reader finds the words.
-# ruff: noqa: PTH100, PTH113, PTH114
+# ruff: noqa: PTH100, PTH113, PTH114, PTH208
 import os
 import sys
 from pathlib import Path
@@ -28,8 +28,32 @@ def directness(path: Path) -> tuple[bool, bool]:
 
 def identity(path: Path) -> str:
     """The same for two names of one file to be."""
-    name = str(real(path.parent) / path.name)
+    return _as_compared(str(real(path.parent) / path.name))
+
+
+def _as_compared(name: str) -> str:
     return name if _CASE_MATTERS else name.casefold()
+
+
+def ending_of(path: Path) -> str:
+    """As ".jpg"; "" where what follows the last dot is none: "Aunt Mrs. Smith", "12.06.1952"."""
+    letters = path.suffix[1:]
+    return path.suffix if letters.isalnum() and not letters.isdigit() else ""
+
+
+def stem_of(path: Path) -> str:
+    """The name without its ending."""
+    return path.name.removesuffix(ending_of(path))
+
+
+def names_beside(path: Path) -> list[Path]:
+    """The other files of its folder that are called like it, but for the ending."""
+    stem = _as_compared(stem_of(path))
+    try:
+        others = [path.with_name(name) for name in os.listdir(path.parent) if name != path.name]
+    except OSError:
+        return []
+    return [other for other in others if _as_compared(stem_of(other)) == stem]
 
 
 def recognised(path: Path) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resilver.batch.naming import Assignment, Naming
-from resilver.batch.paths import directness, identity, real, recognised
+from resilver.batch.paths import directness, ending_of, identity, real, recognised, stem_of
 from resilver.photofile.formats import READABLE_SUFFIXES
 
 # Images that are not read: taken from folders all the same, so that the person hears about them.
@@ -110,11 +110,11 @@ class _Search:
             return
         empty, refused = True, len(self.refusals)
         for path in self._files(folder):
-            if path.name.startswith(".") or not _looks_like_an_image(path):
+            if path.name.startswith(".") or not looks_like_an_image(path):
                 self.ignored.add(identity(path))
                 continue
             empty = False
-            if self.naming.suffix and path.stem.endswith(self.naming.suffix):
+            if self.naming.suffix and stem_of(path).endswith(self.naming.suffix):
                 self.results.setdefault(identity(path), path)
             else:
                 self.take(path, path.parent.relative_to(folder))
@@ -157,8 +157,8 @@ def is_foreign(path: Path) -> bool:
     return path.suffix.lower() in _OTHER_IMAGE_SUFFIXES and recognised(path) is None
 
 
-def _looks_like_an_image(path: Path) -> bool:
+def looks_like_an_image(path: Path) -> bool:
     """By its ending; what has none, as many a file from a phone or a web page, by what it is."""
-    if path.suffix:
-        return path.suffix.lower() in _IMAGE_SUFFIXES
+    if ending := ending_of(path):
+        return ending.lower() in _IMAGE_SUFFIXES
     return recognised(path) is not None

@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resilver.batch.naming import Assignment, Naming
-from resilver.batch.paths import identity, real
-from resilver.batch.searching import Refusal, find_photos, is_foreign
+from resilver.batch.paths import identity, names_beside, real, stem_of
+from resilver.batch.searching import Refusal, find_photos, is_foreign, looks_like_an_image
 
 
 class Done(NamedTuple):
@@ -65,28 +65,32 @@ def select(paths: list[Path], naming: Naming) -> Selection:
     named = {real(path) for path in paths}
     # A scan is not replaced, nor is a link to one.
     scans = {identity(name) for path, _ in found.photos for name in (path, real(path))}
-    # RAW and JPEG of one shot share a name: their reports must not.
+    # RAW and JPEG of one shot share a name: their reports must not, restored together or not.
     targets = [(path, naming.target(path, below)) for path, below in found.photos]
     stems = Counter(_stem(path, target) for path, target in targets)
     # A result that ends like its scan comes before one that another scan only falls back to.
     for path, target in sorted(targets, key=lambda pair: pair[0].suffix != pair[1].suffix):
-        stem = path.name if stems[_stem(path, target)] > 1 else path.stem
+        alone = stems[_stem(path, target)] == 1 and not (
+            real(path) in named and any(map(looks_like_an_image, names_beside(path)))
+        )
+        stem = stem_of(path) if alone else path.name
         results = naming.results(path, target, stem)
         writes = [file for result in results for file in result.files]
-        # What is never read takes nobody's place, since nothing comes of it.
-        places = {} if is_foreign(path) else taken
-        reason = _obstacle(writes, scans, places)
+        assignment = Assignment(path, results)
+        if is_foreign(path):  # never read: nothing comes of it, and nothing that is there is its
+            assignments.append(assignment)
+            continue
+        reason = _obstacle(writes, scans, taken)
         there = [] if naming.overwrite else [file for file in writes if os.path.lexists(file)]
         # Of a photo that has colours already there is one result only. Its reports are called after
         # its stem alone if it was restored before another scan of that stem came.
-        always = (results[0], naming.results(path, target, path.stem)[0])
+        always = (results[0], naming.results(path, target, stem_of(path))[0])
         finished = (
             not naming.overwrite
             and real(path) not in named
             and any(all(os.path.lexists(file) for file in result.files) for result in always)
         )
         stale = finished and _is_older(target, path)
-        assignment = Assignment(path, results)
         if reason is not None:
             refusals.append(Refusal(path, reason))
             continue
@@ -95,7 +99,7 @@ def select(paths: list[Path], naming: Naming) -> Selection:
             reason = f"its result {there[0]} {age}; overwrite it with --overwrite"
             refusals.append(Refusal(path, reason, assignment))
             continue
-        places.update((identity(file), path) for file in writes)
+        taken.update((identity(file), path) for file in writes)
         if finished:
             missing = tuple(file for file in writes if not os.path.lexists(file))
             done.append(Done(path, target, missing))
@@ -116,7 +120,7 @@ def select(paths: list[Path], naming: Naming) -> Selection:
 
 def _stem(path: Path, target: Path) -> str:
     # Not the stem itself: that of "..png" is a dot, which is no name of a file.
-    return identity(target.with_name(f"{path.stem}_"))
+    return identity(target.with_name(f"{stem_of(path)}_"))
 
 
 def _obstacle(writes: list[Path], scans: set[str], taken: dict[str, Path]) -> str | None:

@@ -30,13 +30,14 @@ class _Commands(typer.core.TyperGroup):
         Raises:
             BadParameter: there is one.
         """
-        for before, word in pairwise(["", *args]):
-            if word == "--":  # what follows are names, whatever they look like
-                break
+        options = args.index("--") if "--" in args else len(args)  # what follows are names
+        for before, word in pairwise(["", *args[:options]]):
             name, empty = (before, word == "") if word == "" else _assigned(word)
             if empty and name not in _MAY_BE_EMPTY:
                 place = f"after {name}" if name.startswith("-") else "among the arguments"
                 raise typer.BadParameter(f"there is an empty word {place}")
+        if "" in args[options:]:
+            raise typer.BadParameter("there is an empty word among the arguments")
         return super().parse_args(ctx, args)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from resilver.batch import Naming, find_photos
 from resilver.commands.planning import Diagnosis, plan_photo
 from resilver.commands.screen import Screen
-from resilver.commands.showing import plan_lines
+from resilver.commands.showing import others_ignored, plan_lines
 from resilver.options import Options
 from resilver.pipeline import Pipeline
 from resilver.reporting.values import Json, diagnosis_values, dumps
@@ -37,8 +37,10 @@ def diagnose_photos(
                 diagnoses.append(_values(diagnosis))
             else:
                 _show(screen, diagnosis)
+    if found.ignored and not as_json:
+        screen.line(others_ignored(found.ignored))
     if as_json:
-        screen.text(dumps(diagnoses))
+        screen.text(dumps(diagnoses, ascii_only=True))
     return 1 if failed else 0
 
 

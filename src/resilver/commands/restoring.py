@@ -10,7 +10,7 @@ from resilver.batch import BatchProgress, Naming, Outcome, Selection, Summary, r
 from resilver.commands import INTERRUPTED
 from resilver.commands.planning import plan_photo
 from resilver.commands.screen import Advance, Screen
-from resilver.commands.showing import plan_lines, show_outcome, show_summary
+from resilver.commands.showing import others_ignored, plan_lines, show_outcome, show_summary
 from resilver.options import Options
 from resilver.pipeline import Pipeline
 from resilver.reporting import to_table
@@ -73,7 +73,10 @@ def plan_photos(
                 screen.error(planned)
                 failed += 1
                 continue
-            target, *further = (file for result in assignment.results for file in result.files)
+            results = assignment.results
+            if not planned.plan.acts("colourise"):  # further ones differ in their colours alone
+                results = results[:1]
+            target, *further = (file for result in results for file in result.files)
             screen.line(f"{assignment.source} -> {target}")
             for file in further:
                 screen.line(f"  and {file}")
@@ -81,6 +84,8 @@ def plan_photos(
                 screen.line(f"  but {waiting[assignment.source]}")
             for line in plan_lines(planned.plan, deeds=True):
                 screen.line(line)
+    if selection.ignored:
+        screen.line(others_ignored(selection.ignored))
     return 1 if failed else 0
 
 

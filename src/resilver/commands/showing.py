@@ -68,13 +68,17 @@ def show_summary(screen: Screen, summary: Summary) -> None:
     if summary.twins:
         parts.append(f"{summary.twins} skipped (links to another photo of these)")
     if summary.ignored:
-        files = "file" if summary.ignored == 1 else "files"
-        parts.append(f"{summary.ignored} other {files} ignored")
+        parts.append(others_ignored(summary.ignored))
     count = done + summary.failed + summary.left
     screen.line(
         f"{count} photo{'' if count == 1 else 's'} in {duration(summary.seconds)}: "
         f"{', '.join(parts)}"
     )
+
+
+def others_ignored(count: int) -> str:
+    """Of files in folders that are no images."""
+    return f"{count} other file{'' if count == 1 else 's'} ignored"
 
 
 def plan_lines(plan: Plan, *, deeds: bool) -> Iterator[str]:

@@ -47,6 +47,10 @@ class ColourHint:
             raise OptionError(f"a hint is of whole numbers, not {(self.x, self.y, self.rgb)}")
         if len(self.rgb) != 3 or not all(0 <= value <= 255 for value in self.rgb):
             raise OptionError(f"a colour is three numbers from 0 to 255, not {self.rgb}")
+        # numpy's would overflow where places are computed.
+        object.__setattr__(self, "x", int(self.x))
+        object.__setattr__(self, "y", int(self.y))
+        object.__setattr__(self, "rgb", tuple(int(value) for value in self.rgb))
 
     @classmethod
     def parse(cls, text: str) -> ColourHint:

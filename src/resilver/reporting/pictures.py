@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -128,7 +129,7 @@ def _encode_flat(index: NDArray[np.uint8], colours: list[tuple[int, int, int]]) 
     data = b""
     for scale in (1.0, 0.6, 0.4):
         # The largest index of an area wins, so that no speck of damage vanishes from the map.
-        reach = round(1 / scale)
+        reach = math.ceil(1 / scale)
         wide = cv2.dilate(index, np.ones((reach, reach), np.uint8)) if reach > 1 else index
         shown = Image.fromarray(_scaled(np.asarray(wide, np.uint8), scale, cv2.INTER_NEAREST), "L")
         shown = shown.convert("P")

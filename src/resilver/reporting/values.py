@@ -34,9 +34,9 @@ def to_json(report: Report) -> str:
     return dumps(report_values(report))
 
 
-def dumps(values: Json) -> str:
-    """JSON text of values, the same for the same values."""
-    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def dumps(values: Json, *, ascii_only: bool = False) -> str:
+    """JSON text of values, the same for the same values; in ASCII it passes any terminal."""
+    return json.dumps(values, indent=2, ensure_ascii=ascii_only, allow_nan=False) + "\n"
 
 
 def report_values(report: Report) -> dict[str, Json]:
@@ -50,6 +50,7 @@ def report_values(report: Report) -> dict[str, Json]:
         "source": encodable(report.source),
         "size": {"height": height, "width": width},
         "result_size": {"height": large_height, "width": large_width},
+        "enlarged": report.enlarged,
         "bit_depth": report.bit_depth,
         "grey": report.grey,
         "format": report.format,
@@ -62,6 +63,7 @@ def report_values(report: Report) -> dict[str, Json]:
         "stages": [_stage(record) for record in report.stages],
         "faces": [face_values(face) for face in report.faces],
         "notices": list(report.notices),
+        "left_out": list(report.left_out),
         "pictures": {
             "before": _picture(report.before),
             "after": _picture(report.after),

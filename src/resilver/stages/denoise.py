@@ -56,10 +56,12 @@ class DenoiseStage:
 
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         photo = draft.photo
-        sigma = self.measure_sigma_255(photo.pixels)
+        sigma = self.measure_sigma_255(photo.pixels, photo.alpha)
         monochrome = photo.grey or is_monochrome(photo.pixels, photo.alpha)
         threshold = MONOCHROME_THRESHOLD_255 if monochrome else THRESHOLD_255
         progress(1.0)
+        if sigma is None:
+            return Finding(self.name, False, "Too dark or too light for grain to be told."), draft
         act = threshold <= sigma <= MOST_255
         if act:
             words = f"Grain or noise of {sigma:.1f} grey levels lies over the photo."
@@ -86,11 +88,15 @@ class DenoiseStage:
         pixels = map_tiles(photo.pixels, restore, tile_side(photo.size, self.tile_px), progress)
         return draft.evolve(photo=photo.evolve(pixels=pixels))
 
-    def measure_sigma_255(self, pixels: Pixels) -> float:
-        """Standard deviation of the noise, grey levels of 255, where the photo is quiet."""
-        left = (noise_left_by(tile, denoise_tile(self._network, tile)) for tile in _samples(pixels))
+    def measure_sigma_255(self, pixels: Pixels, alpha: Pixels | None = None) -> float | None:
+        """Standard deviation of the noise, grey levels of 255, where the photo is quiet.
+
+        None where it cannot be told: all that is to be seen is all but black or white.
+        """
+        samples = _samples(pixels, alpha)
+        left = (noise_left_by(tile, denoise_tile(self._network, tile)) for tile in samples)
         sigmas = [sigma for sigma in left if sigma is not None]
-        return float(np.quantile(sigmas, QUIET_SHARE)) if sigmas else 0.0
+        return float(np.quantile(sigmas, QUIET_SHARE)) if sigmas else None
 
     @cached_property
     def _network(self) -> Network:
@@ -133,14 +139,14 @@ def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return blocks.reshape(len(blocks), -1)
 
 
-def _samples(pixels: Pixels) -> list[Tile]:
+def _samples(pixels: Pixels, alpha: Pixels | None) -> list[Tile]:
     """Up to nine squares with tones, spread evenly over the photo; the whole of a small one.
 
     Borders of paper or of a scanner's lid have none; then they are looked for more closely.
     """
     found: list[Tile] = []
     for per_side in (SAMPLES_PER_SIDE, 3 * SAMPLES_PER_SIDE):
-        found = [tile for tile in _squares(pixels, per_side) if _has_tones(tile)]
+        found = [tile for tile in _squares(pixels, alpha, per_side) if _has_tones(tile)]
         if len(found) >= ENOUGH_SAMPLES:
             break
     count = SAMPLES_PER_SIDE**2
@@ -149,10 +155,15 @@ def _samples(pixels: Pixels) -> list[Tile]:
     return [found[int(index)] for index in np.linspace(0, len(found) - 1, count)]
 
 
-def _squares(pixels: Pixels, per_side: int) -> Iterator[Tile]:
+def _squares(pixels: Pixels, alpha: Pixels | None, per_side: int) -> Iterator[Tile]:
+    """What is hidden is black in them, and so says nothing."""
     for top in _starts(pixels.shape[0], per_side):
         for left in _starts(pixels.shape[1], per_side):
-            yield to_float(pixels[top : top + SAMPLE_PX, left : left + SAMPLE_PX])
+            here = np.s_[top : top + SAMPLE_PX, left : left + SAMPLE_PX]
+            tile = to_float(pixels[here])
+            if alpha is not None:
+                tile[alpha[here] == 0] = 0.0
+            yield tile
 
 
 def _has_tones(tile: Tile) -> bool:
@@ -162,5 +173,6 @@ def _has_tones(tile: Tile) -> bool:
 
 
 def _starts(length: int, per_side: int) -> list[int]:
-    count = min(per_side, max(length // SAMPLE_PX, 1))
+    # Two that overlap where one would leave out the other end.
+    count = min(per_side, max(length // SAMPLE_PX, 1 + (length > SAMPLE_PX)))
     return [int(start) for start in np.linspace(0, max(length - SAMPLE_PX, 0), count)]

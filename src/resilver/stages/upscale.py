@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.enlarging import enlarge_tiles, plainly_enlarged
+from resilver.imaging.enlarging import enlarge_tiles, plainly_enlarged, without_hidden
 from resilver.imaging.tiles import Area, Pixels, Tile
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
@@ -85,10 +85,9 @@ class UpscaleStage:
         else:
             words += ": not tiny."
         progress(1.0)
-        measured = (
-            Measurement("longer side", float(longest), "px"),
-            Measurement("megapixels of the result", megapixels, ""),
-        )
+        measured = (Measurement("longer side", float(longest), "px"),)
+        if wanted:
+            measured += (Measurement("megapixels of the result", megapixels, ""),)
         return Finding(self.name, act, words, measured, possible=fits), draft
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
@@ -110,15 +109,18 @@ class UpscaleStage:
             )
             return np.repeat(drawn.mean(axis=2, keepdims=True), 3, axis=2) if grey else drawn
 
-        pixels = enlarge_tiles(photo.pixels, enlarge, factor, self._tile_px, progress)
+        alpha, shown = photo.alpha, photo.pixels
+        if alpha is not None:
+            shown = without_hidden(shown, alpha)
+        pixels = enlarge_tiles(shown, enlarge, factor, self._tile_px, progress)
         marks = draft.marks
         if marks is not None:
             marks = marks.repeat(factor, axis=0).repeat(factor, axis=1)
             if self.enlarger.vivid is not None:
-                _mark_drawn(marks, photo.pixels, pixels, factor)
-        alpha = photo.alpha
+                _mark_drawn(marks, shown, pixels, factor)
         if alpha is not None:
             alpha = widen(plainly_enlarged(alpha, factor, slice(0, factor * photo.size[0])))
+            _hide(pixels, marks, alpha, photo.pixels)
         larger = photo.evolve(pixels=pixels, alpha=alpha, metadata=photo.metadata.enlarged(factor))
         return draft.evolve(
             photo=larger, marks=marks, enlargement=Enlargement(factor, photo.pixels)
@@ -169,6 +171,19 @@ def enlarged(network: Network, tile: Tile, factor: int) -> Tile:
     size = (factor * width, factor * height)
     reduced = cv2.resize(np.ascontiguousarray(large), size, interpolation=cv2.INTER_AREA)
     return np.asarray(reduced, np.float32)
+
+
+def _hide(
+    pixels: NDArray[np.uint16], marks: NDArray[np.uint8] | None, alpha: Pixels, before: Pixels
+) -> None:
+    """What nobody sees in a picture (H, W, 3) with alpha (H, W) is `before` plainly enlarged."""
+    factor = pixels.shape[0] // before.shape[0]
+    for top in range(0, pixels.shape[0], _STRIP_ROWS):
+        rows = slice(top, min(top + _STRIP_ROWS, pixels.shape[0]))
+        hidden = alpha[rows] == 0
+        pixels[rows][hidden] = widen(plainly_enlarged(before, factor, rows))[hidden]
+        if marks is not None:
+            marks[rows][hidden] &= np.uint8(~Mark.INVENTED & 0xFF)
 
 
 def _mark_drawn(
