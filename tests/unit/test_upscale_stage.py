@@ -162,6 +162,11 @@ def test_what_is_hidden_is_not_made_up(faithful: StoredModel, vivid: StoredModel
     made_up = (draft.marks & np.uint8(Mark.INVENTED)) > 0
     assert made_up[draft.photo.alpha > 0].mean() > 0.5
     assert not made_up[draft.photo.alpha == 0].any()
+    # What an earlier stage made up stays marked.
+    filled = Draft(Photo.from_array(cut_out(0)), np.full((64, 64), Mark.INVENTED, np.uint8))
+    later = stage.apply(filled, 1.0, lambda _share: None).marks
+    assert later is not None
+    assert (later & np.uint8(Mark.INVENTED)).all()
 
 
 def test_what_is_wholly_hidden_or_wholly_seen_stays() -> None:

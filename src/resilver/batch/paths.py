@@ -7,6 +7,8 @@ from __future__ import annotations
 # ruff: noqa: PTH100, PTH113, PTH114, PTH208
 import os
 import sys
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from resilver.errors import PhotoError
@@ -46,14 +48,21 @@ def stem_of(path: Path) -> str:
     return path.name.removesuffix(ending_of(path))
 
 
-def names_beside(path: Path) -> list[Path]:
-    """The other files of its folder that are called like it, but for the ending."""
-    stem = _as_compared(stem_of(path))
+def called(path: Path) -> str:
+    """The same for two names of a folder that only their endings tell apart."""
+    return _as_compared(stem_of(path))
+
+
+def by_what_they_are_called(folder: Path) -> Mapping[str, list[Path]]:
+    """The files of a folder by `called`; none of one that cannot be read."""
+    files: defaultdict[str, list[Path]] = defaultdict(list)
     try:
-        others = [path.with_name(name) for name in os.listdir(path.parent) if name != path.name]
+        names = os.listdir(folder)
     except OSError:
-        return []
-    return [other for other in others if _as_compared(stem_of(other)) == stem]
+        names = []
+    for path in (folder / name for name in names):
+        files[called(path)].append(path)
+    return files
 
 
 def recognised(path: Path) -> str | None:

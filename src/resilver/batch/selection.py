@@ -25,12 +25,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from resilver.batch.naming import Assignment, Naming
-from resilver.batch.paths import identity, names_beside, real, stem_of
+from resilver.batch.paths import by_what_they_are_called, called, identity, real, stem_of
 from resilver.batch.searching import Refusal, find_photos, is_foreign, looks_like_an_image
 
 
@@ -68,12 +70,13 @@ def select(paths: list[Path], naming: Naming) -> Selection:
     # RAW and JPEG of one shot share a name: their reports must not, restored together or not.
     targets = [(path, naming.target(path, below)) for path, below in found.photos]
     stems = Counter(_stem(path, target) for path, target in targets)
+    beside = cache(by_what_they_are_called)  # of many photos of one folder it is read once
     # A result that ends like its scan comes before one that another scan only falls back to.
     for path, target in sorted(targets, key=lambda pair: pair[0].suffix != pair[1].suffix):
-        alone = stems[_stem(path, target)] == 1 and not (
-            real(path) in named and any(map(looks_like_an_image, names_beside(path)))
+        shared = stems[_stem(path, target)] > 1 or (
+            real(path) in named and _has_namesake(path, beside(path.parent))
         )
-        stem = stem_of(path) if alone else path.name
+        stem = path.name if shared else stem_of(path)
         results = naming.results(path, target, stem)
         writes = [file for result in results for file in result.files]
         assignment = Assignment(path, results)
@@ -121,6 +124,12 @@ def select(paths: list[Path], naming: Naming) -> Selection:
 def _stem(path: Path, target: Path) -> str:
     # Not the stem itself: that of "..png" is a dot, which is no name of a file.
     return identity(target.with_name(f"{stem_of(path)}_"))
+
+
+def _has_namesake(path: Path, beside: Mapping[str, list[Path]]) -> bool:
+    """Whether another image of its folder is called like it, but for the ending."""
+    others = (other for other in beside.get(called(path), ()) if other.name != path.name)
+    return any(map(looks_like_an_image, others))
 
 
 def _obstacle(writes: list[Path], scans: set[str], taken: dict[str, Path]) -> str | None:

@@ -112,15 +112,15 @@ class UpscaleStage:
         alpha, shown = photo.alpha, photo.pixels
         if alpha is not None:
             shown = without_hidden(shown, alpha)
+            alpha = widen(plainly_enlarged(alpha, factor, slice(0, factor * photo.size[0])))
         pixels = enlarge_tiles(shown, enlarge, factor, self._tile_px, progress)
         marks = draft.marks
         if marks is not None:
             marks = marks.repeat(factor, axis=0).repeat(factor, axis=1)
             if self.enlarger.vivid is not None:
-                _mark_drawn(marks, shown, pixels, factor)
+                _mark_drawn(marks, shown, pixels, alpha, factor)
         if alpha is not None:
-            alpha = widen(plainly_enlarged(alpha, factor, slice(0, factor * photo.size[0])))
-            _hide(pixels, marks, alpha, photo.pixels)
+            _hide(pixels, photo.pixels, alpha, factor)
         larger = photo.evolve(pixels=pixels, alpha=alpha, metadata=photo.metadata.enlarged(factor))
         return draft.evolve(
             photo=larger, marks=marks, enlargement=Enlargement(factor, photo.pixels)
@@ -173,25 +173,31 @@ def enlarged(network: Network, tile: Tile, factor: int) -> Tile:
     return np.asarray(reduced, np.float32)
 
 
-def _hide(
-    pixels: NDArray[np.uint16], marks: NDArray[np.uint8] | None, alpha: Pixels, before: Pixels
-) -> None:
+def _hide(pixels: NDArray[np.uint16], before: Pixels, alpha: Pixels, factor: int) -> None:
     """What nobody sees in a picture (H, W, 3) with alpha (H, W) is `before` plainly enlarged."""
-    factor = pixels.shape[0] // before.shape[0]
     for top in range(0, pixels.shape[0], _STRIP_ROWS):
         rows = slice(top, min(top + _STRIP_ROWS, pixels.shape[0]))
         hidden = alpha[rows] == 0
-        pixels[rows][hidden] = widen(plainly_enlarged(before, factor, rows))[hidden]
-        if marks is not None:
-            marks[rows][hidden] &= np.uint8(~Mark.INVENTED & 0xFF)
+        if hidden.any():
+            pixels[rows][hidden] = widen(plainly_enlarged(before, factor, rows))[hidden]
 
 
 def _mark_drawn(
-    marks: NDArray[np.uint8], before: Pixels, after: NDArray[np.uint16], factor: int
+    marks: NDArray[np.uint8],
+    before: Pixels,
+    after: NDArray[np.uint16],
+    alpha: Pixels | None,
+    factor: int,
 ) -> None:
-    """Marks as made up what differs by more than one grey level from the photo plainly enlarged."""
+    """Marks as made up what differs by more than one grey level from the photo plainly enlarged.
+
+    What is hidden, where alpha (H, W) is 0, keeps the marks that it has.
+    """
     for top in range(0, after.shape[0], _STRIP_ROWS):
         rows = slice(top, min(top + _STRIP_ROWS, after.shape[0]))
         plain = widen(plainly_enlarged(before, factor, rows)).astype(np.int32)
         moved = np.abs(after[rows].astype(np.int32) - plain).max(axis=2)
-        marks[rows][moved > ONE_LEVEL] |= np.uint8(Mark.INVENTED)
+        drawn = moved > ONE_LEVEL
+        if alpha is not None:
+            drawn &= alpha[rows] > 0
+        marks[rows][drawn] |= np.uint8(Mark.INVENTED)
