@@ -40,6 +40,10 @@ from resilver.stages.recognition import (
 )
 
 
+def quiet(_share: float) -> None:
+    pass
+
+
 def maps_with(level: float, where: tuple[slice, slice], kind: int) -> NDArray[np.float32]:
     maps = np.zeros((5, 40, 40), np.float32)
     maps[4][where] = level
@@ -193,7 +197,7 @@ def test_a_large_scan_is_looked_at_from_half_its_size_on(monkeypatch: pytest.Mon
     scan = np.rint(pixels[:400, :500] * 255).astype(np.uint8)
     half = np.asarray(cv2.resize(scan, (250, 200), interpolation=cv2.INTER_AREA), np.uint8)
     network = bundled_model("damage").open(1)
-    expected = recognition.see(network, half, 768, lambda _share: None)
+    expected = recognition.see(network, half, 768, quiet)
     assert expected.marks.any()
     monkeypatch.setattr(recognition, "FINEST_PX", scan.shape[0] * scan.shape[1] - 1)
     shares: list[float] = []
@@ -205,8 +209,27 @@ def test_a_large_scan_is_looked_at_from_half_its_size_on(monkeypatch: pytest.Mon
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     monkeypatch.setattr(recognition, "FINEST_PX", scan.shape[0] * scan.shape[1])
-    closer = recognition.see(network, scan, 768, lambda _share: None)
+    closer = recognition.see(network, scan, 768, quiet)
     assert (closer.marks != seen.marks).any()
+
+
+def test_where_a_cut_out_is_hidden_nothing_is_seen() -> None:
+    """Neither damage, nor in how many colours the photo is."""
+    aged = age(data.astronaut()[:384, :384], 12, AgeingRecipe.demo()).photo
+    pixels = np.rint(aged * 255).astype(np.uint8)
+    network = bundled_model("damage").open(1)
+    whole = recognition.see(network, pixels, 768, quiet)
+    seen = np.zeros((384, 384), np.bool_)
+    seen[:, :100] = True
+    assert whole.marks[~seen].any()
+    part = recognition.see(network, pixels, 768, quiet, seen * np.uint8(255))
+    assert not part.marks[~seen].any()
+    np.testing.assert_array_equal(part.marks[seen], whole.marks[seen])
+    grey = pixels.mean(axis=2, keepdims=True).astype(np.uint8)
+    coloured = np.where(seen[..., None], grey, pixels)
+    alpha = seen * np.uint8(255)
+    assert recognition.see(network, coloured, 768, quiet, alpha).colour < 0.5
+    assert recognition.see(network, coloured, 768, quiet).colour > 2.5
 
 
 @pytest.mark.parametrize(("finer", "found_px"), [(0.001, 0), (0.5, 1600), (0.95, 1600)])
@@ -224,7 +247,7 @@ def test_what_only_the_half_sees_is_doubted(finer: float, found_px: int) -> None
                 maps[(0, index, *block)] = 0.95 if height == 200 else finer
             return maps, np.zeros((1, 2), np.float32)
 
-    sight = recognition.see(Answers(), pixels, None, lambda _share: None)  # pyright: ignore[reportArgumentType]
+    sight = recognition.see(Answers(), pixels, None, quiet)  # pyright: ignore[reportArgumentType]
     assert np.count_nonzero(sight.marks) == found_px
     assert not sight.marks[:80].any()
 
@@ -245,7 +268,7 @@ def test_stains_seen_by_their_colour_need_the_network_to_agree(
             maps[:, (2, 4), 44:56, 44:56] = level
             return maps, np.zeros((1, 2), np.float32)
 
-    sight = recognition.see(Answers(), pixels, 768, lambda _share: None)  # pyright: ignore[reportArgumentType]
+    sight = recognition.see(Answers(), pixels, 768, quiet)  # pyright: ignore[reportArgumentType]
     found = found_in(sight, NO_FACES, told=False)
     assert np.array_equal(found, stains if agrees else np.zeros_like(stains))
 

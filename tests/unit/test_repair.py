@@ -106,6 +106,33 @@ def test_a_hole_wider_than_a_tile_is_filled_too(fill: str) -> None:
     assert max(steps) < 12.0  # no seam
 
 
+@pytest.mark.parametrize("fill", ["learned", "telea", "patchmatch"])
+@pytest.mark.parametrize("radius_px", [6, 70])  # narrow, and wide enough for a smaller copy
+def test_what_is_hidden_in_a_cut_out_is_not_what_a_hole_is_filled_with(
+    fill: str, radius_px: int
+) -> None:
+    y, x = np.mgrid[:256, :256]
+    clean = np.stack((60 + y / 4, 90 + x / 4, 120 + (x + y) / 10), axis=-1).astype(np.uint8)
+    seen = np.hypot(y - 128, x - 128) < 120
+    hole = np.hypot(y - 128, x - 220) < radius_px  # partly seen, partly hidden
+    broken = np.where(hole[..., None], np.uint8(255), clean)
+    mended: list[NDArray[np.float32]] = []
+    for level in (0, 255):
+        given = np.where(seen[..., None], broken, np.uint8(level))
+        cut_out = np.dstack((given, seen * np.uint8(255)))
+        repair = stage(hole * np.uint8(255), fill=fill)
+        finding, draft = repair.diagnose(Draft(Photo.from_array(cut_out)), quiet)
+        assert finding.measurements[0].value == pytest.approx(100 * (hole & seen).mean())
+        after = repair.apply(draft, 1.0, quiet)
+        assert after.marks is not None
+        assert not after.marks[~seen].any()
+        out = (after.photo.pixels / 257).astype(np.float32)
+        np.testing.assert_array_equal(out[~seen], given[~seen])
+        mended.append(out[seen])
+    np.testing.assert_array_equal(mended[0], mended[1])
+    assert np.abs(mended[0] - clean[seen])[hole[seen]].mean() < 9.0
+
+
 def test_a_classical_fill_is_given_stains_as_holes() -> None:
     marks = np.zeros((40, 40), np.uint8)
     marks[10:30, 10:30] = Mark.STAIN

@@ -54,26 +54,6 @@ def enlarge_tiles(
     return out
 
 
-def without_hidden(pixels: Pixels, alpha: Pixels) -> Pixels:
-    """A cut-out's pixels (H, W, 3) as they would go on where alpha (H, W) is 0.
-
-    What is hidden has the colour of the nearest pixel that is not. Most programs leave black there,
-    which would reach into the rim of the enlarged cut-out.
-    """
-    hidden = alpha == 0
-    if not hidden.any() or hidden.all():
-        return pixels
-    _away, numbered = cv2.distanceTransformWithLabels(
-        hidden.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    owners = np.asarray(numbered, np.int32)
-    colours = np.empty((int(owners.max()) + 1, 3), pixels.dtype)
-    colours[owners[~hidden]] = pixels[~hidden]
-    shown = pixels.copy()
-    shown[hidden] = colours[owners[hidden]]
-    return shown
-
-
 def plainly_enlarged(pixels: Pixels, factor: int, rows: slice) -> Pixels:
     """Rows of a picture (H, W) or (H, W, C) made `factor` times as large by the bicubic.
 

@@ -143,8 +143,16 @@ class Evidence:
 _WEIGHTS, _BIAS = (0.431, 1.039, 0.309, 0.906, 0.509), 3.74  # of `Evidence.terms`
 
 
-def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progress) -> Sight:
+def see(
+    network: Network,
+    pixels: Pixels,
+    tile_px: int | None,
+    progress: Progress,
+    alpha: Pixels | None = None,
+) -> Sight:
     """Looks at a whole photo (H, W, 3) in detail and, halved again and again, whole.
+
+    Where its alpha (H, W) is 0 there is nothing to be seen.
 
     A stain too wide to be in view at one size is a blot at the next, where the size before has its
     say. On a print in one tone those that its tone does not explain are seen by their colour as
@@ -154,7 +162,7 @@ def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progres
     size = (pixels.shape[0], pixels.shape[1])
     tile_px = tile_side(size, tile_px)
     marks = np.zeros(size, np.uint8)
-    colour = colour_left(pixels)
+    colour = colour_left(pixels, alpha)
     judged: list[NDArray[np.float64]] = []
     done, finer = 0.0, None
     whole = pixels
@@ -176,6 +184,8 @@ def see(network: Network, pixels: Pixels, tile_px: int | None, progress: Progres
     stains = off_tone_stains(whole) if colour < TONED_255 else None
     if stains is not None and np.count_nonzero(marks[stains]) >= AGREED_SHARE * stains.sum():
         marks[stains] |= np.uint8(Mark.STAIN | _LIKELY_BIT | _SURE_BIT | _CERTAIN_BIT)
+    if alpha is not None:
+        marks[alpha == 0] = 0
     progress(1.0)
     faded, cast = np.mean(judged, axis=0)
     return Sight(marks, float(faded), float(cast), colour)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.bleaching import AROUND_PX, Bleach
+from resilver.imaging.cutouts import continued, hidden_in
 from resilver.imaging.off_tone import off_tone_stains
 from resilver.imaging.tiles import (
     Area,
@@ -93,14 +94,14 @@ class RepairStage:
     def diagnose(self, draft: Draft, progress: Progress) -> tuple[Finding, Draft]:
         suspected: dict[Mark, float] = {}
         doubted = 0.0
-        pixels = draft.photo.pixels
+        pixels, alpha = draft.photo.pixels, draft.photo.alpha
         dots = not self.told and is_bilevel(pixels)  # a dot is no dust, a line of them no scratch
         searched = FOUND_MARKS
         if dots or (self.given is not None and self.given.mode == "replace"):
             marks = np.zeros(draft.photo.size, np.uint8)
             searched = (Mark.PAINTED,)
         else:
-            sight = see(self._recogniser, pixels, self.tile_px, progress)
+            sight = see(self._recogniser, pixels, self.tile_px, progress, alpha)
             marks = sight.marks
             if self.given is None and not self.told:
                 suspected = kind_shares(marks, believed(marks, TOLD))
@@ -108,6 +109,8 @@ class RepairStage:
             keep(marks, found_in(sight, faces, told=self.told))
         if self.given is not None:
             doubted = add_given(marks, self.given, told=self.told)
+            if (hidden := hidden_in(alpha)) is not None:
+                marks[hidden] = 0
         finding = self.finding(marks, suspected)
         if doubted:
             words = f"{finding.words} {_doubt(doubted)} Force the repair to fill that as well."
@@ -124,8 +127,9 @@ class RepairStage:
         if marks is None:
             return draft
         size, grey = photo.size, photo.colourless
-        bleach, left = _bleach(photo.pixels, marks)
-        depths = find_depths(photo.pixels, self._invented(left), self.fill)
+        bleach, left = _bleach(photo.pixels, marks, photo.alpha)
+        hidden = hidden_in(photo.alpha)
+        depths = find_depths(photo.pixels, self._invented(left), self.fill, hidden)
         pixels = widen(photo.pixels)
         grown = np.zeros(size, np.uint8)
         tile_px = tile_side(size, self.tile_px)
@@ -133,7 +137,7 @@ class RepairStage:
         for index, area in enumerate(tile_areas(size, tile_px)):
             if (marks[area.slices] & np.uint8(DAMAGE)).any():
                 tile = to_float(photo.pixels[area.slices])
-                open_ = 1 - self._spared(area)
+                open_ = 1 - self._spared(area, hidden)
                 if bleach is not None:
                     change = bleach.apply(tile, area) - tile
                     tile += np.float32(strength) * open_[..., None] * change
@@ -144,8 +148,10 @@ class RepairStage:
                     grown[area.slices] |= hole | veil
                     soft = feather(hole | veil, found != 0)[..., None] * np.float32(strength)
                     shown = tile
+                    if hidden is not None:  # black would reach into the rim of a cut-out
+                        shown = continued(tile, hidden[area.slices], (hole | veil) > 0)
                     if depths is not None:
-                        shown, hole = show_depths(tile, hole, depths, area)
+                        shown, hole = show_depths(shown, hole, depths, area)
                     tile += soft * (fill_in_windows(self.fill, shown, hole, veil) - tile)
                 if grey:
                     tile[:] = tile.mean(axis=2, keepdims=True)
@@ -156,11 +162,14 @@ class RepairStage:
         grown |= marks
         return draft.evolve(photo=photo.evolve(pixels=pixels), marks=grown)
 
-    def _spared(self, area: Area) -> Marks:
-        """(h, w) in {0, 1}: what the person took out, and no soft rim may reach."""
-        if self.given is None or self.given.mode != "subtract":
-            return np.zeros((area.bottom - area.top, area.right - area.left), np.uint8)
-        return (self.given.mask[area.slices] > 127).astype(np.uint8)
+    def _spared(self, area: Area, hidden: Mask | None) -> Marks:
+        """(h, w) in {0, 1}: what no soft rim may reach: taken out by the person, or hidden."""
+        spared = np.zeros((area.bottom - area.top, area.right - area.left), np.bool_)
+        if self.given is not None and self.given.mode == "subtract":
+            spared |= self.given.mask[area.slices] > 127
+        if hidden is not None:
+            spared |= hidden[area.slices]
+        return spared.view(np.uint8)
 
     def _invented(self, marks: Marks) -> Mask:
         """(H, W): what hides the photo, for this fill."""
@@ -222,10 +231,10 @@ class RepairStage:
         return self.recogniser.open(self.threads)
 
 
-def _bleach(pixels: Pixels, marks: Marks) -> tuple[Bleach | None, Marks]:
+def _bleach(pixels: Pixels, marks: Marks, alpha: Pixels | None) -> tuple[Bleach | None, Marks]:
     """What takes stains off a print in one tone, if it has any; and the marks (H, W) it leaves."""
     stained = (marks & np.uint8(Mark.STAIN)) != 0
-    if not (stained.any() and is_monochrome(pixels)):
+    if not (stained.any() and is_monochrome(pixels, alpha)):
         return None, marks
     stains = off_tone_stains(pixels)
     if stains is None or not (stains := stains & stained).any():

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.enlarging import enlarge_tiles, plainly_enlarged, without_hidden
+from resilver.imaging.cutouts import continued, hidden_in
+from resilver.imaging.enlarging import enlarge_tiles, plainly_enlarged
 from resilver.imaging.tiles import Area, Pixels, Tile
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
@@ -110,8 +111,9 @@ class UpscaleStage:
             return np.repeat(drawn.mean(axis=2, keepdims=True), 3, axis=2) if grey else drawn
 
         alpha, shown = photo.alpha, photo.pixels
+        if (hidden := hidden_in(alpha)) is not None:
+            shown = continued(shown, hidden)  # else black would reach into the rim of a cut-out
         if alpha is not None:
-            shown = without_hidden(shown, alpha)
             alpha = widen(plainly_enlarged(alpha, factor, slice(0, factor * photo.size[0])))
         pixels = enlarge_tiles(shown, enlarge, factor, self._tile_px, progress)
         marks = draft.marks

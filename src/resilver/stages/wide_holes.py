@@ -39,13 +39,16 @@ class Depths:
         return picture, deep > 0.5
 
 
-def find_depths(pixels: Pixels, hole: Mask, fill: Fill) -> Depths | None:
+def find_depths(
+    pixels: Pixels, hole: Mask, fill: Fill, hidden: Mask | None = None
+) -> Depths | None:
     """Fills the depths of a photo's holes; None where no hole is wide enough to have any.
 
     Args:
         pixels: the photo (H, W, 3).
         hole: (H, W), what is to be invented.
         fill: how.
+        hidden: (H, W), what nobody sees of the photo, and says nothing of it.
     """
     if not hole.any():
         return None
@@ -56,6 +59,9 @@ def find_depths(pixels: Pixels, hole: Mask, fill: Fill) -> Depths | None:
     deep = _far_inside((share == 255).astype(np.uint8), int(np.ceil(DEEP_PX * scale)))
     if not deep.any():
         return None
+    if hidden is not None:
+        hole = hole | hidden
+        share = cv2.resize(hole.view(np.uint8) * np.uint8(255), small, interpolation=cv2.INTER_AREA)
     touched = np.asarray(cv2.dilate((share > 0).astype(np.uint8), np.ones((3, 3))), np.uint8)
     if touched.all():
         copy, touched = _of_sound(pixels, hole, small)
