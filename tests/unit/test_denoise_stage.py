@@ -71,3 +71,18 @@ def test_a_photo_that_can_show_no_grain_is_not_said_to_have_little(
     assert not finding.act
     assert finding.words == "Too dark or too light for grain to be told."
     assert finding.measurements == ()
+
+
+def test_the_rim_of_a_cut_out_gets_nothing_of_what_it_hides(stage: DenoiseStage) -> None:
+    y, x = np.mgrid[:192, :192]
+    away = 80 - np.hypot(y - 96, x - 96)
+    rim = (away > 0) & (away <= 3)
+    errors: list[float] = []
+    for level in (0, 255):
+        given = np.where(away[..., None] > 0, noisy(192, 192), np.uint8(level))
+        photo = Photo.from_array(np.dstack((given, (away > 0) * np.uint8(255))))
+        after = stage.apply(Draft(photo), 1.0, lambda _share: None).photo.pixels / 257
+        np.testing.assert_array_equal(after[away <= 0], given[away <= 0])
+        errors.append(float(np.abs(after - ramp(192, 192))[rim].mean()))
+    assert errors[0] == errors[1]
+    assert errors[0] < 4.0

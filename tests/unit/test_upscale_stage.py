@@ -18,7 +18,6 @@ pytest.importorskip("onnx", reason="networks are made with onnx, which the train
 from making_networks import enlarger, face_network
 from resilver import Options, Photo, Pipeline, Report, restore
 from resilver.errors import ModelError, OptionError
-from resilver.imaging.cutouts import continued, hidden_in
 from resilver.imaging.enlarging import enlarge_tiles, plainly_enlarged
 from resilver.imaging.resizing import resized
 from resilver.models.store import FOLDER_VARIABLE, StoredModel
@@ -168,26 +167,6 @@ def test_what_is_hidden_is_not_made_up(faithful: StoredModel, vivid: StoredModel
     later = stage.apply(filled, 1.0, lambda _share: None).marks
     assert later is not None
     assert (later & np.uint8(Mark.INVENTED)).all()
-
-
-def test_what_is_wholly_hidden_or_wholly_seen_stays() -> None:
-    pixels = small()
-    for alpha in (np.zeros((80, 96), np.uint8), np.full((80, 96), 3, np.uint8)):
-        assert hidden_in(alpha) is None
-    assert hidden_in(None) is None
-    nothing = np.zeros((80, 96), np.bool_)
-    assert continued(pixels, nothing) is pixels
-    assert continued(pixels, nothing, ~nothing) is pixels
-
-
-def test_a_cut_out_goes_on_with_the_nearest_pixel_that_is_sound() -> None:
-    pixels = np.zeros((1, 6, 3), np.uint8)
-    pixels[0, :, 0] = (10, 20, 30, 40, 50, 60)
-    hidden = np.array([[False, False, False, False, True, True]])
-    damaged = np.array([[False, False, True, True, False, False]])
-    shown = continued(pixels, hidden, damaged)
-    assert shown[0, :, 0].tolist() == [10, 20, 30, 40, 20, 20]
-    assert pixels[0, 5, 0] == 60
 
 
 def test_what_is_drawn_is_marked_as_made_up(faithful: StoredModel, vivid: StoredModel) -> None:

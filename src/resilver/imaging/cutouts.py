@@ -23,10 +23,11 @@ def hidden_in(alpha: Pixels | None) -> Mask | None:
 
 
 def continued(pixels: NDArray[Level], hidden: Mask, damaged: Mask | None = None) -> NDArray[Level]:
-    """A photo (H, W, 3) as it would go on where it is hidden.
+    """A photo (H, W, 3) as it may go on where it is hidden: mirrored, as beyond its borders.
 
-    What is hidden (H, W) has the colour of the nearest pixel that is neither hidden nor damaged
-    (H, W). Where no pixel is, the photo comes back as it is.
+    What is hidden (H, W) shows what lies as far on the other side of the nearest pixel that is
+    neither hidden nor damaged (H, W); where that is unknown too, the pixel itself. Where no pixel
+    is known, the photo comes back as it is.
     """
     unknown = hidden if damaged is None else hidden | damaged
     if not hidden.any() or unknown.all():
@@ -34,9 +35,20 @@ def continued(pixels: NDArray[Level], hidden: Mask, damaged: Mask | None = None)
     _away, numbered = cv2.distanceTransformWithLabels(
         unknown.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    owners = np.asarray(numbered, np.int32)
-    colours = np.empty((int(owners.max()) + 1, 3), pixels.dtype)
-    colours[owners[~unknown]] = pixels[~unknown]
+    owners, known = np.asarray(numbered, np.int32), np.flatnonzero(~unknown)
+    places = np.zeros(known.size + 1, np.intp)
+    places[owners.ravel()[known]] = known
+    here = np.flatnonzero(hidden)
+    nearest = places[owners.ravel()[here]]
+    (rows, columns), (near_rows, near_columns) = (
+        np.unravel_index(flat, hidden.shape) for flat in (here, nearest)
+    )
+    beyond_rows, beyond_columns = 2 * near_rows - rows, 2 * near_columns - columns
+    inside = (beyond_rows >= 0) & (beyond_rows < hidden.shape[0])
+    inside &= (beyond_columns >= 0) & (beyond_columns < hidden.shape[1])
+    beyond = np.where(inside, beyond_rows * hidden.shape[1] + beyond_columns, nearest)
+    beyond = np.where(unknown.ravel()[beyond], nearest, beyond)
     shown = pixels.copy()
-    shown[hidden] = colours[owners[hidden]]
+    flat = shown.reshape(-1, pixels.shape[2])
+    flat[here] = flat[beyond]
     return shown

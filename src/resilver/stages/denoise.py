@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.imaging.blocks import in_blocks
+from resilver.imaging.cutouts import continued, hidden_in
 from resilver.imaging.tiles import Area, Pixels, Tile, map_tiles, tile_side, to_float
 from resilver.imaging.tone import is_monochrome
 from resilver.models.card import ModelCard
@@ -77,12 +78,15 @@ class DenoiseStage:
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
-        grey = photo.colourless
+        grey, hidden = photo.colourless, hidden_in(photo.alpha)
 
-        def restore(tile: Tile, _area: Area) -> Tile:
-            clean = denoise_tile(self._network, tile)
+        def restore(tile: Tile, area: Area) -> Tile:
+            seen = tile if hidden is None else continued(tile, hidden[area.slices])
+            clean = denoise_tile(self._network, seen)
             if grey:
                 clean[:] = clean.mean(axis=2, keepdims=True)
+            if hidden is not None:
+                clean[hidden[area.slices]] = tile[hidden[area.slices]]
             return (tile + np.float32(strength) * (clean - tile)).astype(np.float32, copy=False)
 
         pixels = map_tiles(photo.pixels, restore, tile_side(photo.size, self.tile_px), progress)
