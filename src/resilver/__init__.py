@@ -10,6 +10,12 @@ The names below are the public face; everything else may change between releases
 
 from __future__ import annotations
 
+import os
+
+# Before anything loads ONNX Runtime: it would give each person a number, write down every run in
+# the home folder, and send that to its makers. Whoever wants to can still say 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 TYPE_CHECKING = False  # as that of typing, which takes a while to load
 
 if TYPE_CHECKING:

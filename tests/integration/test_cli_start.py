@@ -52,6 +52,25 @@ def test_the_version_comes_at_once() -> None:
     assert fastest < 1.0
 
 
+@pytest.mark.parametrize("as_a_library", [False, True])
+def test_a_run_leaves_nothing_in_the_home_folder(
+    scans: Path, tmp_path: Path, as_a_library: bool
+) -> None:
+    """Neither caches nor the diary that ONNX Runtime keeps, and sends, unless it is told not to."""
+    home = tmp_path / "home"
+    home.mkdir()
+    names = ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "ORT_DISABLE_TELEMETRY")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    call = [*COMMAND, "restore", str(scans / "p0.png"), "-o", str(tmp_path / "out")]
+    if as_a_library:
+        code = f"import resilver; resilver.restore({str(scans / 'p0.png')!r})"
+        call = [sys.executable, "-c", code]
+    subprocess.run(
+        call, env={**environment, "HOME": str(home)}, capture_output=True, check=True, timeout=120
+    )
+    assert list(home.rglob("*")) == []
+
+
 def test_completion_can_be_installed() -> None:
     result = subprocess.run(
         [*COMMAND, "--help"], capture_output=True, text=True, check=True, timeout=60

@@ -19,6 +19,7 @@ pytest.importorskip("dbos", reason="the service needs the extra 'serve'")
 
 import sqlalchemy as sa
 import uvicorn
+from starlette.types import ASGIApp
 
 from making_photos import picture
 from resilver.photo import Photo
@@ -116,10 +117,16 @@ def hasty_settings_in(folder: Path, database: str) -> Settings:
 @contextmanager
 def served(settings: Settings, *, works: bool = True) -> Iterator[str]:
     """A real server at a free port; gives its address."""
+    with listening(create_app(settings, works=works), settings) as address:
+        yield address
+
+
+@contextmanager
+def listening(app: ASGIApp, settings: Settings) -> Iterator[str]:
+    """Any application, served as the service is."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = create_app(settings, works=works)
     server = uvicorn.Server(uvicorn_config(app, settings, "127.0.0.1", port))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -13,15 +14,17 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from running_services import databases, hasty_settings_in, served
-from starlette.requests import Request
+from running_services import databases, hasty_settings_in, listening, served
+from sqlalchemy.exc import OperationalError
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
 from one_at_a_time import one_at_a_time
 from resilver.service import forecast
 from resilver.service.forecast import Forecast
 from resilver.service.settings import Limits, Settings
-from resilver.service.web import serving
+from resilver.service.web import serving, traffic
+from resilver.service.web.app import create_app
 from resilver.service.web.guard import Guard
 from resilver.service.web.intake import request_of
 
@@ -216,6 +219,95 @@ def test_a_body_that_nobody_reads_is_not_waited_for(
         connection.sendall(head)
         assert b" 200 " in connection.recv(4096)
         assert hung_up_within(connection, 4.0)
+
+
+def test_whoever_does_not_read_his_answer_is_hung_up_on(
+    watched: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_STALLED_S", 0.5)
+    ended = threading.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError  # the server starts without it
+
+        async def gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            ended.set()
+
+        listening_for = asyncio.create_task(gone())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not listening_for.done():
+            await send({"type": "http.response.body", "body": bytes(65_536), "more_body": True})
+            await asyncio.sleep(0)
+
+    with listening(endless, watched[0]) as address, connected(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        ends = time.monotonic() + 1.5
+        while time.monotonic() < ends:  # who reads is sent more
+            assert connection.recv(65_536)
+        assert not ended.is_set()
+        assert ended.wait(5.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OSError(28, "No space left on device", "/photos/j4FzVKG/photo.png"), 503),
+        (OperationalError("SELECT j4FzVKG", {}, Exception("gone")), 503),
+        (RuntimeError("of j4FzVKG"), 500),
+    ],
+)
+def test_what_fails_is_answered_and_logged_without_a_word_of_it(
+    watched: tuple[Settings, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    status: int,
+) -> None:
+    app = create_app(watched[0], works=False)
+
+    def workers(_forecast: Forecast) -> int:
+        raise error
+
+    async def asked() -> tuple[httpx.Response, httpx.Response]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            with monkeypatch.context() as patched:
+                patched.setattr(Forecast, "workers", workers)
+                patched.setattr(traffic, "SQLAlchemyError", ())  # which that route expects
+                answer = await client.get("/readyz")
+            return answer, await client.get("/metrics")
+
+    answer, metrics = asyncio.run(asked())
+    app.state.service.dispatch.close()
+    app.state.service.database.close()
+    assert answer.status_code == status
+    assert list(answer.json()) == ["detail"]
+    assert ("retry-after" in answer.headers) == (status == 503)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert f'route="/readyz",status="{status}"}} 1.0' in metrics.text
+    assert type(error).__name__ in caplog.text
+    assert "in workers" in caplog.text  # where it was
+    assert "j4FzVKG" not in caplog.text
+
+
+def test_of_an_upload_that_is_broken_off_nothing_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken_off(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise ClientDisconnect
+
+    async def sent(message: Message) -> None:
+        pytest.fail(f"nobody hears {message}")
+
+    async def received() -> Message:
+        return {"type": "http.disconnect"}
+
+    scope: Scope = {"type": "http", "method": "POST", "path": "/v1/restorations", "headers": []}
+    asyncio.run(Guard(broken_off, Limits())(scope, received, sent))
+    assert caplog.text == ""
 
 
 def hung_up_within(connection: socket.socket, seconds: float) -> bool:

@@ -19,6 +19,7 @@ from running_services import photo_bytes, wait_until
 from typer.testing import CliRunner, Result
 
 from resilver.cli import app
+from resilver.commands.serving import address_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SAID = "http://127.0.0.1:8000"  # in the guide
@@ -81,6 +82,29 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert cli("keys", "revoke", found[1], folder=tmp_path).exit_code == 0
     again = cli("keys", "revoke", found[1], folder=tmp_path)
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
+
+
+def test_the_name_of_a_key_is_shown_as_it_is(tmp_path: Path) -> None:
+    names = ("anna [/old]", "shop [order 1234]", "[red]")
+    for name in names:
+        assert cli("keys", "create", name, folder=tmp_path).exit_code == 0
+    listed = cli("keys", "list", folder=tmp_path)
+    assert listed.exit_code == 0
+    assert all(name in listed.stdout for name in names)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("192.168.1.5", "http://192.168.1.5:8000"),
+        ("attic.lan", "http://attic.lan:8000"),
+    ],
+)
+def test_the_address_told_is_one_that_a_browser_here_can_open(host: str, address: str) -> None:
+    assert address_of(host, 8000) == address
 
 
 def test_a_worker_without_its_database_says_so_in_one_line(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from resilver.service import ahead
 from resilver.service.costs import FILE, Cost, measured_costs, note_costs, paced, seconds_of
 from resilver.service.database import WORKERS
 from resilver.service.forecast import Forecast
-from resilver.service.jobs import Job
+from resilver.service.jobs import Job, find_job
 from resilver.service.queue import Queue
 from resilver.service.running import Service
 from resilver.service.shares import Shares
@@ -126,7 +126,7 @@ def test_a_place_told_from_sums_of_a_long_line_is_the_counted_one(
         sent = a_photo((1000, 1000 + number), stages=(stages,))
         jobs.append(queue.submit(a_visitor(lane=lane), sent))
     with service.database.reading() as connection:
-        line = ahead.stretches(connection)["small"]
+        line = ahead.stretches(connection, 24.0)["small"]
     assert len(line) > 5
     assert ahead.photos_of(line[-1].upto) == 60
     assert ahead.room_of(line[-1].upto) == pytest.approx(sum(job.room for job in jobs))
@@ -195,6 +195,25 @@ def test_a_worker_takes_as_many_as_their_megapixels_allow(service: Service) -> N
     assert service.forecast.of(jobs[0]).eta_s == pytest.approx(2 * 10.0), "shares with the second"
     assert service.forecast.of(jobs[2]).eta_s == pytest.approx(4 * 10.0), "with the fourth"
     assert service.forecast.of(jobs[4]).eta_s == pytest.approx(5 * 10.0), "has it for itself"
+
+
+def test_a_photo_over_which_a_worker_died_has_one_for_itself(service: Service) -> None:
+    teach(service)
+    add_worker(service, "one", slots=4, megapixels=24.0)
+    jobs = [service.queue.submit(a_visitor(), a_photo()) for _ in range(2)]
+    for job in jobs:
+        begun = service.queue.begin(job.id, job.workflow, "dead")
+        assert begun is not None
+        assert service.queue.hand_back(begun, orderly=False)
+    first, second = (find_job(service.database, job.id) for job in jobs)
+    assert first is not None
+    assert second is not None
+    assert service.forecast.of(first).eta_s == pytest.approx(10.0)
+    assert service.forecast.of(second).eta_s == pytest.approx(2 * 10.0)
+    begun = service.queue.begin(first.id, first.workflow, "one")
+    assert begun is not None
+    assert service.queue.advance(begun, "repair", 0.5)
+    assert service.forecast.of(second).eta_s == pytest.approx(1.5 * 10.0)
 
 
 def test_a_photo_that_is_enlarged_takes_the_room_of_its_result(service: Service) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from rich.table import Column, Table
+from rich.text import Text
 
 from resilver.commands.screen import Screen
 from resilver.errors import ServiceError
+from resilver.reporting.words import printable
 
 try:
     from resilver.service.database import Database
@@ -52,8 +54,8 @@ def list_keys(database: str | None) -> int:
     for key in Keys(opened).list():
         table.add_row(
             key.id,
-            key.name,
-            key.lane,
+            Text(printable(key.name)),  # as it is: "[old]" is no markup
+            Text(printable(key.lane)),
             "not counted" if key.credits is None else str(key.credits),
             f"{key.max_queued} photos, {key.max_megapixels:g} MP",
             _day(key.created_s),

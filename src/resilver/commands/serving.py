@@ -106,7 +106,7 @@ def serve(settings: Settings, *, host: str, port: int, works: bool) -> int:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                Screen().line(f"http://{host}:{port}", "answers at")
+                Screen().line(address_of(host, port), "answers at")
 
     server = Server(uvicorn_config(create_app(settings, works=works), settings, host, port))
     try:
@@ -115,6 +115,15 @@ def serve(settings: Settings, *, host: str, port: int, works: bool) -> int:
     except SystemExit as error:  # it has said why
         raise ServiceError(f"it cannot answer at {host}, port {port}: try another") from error
     return _NORMAL if server.started else 1
+
+
+def address_of(host: str, port: int) -> str:
+    """The URL at which a browser on this machine finds the service.
+
+    One that answers at all addresses of the machine is asked at its own, where no key is needed.
+    """
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{own}]:{port}" if ":" in own else f"http://{own}:{port}"
 
 
 def work(settings: Settings) -> int:

@@ -34,13 +34,19 @@ class Stretch:
     upto: tuple[Part, ...]  # of the stretch and of all before it
 
 
-def stretches(connection: sa.Connection) -> dict[str, tuple[Stretch, ...]]:
-    """The whole line by queue; takes longer the more wait."""
+def room_taken(whole: float) -> sa.ColumnElement[float]:
+    """Of a photo, in megapixels; one over which a worker has died takes a `whole` worker."""
+    return sa.case((JOBS.c.deaths > 0, whole), else_=JOBS.c.room)
+
+
+def stretches(connection: sa.Connection, whole: float) -> dict[str, tuple[Stretch, ...]]:
+    """The whole line by queue; takes longer the more wait. `whole`: as of `room_taken`."""
     c = JOBS.c
     rank = sa.func.rank().over(partition_by=c.queue, order_by=c.priority)
     ranked = (
         sa.select(
-            *(c.queue, c.priority, c.stages, c.megapixels, c.room),
+            *(c.queue, c.priority, c.stages, c.megapixels),
+            room_taken(whole).label("room"),
             ((rank - 1) // _STRETCH).label("at"),
         )
         .where(c.state == QUEUED)
@@ -78,6 +84,7 @@ def ahead_of(
     line: tuple[Stretch, ...],
     priority: int,
     before: sa.ColumnElement[bool],
+    whole: float,
 ) -> tuple[Part, ...]:
     """What stands before a place in a queue.
 
@@ -86,19 +93,21 @@ def ahead_of(
             then; the rest, and all of a short line, is counted now.
         priority: of the place.
         before: what stands before it.
+        whole: as of `room_taken`.
     """
-    whole = bisect_left([stretch.last for stretch in line[:-1]], priority)
+    past = bisect_left([stretch.last for stretch in line[:-1]], priority)
     c = JOBS.c
     where = [c.state == QUEUED, c.queue == queue, before]
-    if whole:
-        where.append(c.priority > line[whole - 1].last)
+    if past:
+        where.append(c.priority > line[past - 1].last)
+    room = room_taken(whole)
     query = (
-        sa.select(c.stages, sa.func.count(), sa.func.sum(c.megapixels), sa.func.sum(c.room))
+        sa.select(c.stages, sa.func.count(), sa.func.sum(c.megapixels), sa.func.sum(room))
         .where(*where)
         .group_by(c.stages)
     )
     counted = tuple(Part(*row) for row in connection.execute(query))
-    return (*line[whole - 1].upto, *counted) if whole else counted
+    return (*line[past - 1].upto, *counted) if past else counted
 
 
 def room_of(parts: Iterable[Part]) -> float:

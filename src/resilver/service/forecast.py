@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from resilver.service.ahead import Part, ahead_of, photos_of, stretches
+from resilver.service.ahead import Part, ahead_of, photos_of, room_taken, stretches
 from resilver.service.costs import Cost, measured_costs, seconds_of
 from resilver.service.database import JOBS, WORKERS, Database
 from resilver.service.jobs import ACTIVE, QUEUED, RUNNING, Job, job_of
@@ -82,7 +82,8 @@ class Forecast:
         if not job.active:
             return Outlook(None, None)
         moment = self._moment()
-        own = moment.load(job.stages, job.megapixels, job.room, 1.0 - job.fraction)
+        room = self._settings.megapixels if job.deaths else job.room
+        own = moment.load(job.stages, job.megapixels, room, 1.0 - job.fraction)
         if job.state == RUNNING:
             return Outlook(None, moment.left_s(own))
         c = JOBS.c
@@ -128,10 +129,11 @@ class Forecast:
 
     def _traffic(self) -> Traffic:
         moment, c, now = self._moment(), JOBS.c, self._now()
+        whole = self._settings.megapixels
         by_lane = (
             sa.select(
                 *(c.lane, c.queue, sa.func.count()),
-                *(sa.func.sum(c.megapixels), sa.func.sum(c.room)),
+                *(sa.func.sum(c.megapixels), sa.func.sum(room_taken(whole))),
                 *(sa.func.min(c.submitted_s), sa.func.min(c.stages)),
             )
             .where(c.state == QUEUED)
@@ -175,7 +177,7 @@ class Forecast:
         if remembered is None or not 0 <= self._now() - remembered[0] < self._keep_s:
             with self._database.reading() as connection:
                 workers = tuple(self._workers(connection))
-                line = stretches(connection)
+                line = stretches(connection, self._settings.megapixels)
             nobody: dict[str, tuple[Load, ...]] = dict.fromkeys(QUEUES, ())
             costs = measured_costs(self._database)
             known = Moment(costs, workers, line, nobody, self._coming(costs))
@@ -184,9 +186,9 @@ class Forecast:
 
     def _with_running(self, moment: Moment) -> Moment:
         c = JOBS.c
-        query = sa.select(c.queue, c.stages, c.megapixels, c.room, c.fraction).where(
-            c.state == RUNNING
-        )
+        query = sa.select(
+            c.queue, c.stages, c.megapixels, room_taken(self._settings.megapixels), c.fraction
+        ).where(c.state == RUNNING)
         running: dict[str, list[Load]] = {queue: [] for queue in QUEUES}
         with self._database.reading() as connection:
             for queue, stages, megapixels, room, fraction in connection.execute(query):
@@ -197,7 +199,9 @@ class Forecast:
         self, moment: Moment, queue: str, priority: int, before: sa.ColumnElement[bool]
     ) -> tuple[Part, ...]:
         with self._database.reading() as connection:
-            return ahead_of(connection, queue, moment.line[queue], priority, before)
+            return ahead_of(
+                connection, queue, moment.line[queue], priority, before, self._settings.megapixels
+            )
 
     def _last(
         self, moment: Moment, ahead: Sequence[Part], where: sa.ColumnElement[bool], queue: str
@@ -207,7 +211,7 @@ class Forecast:
             return moment.mean(ahead)
         c = JOBS.c
         query = (
-            sa.select(c.stages, c.megapixels, c.room)
+            sa.select(c.stages, c.megapixels, room_taken(self._settings.megapixels))
             .where(c.state == QUEUED, c.queue == queue, where)
             .order_by(c.priority, c.submitted_s)
             .limit(PLAYED)  # some may have come in since they were counted

@@ -33,6 +33,8 @@ from resilver.service.settings import Settings
 from resilver.service.throughput import note_finished
 
 _COUNT_EVERY_S = 1.0
+# Begin the reason where it may not be the photo's: another try, or another machine, may do.
+FAULT, GIVEN_UP = "a fault in resilver", "it was given up"
 TOO_LONG = "it took longer than photos may take here"
 FORGET_AFTER_S = 7 * 86_400.0  # how long "expired" is answered before a photo is unknown
 
@@ -126,9 +128,7 @@ class Queue:
                 return job_of(begun)
         job = find_job(self._database, job_id)
         if job is not None and job.workflow == workflow and job.state == QUEUED:
-            self.fail(
-                job, f"it was given up: {limit} workers ended over it, the last with nothing else"
-            )
+            self.fail(job, f"{GIVEN_UP}: {limit} workers ended over it, the last with nothing else")
         return None
 
     def advance(self, job: Job, stage: str, fraction: float) -> bool:

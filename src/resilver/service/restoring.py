@@ -35,7 +35,7 @@ from resilver.service.jobs import (
     find_job,
 )
 from resilver.service.options import RestorationOptions
-from resilver.service.queue import TOO_LONG, Queue
+from resilver.service.queue import FAULT, TOO_LONG, Queue
 from resilver.service.scratch import Scratch
 from resilver.service.settings import Settings
 from resilver.service.shares import Shares
@@ -118,7 +118,7 @@ class Restoring:
             self._discard(job)
             if job.tries < self._settings.limits.max_tries:
                 return self._queue.put_back(job)
-            self._queue.fail(job, f"a fault in resilver ({type(error).__name__})")
+            self._queue.fail(job, f"{FAULT} ({type(error).__name__})")
             return False
         seconds[FILE] = max(0.0, share.wall_s - sum(seconds.values()))
         of_wall = share.worker_s / max(share.wall_s, 1e-6)

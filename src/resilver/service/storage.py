@@ -13,7 +13,7 @@ import fsspec
 
 from resilver.errors import ServiceError
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16  # each listener holds one, as long as he takes to read it
 _PRIVATE = 0o700  # other people of this machine have no business here
 
 

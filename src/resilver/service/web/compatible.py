@@ -24,6 +24,7 @@ from starlette.concurrency import run_in_threadpool
 
 from resilver.service.jobs import SUCCEEDED, Job, find_job
 from resilver.service.keys import Visitor
+from resilver.service.queue import FAULT, GIVEN_UP
 from resilver.service.refusal import Refusal
 from resilver.service.running import Service
 from resilver.service.web.intake import Sent, take_in
@@ -190,7 +191,8 @@ async def _waited_for(request: Request, service: Service, job: Job) -> Job:
         if current.state == SUCCEEDED and current.result is not None:
             return current
         if not current.active:
-            raise Refusal(500, current.reason or f"it was {current.state}")
+            reason = current.reason or f"it was {current.state}"
+            raise Refusal(500 if reason.startswith((FAULT, GIVEN_UP)) else 422, reason)
         if await request.is_disconnected():
             raise Refusal(499, "nobody waits for it")
         await asyncio.sleep(_LOOK_EVERY_S)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+import traceback
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resilver.service.settings import Limits
+
+LOG = logging.getLogger("resilver.service")
 
 _STRICT = {
     "X-Content-Type-Options": "nosniff",
@@ -27,6 +33,7 @@ _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-act
 _PHOTOS = "/v1/restorations"
 _PATIENT = "/sdapi/"
 _LATER_S = 10
+_FAILED_LATER_S = 60  # a full disk, or a database that is gone, takes somebody to mend it
 _NOTICE, _MOST_OF_A_NOTICE = "/v1/credits", 64_000  # signed, but read before that is known
 
 
@@ -46,6 +53,14 @@ class _Counted:
     held: int = 0
 
 
+def _failed(error: Exception) -> JSONResponse:
+    """What is answered where the service fails: by its surroundings, or by a fault of its own."""
+    if isinstance(error, OSError | SQLAlchemyError):
+        words = "its disk or its database does not do what it should: try again later"
+        return JSONResponse({"detail": words}, 503, {"Retry-After": str(_FAILED_LATER_S)})
+    return JSONResponse({"detail": "a fault in resilver; its log says more"}, 500)
+
+
 def _is_patient(scope: Scope) -> bool:
     """Whether a request is answered only when its photos are restored."""
     return scope["path"].startswith(_PATIENT)
@@ -54,7 +69,9 @@ def _is_patient(scope: Scope) -> bool:
 class Guard:
     """ASGI middleware: bounds requests in size and time, and keeps browsers strict by headers.
 
-    A request is refused as soon as it says or shows that it is too large, before it is read.
+    A request is refused as soon as it says or shows that it is too large, before it is read. What
+    fails in answering it is answered too, and only its kind and place are logged: the words may
+    hold the id of a photo, which is all that a guest needs to fetch it.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -95,6 +112,13 @@ class Guard:
                 raise
             answer = JSONResponse({"detail": refusal.detail}, refusal.status_code, refusal.headers)
             await answer(scope, receive, strictly)
+        except ClientDisconnect:
+            pass  # nobody listens
+        except Exception as error:
+            places = "".join(traceback.format_tb(error.__traceback__)[-3:])
+            LOG.error("an answer failed: %s\n%s", type(error).__name__, places)
+            if not answered:
+                await _failed(error)(scope, receive, strictly)
         finally:
             self._held[_is_patient(scope)] -= counted.held
 

@@ -11,17 +11,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from resilver.service.settings import Settings
 
 _HEADER_S = 10.0  # from the connection, or an answer, to the end of the next request's header
+_STALLED_S = 60.0  # longest time in which next to nothing of an answer is read
 _HEADER_BYTES = 32_768
 _CONNECTIONS = 2_000
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP/1.1 that hangs up on whoever connects and does not say what he wants.
+    """HTTP/1.1 that hangs up on whoever does not say what he wants, or does not listen.
 
-    uvicorn waits for the first header for ever, for the rest of a later one, and for a body that
-    nobody reads since the answer is out; a few thousand such connections would be all it takes to
-    keep everybody else out ("Slowloris").
+    uvicorn waits for the first header for ever, for the rest of a later one, for a body that nobody
+    reads since the answer is out, and for whoever does not read that; a few thousand such
+    connections would be all it takes to keep everybody else out ("Slowloris").
     """
+
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -32,8 +35,22 @@ class ImpatientProtocol(H11Protocol):
         self._patience = self.loop.call_later(_HEADER_S, self._look)
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Closed in good order it would wait until the rest was read.
+        self._stalled = self.loop.call_later(_STALLED_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._listens()
+        super().resume_writing()
+
+    def _listens(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._patience.cancel()
+        self._listens()
         super().connection_lost(exc)
 
     def _look(self) -> None:
