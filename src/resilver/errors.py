@@ -27,6 +27,14 @@ from pathlib import Path
 class ResilverError(Exception):
     """Root of the tree; `str(error)` is one sentence that can be shown to a person."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # As it is, not made anew of its sentence: what another process raises has to arrive here.
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[ResilverError], words: tuple[object, ...]) -> ResilverError:
+    return kind.__new__(kind, *words)
+
 
 class PhotoError(ResilverError):
     """Something about one file.

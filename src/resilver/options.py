@@ -136,7 +136,21 @@ class Options:
                 continue
             if not isinstance(number, Real) or isinstance(number, bool | np.bool_):
                 raise OptionError(f"{name} is a number, not {number!r}")
-            object.__setattr__(self, name, float(number))  # numpy's would end up in the report
+            try:  # numpy's would end up in the report
+                object.__setattr__(self, name, float(number))
+            except OverflowError as error:
+                raise OptionError(f"{name} is far too large") from error
+        for name in ("fill", "mask_mode", "licence"):
+            word = getattr(self, name)
+            if not isinstance(word, str):
+                raise OptionError(f"{name} is a word, not {word!r}")
+        for name in ("upscale_model", "face_model"):
+            word = getattr(self, name)
+            if word is not None and not isinstance(word, str):
+                raise OptionError(f"{name} is the name of a network, not {word!r}")
+        times = cast("object", self.upscale)
+        if not (times is None or isinstance(times, str | int)) or isinstance(times, bool):
+            raise OptionError(f"upscale is 2, 4 or auto, not {times!r}")
         for name in ("neutral", "colourise"):
             switch = getattr(self, name)
             if not isinstance(switch, bool | np.bool_):
@@ -255,6 +269,8 @@ def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint
         half = 127
     elif mask.dtype == np.bool_ or np.issubdtype(mask.dtype, np.floating):
         half = 0.5
+        if mask.size and not (mask.min() >= 0.0 and mask.max() <= 1.0):  # not a number fails too
+            raise OptionError("a mask of floating-point values lies in [0, 1]")
     else:
         raise OptionError(f"a mask is uint8, bool or float in [0, 1], not {mask.dtype}")
     brightest = float(mask.max(initial=0))

@@ -191,6 +191,7 @@ class Photo:
                 f"a photo is the path of a file or an array, not {type(given).__name__}; "
                 "numpy.asarray(image) makes an array of a Pillow image"
             )
+        array = np.asarray(array)  # a matrix would not give up its second axis
         if array.ndim not in (2, 3) or 0 in array.shape:
             raise ArrayError(f"a photo is (H, W) or (H, W, C), not {array.shape}")
         planes = array[..., None] if array.ndim == 2 else array
@@ -220,7 +221,7 @@ class Photo:
         The result has the source's profile, channels and bit depth where the format can: JPEG and
         WebP hold 8 bits, AVIF 12, HEIC 10; JPEG holds no alpha (the photo is laid on white); PNG,
         WebP, AVIF and HEIC hold no CMYK, WebP and AVIF no single channel (then sRGB, grey as three
-        equal channels). EXIF, XMP and resolution go into every format, IPTC into JPEG and TIFF; of
+        equal channels). EXIF, XMP and resolution go into every format, IPTC into JPEG, PNG and TIFF; of
         EXIF, a TIFF takes the standard descriptive tags. Texts of a PNG go into PNG, comments of a
         JPEG into JPEG. Orientation, dimensions and thumbnail are corrected. What does not fit into
         the 64 KiB of a JPEG's segment is shortened: EXIF to its fields of at most 1 KiB, XMP to the
@@ -240,10 +241,9 @@ class Photo:
 
         Raises:
             PhotoNotWritten, PhotoDenied
-            OptionError: a quality that is none of 1-100.
+            OptionError: a quality that is none of 1-100, or what is no path or no text.
         """
-        if quality is not None and quality not in range(1, 101):
-            raise OptionError(f"quality is 1-100, not {quality!r}")
+        _check_saving(path, quality, software, digital_source_type)
         picture = Picture(
             pixels=self.pixels,
             alpha=self.alpha,
@@ -283,6 +283,18 @@ class Photo:
         return preview_of(self.pixels, longest_px)
 
 
+def _check_saving(path: object, quality: object, *texts: object) -> None:
+    if not isinstance(path, str | Path):
+        raise OptionError(f"a photo is saved under a path, not {type(path).__name__}")
+    if quality is not None:
+        whole = isinstance(quality, int | np.integer) and not isinstance(quality, bool)
+        if not whole or quality not in range(1, 101):
+            raise OptionError(f"quality is 1-100, not {quality!r}")
+    for text in texts:
+        if text is not None and not isinstance(text, str):
+            raise OptionError(f"software and digital source type are texts, not {text!r}")
+
+
 def _read_only(array: Samples) -> Samples:
     view = array.view()
     view.flags.writeable = False
@@ -291,8 +303,8 @@ def _read_only(array: Samples) -> Samples:
 
 def _to_samples(planes: NDArray[Any]) -> Samples:
     """uint8 and uint16 as they are, floating-point as uint16, strip by strip."""
-    if str(planes.dtype) in _DTYPES:
-        return planes
+    if planes.dtype.newbyteorder("=").name in _DTYPES:
+        return planes.astype(planes.dtype.newbyteorder("="), copy=False)
     if not np.issubdtype(planes.dtype, np.floating):
         raise ArrayError(f"a photo is uint8, uint16 or floating-point, not {planes.dtype}")
     samples = np.empty(planes.shape, np.uint16)

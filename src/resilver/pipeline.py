@@ -100,10 +100,11 @@ class Pipeline:
     """
 
     def __init__(self, options: Options | None = None) -> None:
-        if options is not None and options.mask is None and options.mask_mode != "add":
+        options = _checked(options)
+        if options.mask is None and options.mask_mode != "add":
             # Not of the options themselves: `restore` may be given the mask apart from them.
             raise OptionError(f"the mask mode {options.mask_mode!r} needs a mask")
-        self.options, unsearched = within_licence(options or Options())
+        self.options, unsearched = within_licence(options)
         self.stages, refused = allowed(build_stages(self.options), self.options)
         self._notices = unsearched + refused
         running = {stage.name for stage in self.stages}
@@ -283,6 +284,8 @@ class Pipeline:
                 f"the mask is {mask_width} x {mask_height} pixels, the photo {width} x {height}"
             )
         share = float(np.count_nonzero(mask)) / mask.size
+        if share == 0.0:
+            return ("the mask marks nothing; white marks what is damaged, black what is not",)
         if self.options.mask_mode == "subtract" or share * _REACH_PX**2 < 1.0:
             return ()
         hole, _ = holes_and_veils(np.where(mask > 0, np.uint8(Mark.PAINTED), np.uint8(0)))
@@ -309,11 +312,18 @@ def decide(finding: Finding, options: Options) -> tuple[float, str]:
         return asked, "asked for"
     if not finding.act:
         return 0.0, "nothing to do"
-    # Nobody finds that colours are missing, or pixels: a person wants them.
-    wanted = finding.stage == "colourise" or (
-        finding.stage == "upscale" and options.upscale != "auto"
-    )
-    return 1.0 if asked is None else asked, "asked for" if wanted else "found"
+    if finding.wanted:
+        return 1.0, "asked for"
+    return 1.0 if asked is None else asked, "found"
+
+
+def _checked(options: object) -> Options:
+    """The options given, or the default ones for None."""
+    if options is None:
+        return Options()
+    if not isinstance(options, Options):
+        raise OptionError(f"options are of the class Options, not {type(options).__name__}")
+    return options
 
 
 def _signed(photo: Photo, report: Report) -> Photo:
@@ -353,7 +363,7 @@ def restore(
         ArrayError: the source is neither a path nor an array of such a shape and type.
         OptionError: an option is impossible.
     """
-    options = options or Options()
+    options = _checked(options)
     if mask is not None:
         options = replace(options, mask=mask)
     pipeline = Pipeline(options)

@@ -93,6 +93,9 @@ def test_ageing_writes_a_mask_of_each_kind(photo: Path, tmp_path: Path) -> None:
         assert set(np.unique(mask)) <= {0, 255}
         shares.append(float((mask > 0).mean()))
     assert max(shares) > 0.001
+    told = result.stdout.splitlines()[-1]
+    assert told.startswith("damage")
+    assert ("dust" in told) == (shares[3] > 0)
 
 
 def test_ageing_overwrites_only_when_asked(photo: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -274,6 +275,38 @@ def test_inputs_and_extension_and_suffix_as_options(scans: Path, tmp_path: Path)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["aunt-new.TIF", "lake-new.TIF"]
     assert "denoise" in result.stdout
+
+
+@pytest.mark.parametrize("suffix", ["_new", ""])
+def test_results_of_an_earlier_run_are_no_scans_whatever_the_suffix(
+    scans: Path, tmp_path: Path, suffix: str
+) -> None:
+    earlier = scans / "lake_restored.png"
+    (scans / "lake.png").rename(earlier)
+    wanted = ("-o", tmp_path / "out", "--suffix", suffix, "--only", "denoise")
+    result = run("restore", scans, *wanted)
+    assert result.exit_code == 0, result.output
+    assert f"skipped   {earlier}: a result of an earlier run" in result.stdout
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["1931"]
+    assert f"skipped   {earlier}" in run("diagnose", scans, "--only", "denoise").stdout
+    told = json.loads(run("diagnose", scans, "--only", "denoise", "--json").stdout)
+    assert [one["source"] for one in told] == [str(scans / "1931" / "aunt.jpg")]
+    named = run("restore", earlier, *wanted)  # by itself it is taken
+    assert named.exit_code == 0, named.output
+
+
+def test_a_photo_that_cannot_be_read_stops_no_other(scans: Path, tmp_path: Path) -> None:
+    locked = scans / "locked.png"
+    (scans / "lake.png").rename(locked)
+    locked.chmod(0)
+    if os.access(locked, os.R_OK):
+        pytest.skip("whoever runs this may read everything")
+    result = run(
+        "restore", locked, scans / "1931" / "aunt.jpg", "-o", tmp_path, "--only", "denoise"
+    )
+    assert result.exit_code == 1
+    assert "no permission" in result.output
+    assert (tmp_path / "aunt_restored.jpg").exists()
 
 
 def test_a_dry_run_tells_and_writes_nothing(scans: Path, tmp_path: Path) -> None:

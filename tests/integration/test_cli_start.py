@@ -137,6 +137,29 @@ def test_a_full_disk_behind_the_output_stops_no_photo(scans: Path, tmp_path: Pat
     assert len(list(out.iterdir())) == 8
 
 
+@pytest.mark.parametrize(
+    "arguments", [("diagnose", "--json"), ("diagnose",), ("restore", "--dry-run")]
+)
+def test_what_was_to_be_told_and_is_lost_is_an_error(
+    scans: Path, arguments: tuple[str, ...]
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    with full.open("w") as nowhere:
+        done = subprocess.run(
+            [*COMMAND, *arguments, str(scans / "p0.png"), "--only", "denoise"],
+            stdout=nowhere,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "standard output cannot be written: No space left" in done.stderr
+
+
 def test_ctrl_c_while_starting_is_quiet_too(scans: Path, tmp_path: Path) -> None:
     with _start(scans, tmp_path / "out") as process:
         time.sleep(0.45)  # imports and networks are being loaded

@@ -256,10 +256,11 @@ def test_a_link_to_the_output_folder_brings_no_results_back(scans: Path, tmp_pat
     (out / "b.jpg").write_bytes(b"y")
     (scans / "out").symlink_to(out)
     selection = select([scans], Naming(out, suffix="", overwrite=True))
-    assert (len(selection.assignments), selection.refusals) == (5, ())
+    assert (len(selection.assignments), selection.refusals) == (4, ())
+    assert selection.results == (scans / "b_restored.jpg",)  # by the usual suffix
     (scans / "results").symlink_to(tmp_path / "results")
     selection = select([scans], Naming(out, suffix="", overwrite=True))
-    assert len(selection.assignments) == 5
+    assert len(selection.assignments) == 4
     # Nothing failed: no photo is missing by it.
     assert (selection.refusals, selection.round_links) == ((), (scans / "results",))
 

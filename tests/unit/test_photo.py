@@ -72,6 +72,15 @@ def test_arrays_that_are_no_photo_are_refused(array: np.ndarray) -> None:
         Photo.from_array(array)
 
 
+@pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
+def test_bytes_may_come_in_either_order(kind: str) -> None:
+    levels = np.arange(48).reshape(4, 4, 3) / (1.0 if kind[0] == "u" else 48.0)
+    usual, other = (Photo.from_array(levels.astype(order + kind)) for order in "<>")
+    np.testing.assert_array_equal(usual.pixels, other.pixels)
+    assert usual.pixels.dtype == other.pixels.dtype
+    assert usual.bit_depth == other.bit_depth
+
+
 @pytest.mark.parametrize("given", [None, [[0, 1]], Image.new("RGB", (4, 4)), 7])
 def test_what_is_no_array_is_told_how_to_become_one(given: Any) -> None:
     words = f"path of a file or an array, not {type(given).__name__}; numpy.asarray"

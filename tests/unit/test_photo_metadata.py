@@ -336,6 +336,30 @@ def test_four_turns_to_the_right_bring_regions_back() -> None:
         assert found == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("orientation", "dpi"), [(3, (300.0, 600.0)), (6, (600.0, 300.0))])
+def test_a_resolution_that_differs_both_ways_is_turned_too(
+    orientation: int, dpi: tuple[float, float]
+) -> None:
+    stored = Metadata(dpi=(300.0, 600.0))
+    assert stored.turned(Turn.of(orientation), (480, 640)).dpi == dpi
+
+
+def test_xmp_does_not_call_the_result_what_the_scan_was() -> None:
+    packet = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+     xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+     xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:mm="http://ns.adobe.com/xap/1.0/mm/"
+     xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" dc:format="image/tiff"
+     mm:InstanceID="uuid:1" mm:DocumentID="uuid:2" photoshop:ICCProfile="Dot Gain 20%"
+     photoshop:City="Bergen"><photoshop:ColorMode>4</photoshop:ColorMode></rdf:Description>
+     </rdf:RDF></x:xmpmeta>"""
+    done = Metadata(xmp=packet).for_result((480, 640), None, None).xmp
+    assert done is not None
+    for gone in (b"image/tiff", b"uuid:1", b"Dot Gain", b"ColorMode"):
+        assert gone not in done
+    assert b"uuid:2" in done
+    assert b"Bergen" in done
+
+
 def test_companions_that_do_not_come_along_are_named_and_taken_out() -> None:
     metadata, notices = checked_metadata(exif=None, xmp=REGIONS, iptc=None, dpi=None)
     assert notices == ("a gain map, depth map or clip inside the file was left out",)

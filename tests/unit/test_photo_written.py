@@ -178,10 +178,19 @@ def test_more_pixels_than_the_format_holds(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.jpg"]
 
 
-@pytest.mark.parametrize("quality", [0, 101, -1, 500, "90"])
+@pytest.mark.parametrize("quality", [0, 101, -1, 500, "90", True, 90.0, np.array([1, 2])])
 def test_quality_is_1_to_100(photo: Photo, tmp_path: Path, quality: Any) -> None:
     with pytest.raises(OptionError, match="quality is 1-100"):
         photo.save(tmp_path / "a.jpg", quality=quality)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("wrong", [{"software": 5}, {"digital_source_type": b"x"}, {"path": 5}])
+def test_what_is_no_path_and_no_text_is_refused(
+    photo: Photo, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(OptionError):
+        photo.save(**{"path": tmp_path / "a.png", **wrong})
     assert names(tmp_path) == []
 
 

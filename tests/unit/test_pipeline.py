@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -246,6 +247,14 @@ def test_a_mask_that_touches_everything_is_refused(fill: str) -> None:
         ({"denoise": True}, "denoise is a number"),
         ({"max_megapixels": "5"}, "max_megapixels is a number"),
         ({"hints": None}, "hints are a tuple of ColourHint, not None"),
+        ({"repair": 10**400}, "repair is far too large"),
+        ({"fill": np.array([1, 2])}, "fill is a word"),
+        ({"licence": 1}, "licence is a word"),
+        ({"mask_mode": ["add"]}, "mask_mode is a word"),
+        ({"upscale": np.array([1, 2])}, "upscale is 2, 4 or auto"),
+        ({"upscale": True}, "upscale is 2, 4 or auto"),
+        ({"upscale_model": ["x"]}, "upscale_model is the name of a network"),
+        ({"face_model": 3}, "face_model is the name of a network"),
     ],
 )
 def test_options_that_cannot_be_are_refused_at_once(given: dict[str, Any], words: str) -> None:
@@ -400,6 +409,30 @@ def test_a_mask_that_may_be_the_wrong_way_round_is_named() -> None:
     assert words in Pipeline(options).plan(Photo.from_array(noisy())).notices
 
 
+@pytest.mark.parametrize("mode", ["add", "replace", "subtract"])
+def test_a_mask_that_marks_nothing_is_told(mode: Any) -> None:
+    options = Options(only=("repair",), mask=np.zeros((128, 160), np.uint8), mask_mode=mode)
+    words = "the mask marks nothing; white marks what is damaged, black what is not"
+    assert words in restore(noisy(), options)[1].notices
+
+
+@pytest.mark.parametrize("options", [5, {"denoise": 0.5}, {}])
+def test_options_of_another_class_are_refused(options: Any) -> None:
+    words = "options are of the class Options"
+    with pytest.raises(OptionError, match=words):
+        restore(noisy(), options)
+    with pytest.raises(OptionError, match=words):
+        Pipeline(options)
+
+
+def test_a_pipeline_that_has_worked_can_go_to_another_process() -> None:
+    pipeline = Pipeline(Options(only=("denoise",), threads=1))
+    photo = Photo.from_array(noisy())
+    here, _ = pipeline.restore(photo)
+    there, _ = pickle.loads(pickle.dumps(pipeline)).restore(photo)
+    np.testing.assert_array_equal(there.pixels, here.pixels)
+
+
 def test_a_mask_that_no_stage_uses_is_told() -> None:
     mask = square()
     _, report = restore(noisy(), Options(only=("denoise",)), mask=mask)
@@ -454,6 +487,9 @@ def test_masks_of_every_usual_type_mean_the_same(scale: np.generic) -> None:
         (np.zeros((128, 160, 3), np.uint8), "a mask has two axes"),
         (np.zeros((128, 160), np.int32), "a mask is uint8, bool or float"),
         (np.ones((128, 160), np.uint8), "marks nothing: its largest value is 1, and damaged"),
+        (np.full((128, 160), 255.0, np.float32), r"floating-point values lies in \[0, 1\]"),
+        (np.full((128, 160), -0.5), r"floating-point values lies in \[0, 1\]"),
+        (np.full((128, 160), np.nan), r"floating-point values lies in \[0, 1\]"),
         (np.full((128, 160), 0.5), r"marks nothing: its largest value is 0\.5, and damaged"),
     ],
 )

@@ -166,7 +166,12 @@ def test_neutral_takes_the_tone_of_a_toned_print_and_of_nothing_else(model: Stor
     stage = ToneStage(model, neutral=True, threads=1)
     kept = np.stack([np.rint(255 * (good()[..., 1] / 255.0) ** g) for g in (0.8, 1, 1.3)], axis=2)
     finding = finding_of(stage, kept.astype(np.uint8))
-    assert finding.act  # it has not faded, but neutral was asked for
+    assert (finding.act, finding.wanted) == (True, True)  # not faded, but neutral was asked for
+    assert not finding_of(stage, faded(sepia(good()))).wanted
+    for tone in (1.0, 0.3):
+        options = Options(only=("tone",), tone_model=model.path, neutral=True, tone=tone, threads=1)
+        (record,) = restore(kept.astype(np.uint8), options)[1].stages
+        assert (record.strength, record.why) == (1.0, "asked for")  # it is gone altogether
     photo = revived(stage, kept.astype(np.uint8))
     assert np.ptp(photo.pixels, axis=2).max() <= 1
     assert not finding_of(stage, good()).act

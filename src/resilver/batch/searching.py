@@ -114,7 +114,7 @@ class _Search:
                 self.ignored.add(identity(path))
                 continue
             empty = False
-            if self.naming.suffix and stem_of(path).endswith(self.naming.suffix):
+            if _is_result(path, self.naming.suffix):
                 self.results.setdefault(identity(path), path)
             else:
                 self.take(path, path.parent.relative_to(folder))
@@ -155,6 +155,11 @@ class _Search:
 def is_foreign(path: Path) -> bool:
     """Whether a file is an image of a kind that is never read, by its ending and its content."""
     return path.suffix.lower() in _OTHER_IMAGE_SUFFIXES and recognised(path) is None
+
+
+def _is_result(path: Path, suffix: str) -> bool:
+    """Whether a file is called like the result of an earlier run, with this suffix or the usual."""
+    return stem_of(path).endswith((Naming.suffix, suffix or Naming.suffix))
 
 
 def looks_like_an_image(path: Path) -> bool:

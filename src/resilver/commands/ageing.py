@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from resilver.ageing import KINDS, AgeingRecipe, age
 from resilver.commands.screen import Screen
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 from resilver.photofile.writing import check_place
+from resilver.reporting.words import percent
 from resilver.version import SOFTWARE
 
 Preset = Literal["demo", "light", "heavy"]
@@ -19,7 +21,7 @@ Preset = Literal["demo", "light", "heavy"]
 _PRESETS = {
     "demo": AgeingRecipe.demo,
     "light": AgeingRecipe.light,
-    "heavy": AgeingRecipe.heavy,
+    "heavy": lambda: replace(AgeingRecipe.heavy(), no_damage=0.0, single_kind=0.0),
 }
 
 
@@ -37,6 +39,9 @@ def age_photo(
     for index, place in enumerate(beside):
         mask = (aged.masks[..., index] > 0).astype(np.uint8) * np.uint8(255)
         _save(mask, place, path, screen, overwrite=overwrite)
+    shares = zip(KINDS, (aged.masks > 0).mean(axis=(0, 1)).tolist(), strict=True)
+    made = [f"{kind} {percent(share)}" for kind, share in shares if share]
+    screen.line(", ".join(made) or "none: another seed may make some", "damage")
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from resilver.batch import Naming, find_photos
 from resilver.commands.planning import Diagnosis, plan_photo
 from resilver.commands.screen import Screen
-from resilver.commands.showing import others_ignored, plan_lines
+from resilver.commands.showing import others_ignored, plan_lines, results_skipped
 from resilver.options import Options
 from resilver.pipeline import Pipeline
 from resilver.reporting.values import Json, diagnosis_values, dumps
@@ -20,6 +20,8 @@ def diagnose_photos(
     """Prints the findings for everything under `paths`; returns the exit code: 0 or 1."""
     screen = Screen()
     found = find_photos(paths, Naming(suffix=""))
+    if not as_json:
+        results_skipped(screen, found.results)
     for refusal in found.refusals:
         screen.error(refusal.words)
     failed = bool(found.refusals)
@@ -41,7 +43,7 @@ def diagnose_photos(
         screen.line(others_ignored(found.ignored))
     if as_json:
         screen.text(dumps(diagnoses, ascii_only=True))
-    return 1 if failed else 0
+    return screen.code(1 if failed else 0)
 
 
 def _show(screen: Screen, diagnosis: Diagnosis) -> None:

@@ -11,11 +11,23 @@ _FILES, _STAGES, _MACHINE = "Files", "What is done", "Machine"
 
 Paths = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="PATHS", help="Photos, and folders of photos.", show_default=False),
+    typer.Argument(
+        metavar="PATHS",
+        help="Photos, and folders of photos.",
+        show_default=False,
+        readable=False,  # one that cannot be read is told by name, and the others are restored
+    ),
 ]
 Input = Annotated[
     list[Path] | None,
-    typer.Option("-i", "--input", metavar="PATH", help="Same as PATHS.", rich_help_panel=_FILES),
+    typer.Option(
+        "-i",
+        "--input",
+        metavar="PATH",
+        help="Same as PATHS.",
+        rich_help_panel=_FILES,
+        readable=False,
+    ),
 ]
 Output = Annotated[
     Path | None,

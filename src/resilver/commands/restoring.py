@@ -10,7 +10,13 @@ from resilver.batch import BatchProgress, Naming, Outcome, Selection, Summary, r
 from resilver.commands import INTERRUPTED
 from resilver.commands.planning import plan_photo
 from resilver.commands.screen import Advance, Screen
-from resilver.commands.showing import others_ignored, plan_lines, show_outcome, show_summary
+from resilver.commands.showing import (
+    others_ignored,
+    plan_lines,
+    results_skipped,
+    show_outcome,
+    show_summary,
+)
 from resilver.options import Options
 from resilver.pipeline import Pipeline
 from resilver.reporting import to_table
@@ -86,7 +92,7 @@ def plan_photos(
                 screen.line(line)
     if selection.ignored:
         screen.line(others_ignored(selection.ignored))
-    return 1 if failed else 0
+    return screen.code(1 if failed else 0)
 
 
 def _overwriting(selection: Selection) -> tuple[Selection, dict[Path, str]]:
@@ -125,8 +131,7 @@ def _show(screen: Screen, outcome: Outcome, *, single: bool) -> None:
 
 
 def _show_selection(screen: Screen, selection: Selection) -> Summary:
-    for path in selection.results:
-        screen.line(f"{path}: a result of an earlier run, by its name", "skipped", "yellow")
+    results_skipped(screen, selection.results)
     for path, target, missing in selection.done:
         # By the name alone: another folder's scan of this name, or other options, made it as well.
         words = f"{path}: {target} is already there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Generator
@@ -24,8 +25,14 @@ from resilver.reporting.words import printable
 Advance = Callable[[float, str], None]  # (share of the whole run 0..1, what is going on)
 
 
+# Nobody reads on, or the stream was closed from the start: that is somebody's wish.
+_GONE = (errno.EPIPE, errno.EBADF)
+
+
 class _Console(Console):
     """A console that may fail (`resilver ... | head`, a full disk) without ending the run."""
+
+    lost: OSError | None = None  # what kept words from somebody who waits for them
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -39,8 +46,10 @@ class _Console(Console):
         """For what is written within: nothing, from where it cannot be written any more."""
         try:
             yield
-        except OSError:
+        except OSError as error:
             self.on_broken_pipe()
+            if error.errno not in _GONE:
+                self.lost = error
 
 
 class Screen:
@@ -68,6 +77,14 @@ class Screen:
         with self._out.unless_gone():
             self._out.file.write(text)
             self._out.file.flush()
+
+    def code(self, code: int) -> int:
+        """The exit code of a command: not 0 where what it had to tell could not be written."""
+        lost = self._out.lost
+        if lost is None:
+            return code
+        self.error(f"standard output cannot be written: {lost.strerror}")
+        return code or 1
 
     def error(self, words: str, verdict: str = "failed") -> None:
         """One line on standard error."""

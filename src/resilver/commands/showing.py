@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from resilver.batch import Outcome, Summary
 from resilver.commands.screen import Screen
@@ -74,6 +75,12 @@ def show_summary(screen: Screen, summary: Summary) -> None:
         f"{count} photo{'' if count == 1 else 's'} in {duration(summary.seconds)}: "
         f"{', '.join(parts)}"
     )
+
+
+def results_skipped(screen: Screen, paths: Sequence[Path]) -> None:
+    """A line for each file in folders that is called like a result."""
+    for path in paths:
+        screen.line(f"{path}: a result of an earlier run, by its name", "skipped", "yellow")
 
 
 def others_ignored(count: int) -> str:

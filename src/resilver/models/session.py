@@ -89,6 +89,7 @@ class OrtNetwork:
                 onnxruntime_pybind11_state as raised,  # pyright: ignore[reportAttributeAccessIssue]
             )
 
+        self._opened = (path, threads, providers)
         options = ort.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
         _share_memory()
@@ -112,6 +113,9 @@ class OrtNetwork:
         self._faults = (raised.Fail, raised.InvalidArgument, raised.RuntimeException)
         self.inputs = tuple(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return OrtNetwork, self._opened  # in another process it is opened again
 
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         """As `Network.run`.

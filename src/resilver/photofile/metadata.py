@@ -67,7 +67,8 @@ class Metadata:
             return self
         exif = None if self.exif is None else move_subject(self.exif, turn, size, 1)
         xmp = None if self.xmp is None else turn_xmp(self.xmp, turn, size)
-        return replace(self, exif=exif, xmp=xmp)
+        dpi = self.dpi[::-1] if self.dpi is not None and turn.swapped else self.dpi
+        return replace(self, exif=exif, xmp=xmp, dpi=dpi)
 
     def enlarged(self, factor: int) -> Metadata:
         """Of a picture made larger: its print stays as large as it was, places follow."""

@@ -37,7 +37,14 @@ _COMPANIONS = (
     "{http://ns.google.com/photos/1.0/camera/}Mo",  # MotionPhoto...
     "{http://ns.google.com/photos/1.0/camera/}Mi",  # MicroVideo...
 )
-_LEFT_OUT = (*_COMPANIONS, f"{{{_XMP}}}Thumbnails", _EXTENDED)
+# What is true of the old file alone, which a program may take the new one for.
+_OLD_FILE = (
+    "{http://purl.org/dc/elements/1.1/}format",
+    "{http://ns.adobe.com/xap/1.0/mm/}InstanceID",
+    "{http://ns.adobe.com/photoshop/1.0/}ICCProfile",
+    "{http://ns.adobe.com/photoshop/1.0/}ColorMode",
+)
+_LEFT_OUT = (*_COMPANIONS, f"{{{_XMP}}}Thumbnails", _EXTENDED, *_OLD_FILE)
 _PREFIXES = {
     _X: "x",
     RDF: "rdf",

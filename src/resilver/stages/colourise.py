@@ -56,7 +56,7 @@ class ColouriseStage:
             else "It has colours of its own already; to have them guessed anew, force colourise."
         )
         measured = (Measurement("colour of its own", left, "grey levels of 255"),)
-        return Finding(self.name, plain, words, measured), draft
+        return Finding(self.name, plain, words, measured, wanted=True), draft
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo

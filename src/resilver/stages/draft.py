@@ -51,6 +51,7 @@ class Finding:
     act: bool  # the stage's own advice; the person's options may overrule it
     words: str  # one sentence: "3.1 % of the photo is damaged: scratches, a torn corner."
     measurements: tuple[Measurement, ...] = ()
+    wanted: bool = False  # by the person: no defect was found, as nobody finds missing colours
     possible: bool = True  # False: not even a person who forces it can have it done
     unmet: tuple[str, ...] = ()  # what the person asked for and is not there: "there is no face 7"
 

@@ -109,8 +109,9 @@ class ToneStage:
             Measurement("darkest tone", dark, "% of the range"),
             Measurement("lightest tone", light, "% of the range"),
         )
-        act = (faded and self.revives) or (tinted and self.neutral)
-        return Finding(self.name, act, words, measured), draft
+        revived, greyed = faded and self.revives, tinted and self.neutral
+        wanted = greyed and not revived
+        return Finding(self.name, revived or greyed, words, measured, wanted=wanted), draft
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo

@@ -89,7 +89,9 @@ class UpscaleStage:
         measured = (Measurement("longer side", float(longest), "px"),)
         if wanted:
             measured += (Measurement("megapixels of the result", megapixels, ""),)
-        return Finding(self.name, act, words, measured, possible=fits), draft
+        return Finding(
+            self.name, act, words, measured, wanted=self.told or self.asked != "auto", possible=fits
+        ), draft
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo
