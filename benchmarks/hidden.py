@@ -186,6 +186,46 @@ def mosaic(fewest: float, most: float) -> Change:
     return change
 
 
+def mosaic_of(fewest: int, most: int) -> Change:
+    """The face's box cut into n by n blocks, which are higher than wide as it is."""
+
+    def change(pixels: Pixels, place: Place, rng: np.random.Generator) -> Pixels:
+        count = int(rng.integers(fewest, most + 1))
+        half = (place.box[2:] - place.box[:2]) / 2 * rng.uniform(1.0, 1.3)
+        middle = (place.box[:2] + place.box[2:]) / 2
+        left, top = np.maximum(np.rint(middle - half), 0).astype(int)
+        right, bottom = np.rint(middle + half).astype(int)
+        out = pixels.copy()
+        part = out[top:bottom, left:right]
+        few = cv2.resize(part, (count, count), interpolation=cv2.INTER_AREA)
+        part[:] = cv2.resize(few, part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        return out
+
+    return change
+
+
+def askew(hide: Change) -> Change:
+    """The same on the photo turned by 2 to 15 degrees, and turned back."""
+
+    def change(pixels: Pixels, place: Place, rng: np.random.Generator) -> Pixels:
+        angle_deg = float(rng.uniform(2.0, 15.0) * rng.choice((-1, 1)))
+        x, y = ((place.box[:2] + place.box[2:]) / 2).tolist()
+        turn = cv2.getRotationMatrix2D((x, y), angle_deg, 1.0)
+        size, rim = (pixels.shape[1], pixels.shape[0]), cv2.BORDER_REFLECT
+        turned = np.asarray(cv2.warpAffine(pixels, turn, size, borderMode=rim), np.uint8)
+        back = cv2.invertAffineTransform(turn)
+        hidden = cv2.warpAffine(hide(turned, place, rng), back, size, borderMode=rim)
+        return np.where(covered(pixels, place, rng), np.asarray(hidden, np.uint8), pixels)
+
+    return change
+
+
+def let_through(pixels: Pixels, place: Place, rng: np.random.Generator) -> Pixels:
+    """Behind a bar through which a little can be seen."""
+    bar = barred(pixels, place, rng).astype(np.float64)
+    return np.rint(bar + rng.uniform(0.05, 0.15) * (pixels - bar)).astype(np.uint8)
+
+
 def painted(pixels: Pixels, place: Place, rng: np.random.Generator) -> Pixels:
     level = np.uint8(rng.choice([0, 0, 0, 128, 255]))
     return np.where(covered(pixels, place, rng), level, pixels)
@@ -245,8 +285,11 @@ def darkened(pixels: Pixels, _place: Place, rng: np.random.Generator) -> Pixels:
 HIDDEN: dict[str, Change] = {
     "mosaic, 4 to 9 blocks across": mosaic(4, 9),
     "mosaic, 9 to 18 blocks": mosaic(9, 18),
+    "mosaic of 6 x 6 to 16 x 16 blocks": mosaic_of(6, 16),
+    "mosaic askew, 4 to 14 blocks": askew(mosaic(4, 14)),
     "painted over": painted,
     "bar over the eyes": barred,
+    "... that lets 5 to 15 % through": let_through,
     "box blur, 0.2 to 0.5 of the face": box_blurred,
     "Gaussian blur, sigma 0.06 to 0.15": softened,
 }

@@ -221,11 +221,11 @@ class Photo:
         The result has the source's profile, channels and bit depth where the format can: JPEG and
         WebP hold 8 bits, AVIF 12, HEIC 10; JPEG holds no alpha (the photo is laid on white); PNG,
         WebP, AVIF and HEIC hold no CMYK, WebP and AVIF no single channel (then sRGB, grey as three
-        equal channels). EXIF, XMP and resolution go into every format, IPTC into JPEG, PNG and TIFF; of
-        EXIF, a TIFF takes the standard descriptive tags. Texts of a PNG go into PNG, comments of a
-        JPEG into JPEG. Orientation, dimensions and thumbnail are corrected. What does not fit into
-        the 64 KiB of a JPEG's segment is shortened: EXIF to its fields of at most 1 KiB, XMP to the
-        software and the digital source type; IPTC is left out.
+        equal channels). EXIF, XMP and resolution go into every format, IPTC into JPEG, PNG and
+        TIFF; of EXIF, a TIFF takes the standard descriptive tags. Texts of a PNG go into PNG,
+        comments of a JPEG into JPEG. Orientation, dimensions and thumbnail are corrected. What does
+        not fit into the 64 KiB of a JPEG's segment is shortened: EXIF to its fields of at most 1
+        KiB, XMP to the software and the digital source type; IPTC is left out.
 
         A JPEG or WebP that stood upright and was not changed is not encoded again: the new file has
         the very picture of the source.

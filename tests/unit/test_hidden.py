@@ -61,6 +61,32 @@ def test_a_mosaic_is_seen_whatever_its_grid(block_px: int, offset_px: int) -> No
     assert how(widen(picture)) == "pixelated"  # in 16 bits as well
 
 
+@pytest.mark.parametrize("blocks", [6, 9, 12, 15])
+def test_a_face_cut_into_as_many_blocks_both_ways_is_pixelated(blocks: int) -> None:
+    left, top, right, bottom = BOX.astype(int).tolist()
+    picture = astronaut().copy()
+    part = picture[top:bottom, left:right]
+    few = cv2.resize(part, (blocks, blocks), interpolation=cv2.INTER_AREA)
+    part[:] = cv2.resize(few, part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    assert how(picture) == "pixelated"
+    assert how(as_jpeg(picture, 60)) == "pixelated"
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.8)
+    assert how(grainy(np.asarray(soft, np.uint8), 4.0, mono=True)) == "pixelated"
+
+
+@pytest.mark.parametrize("angle_deg", [-14.0, -7.0, 3.0, 10.0])
+@pytest.mark.parametrize("block_px", [9, 16])
+def test_a_mosaic_that_lies_askew_is_seen(block_px: int, angle_deg: float) -> None:
+    turn = cv2.getRotationMatrix2D((218.0, 114.0), angle_deg, 1.0)
+    turned = np.asarray(cv2.warpAffine(astronaut(), turn, (512, 512)), np.uint8)
+    turned[20:210, 120:320] = mosaic(turned[20:210, 120:320], block_px, 2)
+    back = cv2.warpAffine(turned, cv2.invertAffineTransform(turn), (512, 512))
+    picture = astronaut().copy()
+    picture[PART] = np.asarray(back, np.uint8)[PART]
+    assert how(picture) == "pixelated"
+    assert how(as_jpeg(picture, 60)) == "pixelated"
+
+
 @pytest.mark.parametrize("scale", [0.7, 1.4])
 def test_a_mosaic_is_seen_after_rescaling(scale: float) -> None:
     picture = hidden(lambda part: mosaic(part, 12, 5))

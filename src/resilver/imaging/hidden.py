@@ -4,7 +4,9 @@ Three measures, each of which tells the deed from what time and lenses do:
 
 - A mosaic's edges lie on a grid, and between them is nothing. So across the rows and across the
   columns, the mean step from one small square to the next is large at some period and phase, and
-  small half-way. Squares of a third of the period, not pixels: grain averages out in them.
+  small half-way. Squares of a third of the period, not pixels: grain averages out in them. Of a
+  grid that lies askew, as on a tilted head or a scan that was straightened, most edges have one
+  direction or the one across it, and along those it is looked for as well.
 - A bar leaves no eyes: a band across the face, there or near by, is of one level. (A detector that
   sees no eyes puts them a little off.) Where light or shadow has left no more than one level, it
   has done so in other parts of the face as well.
@@ -47,6 +49,9 @@ _BLACK_255, _WHITE_255 = 1.5, 253.5  # beyond them everything is of one level
 _BAR = 0.45  # half the height of a bar, in eyes' distances; farther away is the rest of the face
 _LOST_SHARE = (0.05, 0.9)  # of the rest: so much of it is lost to light or shadow, not painted over
 _SMALLEST_BLOCK_PX, _FEWEST_BLOCKS = 3.0, 4
+# Blocks are squares, or as much higher than wide as the face is that was cut into n by n of them.
+_MOST_OBLONG = 1.7
+_UPRIGHT = 0.012  # a grid that is turned by less (radians) is as good as upright
 _FINE, _COARSE = (0.0125, 0.025), (0.05, 0.1)  # sigmas of bands of detail, in sides of the box
 # What a face has at least of coarse detail: this share of its surroundings', and so many levels.
 _LEAST_COARSE, _LEAST_255 = 0.3, 2.0
@@ -128,7 +133,7 @@ def _measured(finer: _View, view: _View) -> Concealment:
     whole = grey[_part(near, 1.0)]
     inner, outer = (_spread(coarse, where) for where in (inside, outside))
     return Concealment(
-        between=_between_edges(finer.grey[_part(finer.box, 0.9)]),
+        between=_between_edges(finer),
         band_255=_band_spread(view, inside),
         spread_255=float(whole.std()) if whole.size else 0.0,
         # A face that is blurred beyond measure has no coarse detail to compare with either.
@@ -167,8 +172,32 @@ def _part(box: Values, share: float) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def _between_edges(grey: Values) -> float:
+def _between_edges(view: _View) -> float:
     """How much happens half-way between the edges of the likeliest mosaic, in what is on them."""
+    face = _part(view.box, 0.9)
+    upright = view.grey[face]
+    askew = _askew(upright)
+    if abs(askew) < _UPRIGHT:
+        return _off_any_grid(upright)
+    x, y = ((view.box[:2] + view.box[2:]) / 2).tolist()
+    turn = cv2.getRotationMatrix2D((x, y), float(np.rad2deg(askew)), 1.0)
+    turned = cv2.warpAffine(
+        view.grey, turn, view.grey.shape[::-1], None, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE
+    )
+    return min(_off_any_grid(upright), _off_any_grid(np.asarray(turned, np.float32)[face]))
+
+
+def _askew(grey: Values) -> float:
+    """By how much most edges are turned from upright and level ones: radians, up to an eighth."""
+    calm = cv2.GaussianBlur(grey, (0, 0), 0.8)
+    across, down = (cv2.Sobel(calm, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    # Four times the angle is the same for all four directions of a grid.
+    steep = np.asarray(across, np.float64) + 1j * np.asarray(down, np.float64)
+    return float(np.angle((steep**4 / np.maximum(np.abs(steep) ** 2, 1e-9)).sum()) / 4.0)
+
+
+def _off_any_grid(grey: Values) -> float:
+    """The steps half-way between a grid's lines, in those on them, for the likeliest grid."""
     most = min(grey.shape) / _FEWEST_BLOCKS
     if most <= _SMALLEST_BLOCK_PX:
         return 1.0
@@ -176,11 +205,20 @@ def _between_edges(grey: Values) -> float:
     # Over as much of a block as there is beside its edge and beside its middle: grain averages out.
     widths = np.maximum(np.rint(periods / 3), 1).astype(int)
     steps = {width: _steps(grey, width) for width in np.unique(widths).tolist()}
-    # Blocks are squares: both ways the same period.
-    return min(
-        max(_off_grid(squares, period) for squares in steps[width])
-        for period, width in zip(periods.tolist(), widths.tolist(), strict=True)
+    across, down = (
+        np.array(
+            [
+                _off_grid(steps[width][axis], period)
+                for period, width in zip(periods.tolist(), widths.tolist(), strict=True)
+            ]
+        )
+        for axis in (0, 1)
     )
+    oblong = np.abs(np.log(periods[:, None] / periods))
+    both = np.where(
+        oblong <= np.log(_MOST_OBLONG), np.maximum(across[:, None], down), np.float64(np.inf)
+    )
+    return float(both.min())
 
 
 def _steps(grey: Values, width_px: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
