@@ -146,6 +146,26 @@ def test_a_sharp_face_has_lost_nothing(models: Path) -> None:
     assert forced.faces[0].restored
 
 
+def test_the_edges_of_damage_are_not_those_of_the_face(models: Path) -> None:
+    """So that a plan says of a scratched face what the run will do, which mends it first."""
+    scratched, mask = soft(portrait(), 1.8), np.zeros((280, 300), np.uint8)
+    for across in range(90, 220, 24):
+        cv2.line(mask, (across, 20), (across + 40, 200), (255,), 1)
+    scratched[mask > 0] = 250
+    options = Options(
+        only=("repair", "faces"), mask=mask, mask_mode="replace", face_model="sharpener", threads=1
+    )
+    (bare,) = (
+        Pipeline(replace(options, only=("faces",), mask=None, mask_mode="add"))
+        .plan(Photo.from_array(scratched))
+        .faces
+    )
+    assert bare.verdict == "sharp"  # nobody knows of the scratches
+    (planned,) = Pipeline(options).plan(Photo.from_array(scratched)).faces
+    _, report = restore(scratched, options)
+    assert verdicts(report.faces) == [planned.verdict] == ["lost detail"]
+
+
 def test_faces_are_numbered_from_the_left_and_chosen_by_number(models: Path) -> None:
     picture = couple()
     photo, report = run(picture, faces=(2,))
@@ -268,7 +288,9 @@ def test_a_face_at_the_edge_of_a_photo(models: Path, crop: tuple[int, int]) -> N
     picture = np.ascontiguousarray(soft(portrait())[crop[0] :, crop[1] :])
     photo, report = run(picture)
     assert [face.restored for face in report.faces] == [True]
-    box = tuple(max(value, 0.0) for value in report.faces[0].box)
+    left, top, right, bottom = box = report.faces[0].box
+    assert 0 <= left < right <= picture.shape[1]
+    assert 0 <= top < bottom <= picture.shape[0]
     assert detail(photo.pixels, box) > 1.2 * detail(picture, box)
 
 

@@ -64,7 +64,7 @@ class Face:
     """One face of a photo: what was found of it, and what was done to it."""
 
     number: int  # from 1, from left to right
-    box: tuple[float, float, float, float]  # left, top, right, bottom, px
+    box: tuple[float, float, float, float]  # left, top, right, bottom, px, within the photo
     # (x, y), px: left eye, right eye, nose, left and right corner of the mouth, as seen
     points: tuple[tuple[float, float], ...]
     verdict: FaceVerdict  # only what lost detail is restored

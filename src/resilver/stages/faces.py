@@ -14,10 +14,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.imaging.alignment import FFHQ_FRAME, Points, cut, frame_of, scale_of
+from resilver.imaging.alignment import FFHQ_FRAME, Matrix, Points, cut, frame_of, scale_of
 from resilver.imaging.blending import Patch, Placed, lay, matched
 from resilver.imaging.faces import Faces, overlaps
 from resilver.imaging.hidden import measure_concealment
@@ -29,7 +30,16 @@ from resilver.models.session import Network
 from resilver.models.store import StoredModel
 from resilver.photofile.depth import widen
 from resilver.stages.detection import beyond_doubt, placed_faces
-from resilver.stages.draft import Draft, Face, FaceVerdict, Finding, Mark, Measurement, Progress
+from resilver.stages.draft import (
+    DAMAGE,
+    Draft,
+    Face,
+    FaceVerdict,
+    Finding,
+    Mark,
+    Measurement,
+    Progress,
+)
 from resilver.stages.identity import WARN_BELOW, similarity_of
 
 EYES_PX = 10.0  # with its eyes closer than this a face shows next to nothing of who it is
@@ -41,6 +51,8 @@ LOST_PX = 1.7
 # nothing that could be laid back at its size; a lens or a scanner blurs by about one pixel.
 SOFT_PX = 1.2
 _SAME_IOU = 0.3  # boxes that share more are of one face
+# Around damage so many pixels are not looked at, unless less than this share of the face was left.
+_RIM_PX, _LEAST_SOUND = 5, 0.2
 _SHOWN_PX = 192  # side of the pictures for the report
 
 _COUNTED: dict[FaceVerdict, tuple[str, str]] = {
@@ -81,11 +93,8 @@ class FacesStage:
         found = placed_faces(self._detector, draft.photo.pixels)
         found = found.chosen(np.argsort(found.boxes[:, ::2].mean(axis=1), kind="stable"))
         factor = 1 if draft.enlargement is None else draft.enlargement.factor
-        known = (
-            {}
-            if self.first is None
-            else _known(self.first, (found.boxes / factor).astype(np.float32))
-        )
+        boxes = _within(found.boxes, draft.photo.size) / np.float32(factor)
+        known = {} if self.first is None else _known(self.first, boxes)
         number = 0 if self.first is None else len(self.first)
         faces: list[Face] = []
         for index in range(len(found)):
@@ -156,7 +165,7 @@ class FacesStage:
             return None
         return Face(
             number,
-            tuple(float(value) for value in found.boxes[0]),  # pyright: ignore[reportArgumentType]
+            tuple(_within(found.boxes, draft.photo.size)[0].tolist()),  # pyright: ignore[reportArgumentType]
             tuple((float(x), float(y)) for x, y in found.points[0]),
             verdict,
             words,
@@ -185,7 +194,8 @@ class FacesStage:
             return "too small", (
                 f"too small: its eyes are {eyes_px:.0f} px apart, {EYES_PX:.0f} are needed"
             )
-        (blur, own), size = self.blurs_px(pixels, points), self.restorer.card.size_px
+        size = self.restorer.card.size_px
+        blur, own = self.blurs_px(pixels, points, draft.marks)
         measured = f"its edges are blurred by {blur:.1f} px, at the {size} px of the network"
         lost = blur >= LOST_PX and own >= SOFT_PX
         if not lost and not self.told:
@@ -193,19 +203,26 @@ class FacesStage:
             return "sharp", f"{sharp}: {measured}"
         return "lost detail", f"{'detail is lost' if lost else 'sharp, but forced'}: {measured}"
 
-    def blurs_px(self, pixels: Pixels, points: Points) -> tuple[float, float]:
+    def blurs_px(
+        self, pixels: Pixels, points: Points, marks: NDArray[np.uint8] | None = None
+    ) -> tuple[float, float]:
         """The blur of a face, in pixels of the network's frame and in those it was measured in.
 
         See `LOST_PX` and `SOFT_PX`.
 
         Of a face smaller than the frame it is measured in the photo's own pixels: enlarged first,
-        every edge would be as wide as the enlarging made it.
+        every edge would be as wide as the enlarging made it. The edges of damage, as `marks` (H, W)
+        tell of it, are not the face's own, mended or not.
         """
         side = self.restorer.card.size_px
         scale = max(scale_of(frame_of(points, FFHQ_FRAME, side)), 1.0)
         own = max(int(side / scale), 1)
-        face = cut(pixels, frame_of(points, FFHQ_FRAME, own), own)
+        frame = frame_of(points, FFHQ_FRAME, own)
+        face = cut(pixels, frame, own)
         inside = Placed(np.eye(2, 3), own).weights(Area(0, own, 0, own)) > 0.5
+        if marks is not None:
+            sound = inside & ~_damaged(marks, frame, own)
+            inside = sound if sound.sum() >= _LEAST_SOUND * inside.sum() else inside
         measured = blur_px(face, inside)
         return measured * side / own, measured
 
@@ -248,6 +265,18 @@ class FacesStage:
     @cached_property
     def _identity(self) -> Network | None:
         return None if self.identity is None else self.identity.open(self.threads)
+
+
+def _damaged(marks: NDArray[np.uint8], frame: Matrix, side_px: int) -> NDArray[np.bool_]:
+    """Where a frame (side, side) shows damage, or what its edges reach."""
+    size = (side_px, side_px)
+    seen = cv2.warpAffine(marks & np.uint8(DAMAGE), frame, size, flags=cv2.INTER_NEAREST)
+    return np.asarray(cv2.dilate((seen > 0).astype(np.uint8), np.ones((_RIM_PX, _RIM_PX)))) > 0
+
+
+def _within(boxes: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """What of boxes (n, 4) lies in a photo of `size` (height, width)."""
+    return np.clip(boxes, 0.0, np.array(size[::-1] * 2, np.float32))
 
 
 def _known(faces: tuple[Face, ...], boxes: NDArray[np.float32]) -> dict[int, Face]:
