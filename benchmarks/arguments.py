@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from resilver.errors import ResilverError
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resilver.errors import PhotoNotWritten, ResilverError
 from resilver.evaluate.results import Stamp, replace_section
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -33,6 +37,16 @@ def parser(description: str) -> argparse.ArgumentParser:
         "--write", action="store_true", help=f"replace this section of {RESULTS.name}"
     )
     return arguments
+
+
+def write_sheet(path: Path, levels: NDArray[np.uint8]) -> None:
+    """A contact sheet (H, W, 3), blue first, as an image file.
+
+    Raises:
+        PhotoNotWritten: it cannot be written there.
+    """
+    if not cv2.imwrite(str(path), levels):
+        raise PhotoNotWritten(path, "the sheet could not be written")
 
 
 def run(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from arguments import note, parser, run
+from arguments import note, parser, run, write_sheet
 from resilver.evaluate.faces import FaceJudge, FaceScores
 from resilver.evaluate.suites import SuitePhoto, read_photos, spread
 from resilver.evaluate.tables import figure, markdown_table
@@ -69,7 +69,7 @@ def measure(arguments: argparse.Namespace) -> str:
         note(f"{photo.name}: {searches.searched[-1]:.1f} grey levels off")
     if arguments.sheet:
         levels = np.rint(np.concatenate(sheet)[..., ::-1] * 255).astype(np.uint8)
-        cv2.imwrite(str(arguments.sheet), levels)
+        write_sheet(arguments.sheet, levels)
     return text(prior, len(chosen), found, searches)
 
 

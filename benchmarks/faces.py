@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from arguments import note, parser, run
+from arguments import note, parser, run, write_sheet
 from resilver.ageing.faces import LEVELS
 from resilver.errors import PhotoMissing
 from resilver.evaluate.declared.faces import SIDE_PX, worn_sample
@@ -78,7 +77,7 @@ def measure(arguments: argparse.Namespace) -> str:
         note(parts[-1])
     if arguments.sheet:
         levels_u8 = np.rint(np.concatenate(sheet)[..., ::-1] * 255).astype(np.uint8)
-        cv2.imwrite(str(arguments.sheet), levels_u8)
+        write_sheet(arguments.sheet, levels_u8)
     groups = read_groups(arguments.data / "groups")
     chosen_groups = [groups[index] for index in spread(len(groups), arguments.photos)]
     found_groups = compared(bench, [photo for photo, _ in chosen_groups], GROUP_LEVEL, None)

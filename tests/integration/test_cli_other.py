@@ -108,6 +108,9 @@ def test_ageing_overwrites_only_when_asked(photo: Path, tmp_path: Path) -> None:
     assert run("age", photo, "-o", out, "--overwrite").exit_code == 0
     assert run("age", photo, "-o", photo, "--overwrite").exit_code == 1
     assert run("age", tmp_path / "none.png", "-o", tmp_path / "x.png").exit_code == 1
+    for folder in (".", "/"):
+        nowhere = run("age", photo, "-o", folder, "--masks", "--overwrite")
+        assert (nowhere.exit_code, nowhere.stderr.count("\n")) == (1, 1)
 
 
 def test_ageing_with_masks_writes_all_or_nothing(photo: Path, tmp_path: Path) -> None:

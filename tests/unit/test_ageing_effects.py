@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from resilver.ageing import EFFECTS, KINDS, AgeingRecipe, age
 from resilver.ageing.fading import plan_fading
-from resilver.ageing.fields import fractal_noise, jagged, radial, wander
+from resilver.ageing.fields import fractal_noise, jagged, radial, shifted, wander
 from resilver.ageing.film import plan_grain, plan_paper, print_monochrome
 from resilver.ageing.scan import plan_jpeg
 
@@ -149,3 +149,17 @@ def test_radial_is_one_on_the_ellipse() -> None:
     assert away[20, 50] == pytest.approx(1)
     assert away[10, 30] == pytest.approx(1)
     assert away[20, 30] == pytest.approx(0)
+
+
+def test_what_is_moved_does_not_come_in_again_at_the_other_side() -> None:
+    field = np.arange(1, 13, dtype=np.float32).reshape(3, 4)
+    assert shifted(field, 1).tolist() == [[0, 0, 0, 0], [0, 1, 2, 3], [0, 5, 6, 7]]
+    assert shifted(field, 5).tolist() == np.zeros((3, 4)).tolist()
+
+
+def test_a_photo_too_wide_for_jpeg_goes_without() -> None:
+    step = plan_jpeg(np.random.default_rng(0), AgeingRecipe(jpeg=1.0))
+    assert step is not None
+    wide = np.random.default_rng(1).random((2, 66_000, 3), np.float32)
+    np.testing.assert_array_equal(step(wide), wide)
+    assert (step(wide[:, :6000]) != wide[:, :6000]).any()

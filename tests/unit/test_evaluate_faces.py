@@ -50,6 +50,15 @@ def test_a_face_is_itself_and_less_so_the_more_it_is_blurred(
     assert identity_similarities(judge.edgeface, [other], good, points)[0] < 0.5
 
 
+@pytest.mark.parametrize(("size", "known"), [((20, 60), False), ((21, 21), True)])
+def test_of_what_is_too_small_no_distance_is_known(
+    judge: FaceJudge, size: tuple[int, int], known: bool
+) -> None:
+    good = np.random.default_rng(0).random((*size, 3), np.float32)
+    (distance,) = perceptual_distances(judge.squeezenet, [good[::-1].copy()], good)
+    assert np.isfinite(distance) == known
+
+
 def test_what_shows_nothing_is_like_what_shows_nothing() -> None:
     class Blind:
         def run(self, *_inputs: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -13,12 +13,19 @@ import cv2
 import numpy as np
 import pytest
 
-from resilver.errors import ModelError, OptionError, PhotoMissing
+from resilver.errors import ModelError, OptionError, PhotoMissing, ResilverError
 from resilver.evaluate import declared
 from resilver.evaluate.contenders import keep
 from resilver.evaluate.declared import SUITES, suite_named
 from resilver.evaluate.evaluation import Attempt, Evaluation, Judged
-from resilver.evaluate.metrics import CHANGED, COLOUR_DISTANCE, COLOURFULNESS, PSNR, PSNR_OUTSIDE
+from resilver.evaluate.metrics import (
+    CHANGED,
+    COLOUR_DISTANCE,
+    COLOURFULNESS,
+    PSNR,
+    PSNR_OUTSIDE,
+    SSIM,
+)
 from resilver.evaluate.results import Stamp
 from resilver.evaluate.running import evaluate
 from resilver.evaluate.showing import to_json, to_markdown
@@ -98,6 +105,35 @@ def test_figures_are_those_of_arithmetic(found: Evaluation) -> None:
     assert half.count == 2
     assert found.summary(CHANGED, INPUT, "first").worst == 0.0
     assert found.summary(CHANGED, "half", "first").median == 100.0
+
+
+def test_a_picture_that_is_too_small_for_a_metric_has_no_figure() -> None:
+    def cases(_setting: Setting) -> list[Case[Sample]]:
+        tiny = photo(1, (8, 300))
+        return [Case("tiny", lambda: Sample(given=tiny, truth=tiny))]
+
+    suite = Suite("small", "A suite.", cases, {INPUT: keep}, (SSIM, PSNR))
+    found = evaluate(suite, Setting(Path()))
+    figures = found.judged[0].attempts[INPUT].figures
+    assert math.isnan(figures[SSIM.name])
+    assert figures[PSNR.name] == math.inf
+    json.loads(to_json(found, STAMP))
+
+
+def test_what_goes_wrong_with_a_picture_names_it() -> None:
+    def fails(_setting: Setting) -> Restore[Sample]:
+        def restore(_sample: Sample) -> Made:
+            raise ModelError("it cannot compute this")
+
+        return restore
+
+    with pytest.raises(ResilverError, match=r"^0 \(first\): it cannot compute this"):
+        evaluate(small_suite({INPUT: keep, "other": fails}), Setting(Path()))
+
+
+def test_a_name_cannot_move_the_cursor(found: Evaluation) -> None:
+    judged = tuple(replace(one, name="a\x1b[31m\nb") for one in found.judged)
+    assert "\x1b" not in to_markdown(replace(found, judged=judged))
 
 
 def test_contenders_are_held_against_the_baseline(found: Evaluation) -> None:

@@ -77,6 +77,9 @@ def test_what_is_missing_or_broken_is_named(aged: Path, tmp_path: Path) -> None:
     (aged / "index.csv").write_text("id,mono\n007,1\n", "utf-8")
     with pytest.raises(PhotoUnreadable, match="faded"):
         read_aged(aged)
+    (aged / "index.csv").write_text("id,mono,faded\n007,1,0\n", "utf-16")
+    with pytest.raises(PhotoUnreadable, match="UTF-8"):
+        read_aged(aged)
 
 
 def test_spread_takes_the_ends_and_repeats_nothing() -> None:

@@ -58,7 +58,8 @@ def age(
 
     Returns:
         The aged photo and its counterparts; see `Aged`. `photo` and `intact` differ outside the
-        masks only by what is too faint to see and by ringing of the JPEG compression.
+        masks only by what is too faint to see, and by what the blur of the scan and the JPEG
+        compression carry over the rim of a mark: up to half of its contrast, one pixel beside it.
 
     Raises:
         OptionError: an array that is no photo, or a recipe naming an unknown effect.

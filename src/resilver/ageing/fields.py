@@ -81,6 +81,14 @@ def soften(values: Field, sigma_px: float) -> Field:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), np.float32).reshape(values.shape)
 
 
+def shifted(values: Field, by_px: int) -> Field:
+    """A field (H, W) moved down and to the right; what comes in is 0."""
+    height, width = values.shape
+    out = np.zeros_like(values)
+    out[by_px:, by_px:] = values[: max(height - by_px, 0), : max(width - by_px, 0)]
+    return out
+
+
 def radial(
     shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float, float], angle: float
 ) -> Field:

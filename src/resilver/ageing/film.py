@@ -186,7 +186,7 @@ def _paper_relief(rng: np.random.Generator, shape: tuple[int, int], scale: float
     pick = rng.random()
     if pick < 0.4:
         relief = fractal_noise(rng, shape, float(rng.uniform(3, 9)) * scale, 3, 0.7)
-        return relief - np.roll(relief, (1, 1), (0, 1))
+        return relief - np.pad(relief, ((1, 0), (1, 0)), mode="edge")[:-1, :-1]
     pitch = float(rng.uniform(2.5, 7)) * scale
     ys = np.arange(shape[0], dtype=np.float32)[:, None]
     xs = np.arange(shape[1], dtype=np.float32)[None, :]

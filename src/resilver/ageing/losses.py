@@ -7,7 +7,7 @@ import numpy as np
 
 from resilver.ageing.blobs import blob, log_uniform
 from resilver.ageing.canvas import Canvas, Patch
-from resilver.ageing.fields import Field, fractal_noise, radial, soften, unit
+from resilver.ageing.fields import Field, fractal_noise, radial, shifted, soften, unit
 from resilver.ageing.paint import Colour, flat_colour, ink_colour, mottle, paper_colour, roughen
 
 
@@ -93,7 +93,7 @@ def flakes(canvas: Canvas, rng: np.random.Generator) -> None:
     opacity = float(rng.uniform(0.5, 1.0))
     if rng.random() < 0.4:
         # The step at the flake's edge throws a small shadow.
-        shadow = soften(np.roll(alpha, (round(s), round(s)), (0, 1)), 0.8 * s)
+        shadow = soften(shifted(alpha, round(s)), 0.8 * s)
         depth = np.full(3, -rng.uniform(0.1, 0.4), np.float32)
         canvas.lay("missing", Patch(shadow, top, left), depth, 1.0, mode="add", visible_from=0.06)
     canvas.lay("missing", Patch(alpha, top, left), colour, opacity, region=True)

@@ -23,6 +23,9 @@ def plan_scan(rng: np.random.Generator, shape: tuple[int, int], recipe: AgeingRe
     return steps
 
 
+_JPEG_MOST_PX = 65_500  # of a side; longer ones cannot be a JPEG
+
+
 def plan_jpeg(rng: np.random.Generator, recipe: AgeingRecipe) -> Step | None:
     """JPEG compression at a random quality, or None."""
     if rng.random() >= recipe.jpeg:
@@ -31,6 +34,8 @@ def plan_jpeg(rng: np.random.Generator, recipe: AgeingRecipe) -> Step | None:
     quality = int(rng.integers(low, high + 1))
 
     def compress(pixels: Pixels) -> Pixels:
+        if max(pixels.shape[:2]) > _JPEG_MOST_PX:
+            return pixels
         bytes_u8 = (pixels[..., ::-1] * np.float32(255) + np.float32(0.5)).astype(np.uint8)
         _, encoded = cv2.imencode(".jpg", bytes_u8, [cv2.IMWRITE_JPEG_QUALITY, quality])
         decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))

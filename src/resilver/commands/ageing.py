@@ -30,8 +30,9 @@ def age_photo(
 ) -> int:
     """Ages one photo and writes it, and on request one mask a kind of damage; returns 0."""
     screen = Screen()
+    check_place(out, source=path, overwrite=overwrite)
     beside = [out.with_name(f"{out.stem}_mask_{kind}.png") for kind in KINDS] if masks else []
-    for place in (out, *beside):  # all of them or none
+    for place in beside:  # all of them or none
         check_place(place, source=path, overwrite=overwrite)
     photo = Photo.open(path, max_megapixels=DEFAULT_MAX_MEGAPIXELS)
     aged = age(photo.tile_float(slice(None), slice(None)), seed, _PRESETS[preset]())

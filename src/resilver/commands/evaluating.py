@@ -58,7 +58,7 @@ def evaluate_suite(
     if name is None:
         raise OptionError(f"name a suite: {', '.join(SUITES)}")
     suite = suite_named(name)
-    if json is not None and json == html:
+    if json is not None and html is not None and json.resolve() == html.resolve():
         raise OptionError(f"{json} cannot be both the JSON and the sheet")
     # Not after an hour of work: the places of the files are looked at first.
     for path in (json, html):

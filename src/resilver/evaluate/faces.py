@@ -13,6 +13,7 @@ from resilver.imaging.alignment import IDENTITY_FRAME, Points, frame_of
 from resilver.imaging.measures import Picture, psnr
 from resilver.models.session import Network
 
+_LEAST_PX = 21  # a side of less leaves SqueezeNet nothing, and ONNX Runtime divides by that
 _MEAN_BGR = np.array([104.0, 117.0, 123.0], np.float32)  # of SqueezeNet's input, grey levels
 _IDENTITY_PX = 112
 
@@ -49,8 +50,11 @@ def perceptual_distances(
     """1 - cosine of SqueezeNet v1.0's features, mean over places and the modules 3, 5, 7 and 9.
 
     After Zhang et al., "The Unreasonable Effectiveness of Deep Features" (2018), whose learned
-    weights belong to another network: this is not their LPIPS.
+    weights belong to another network: this is not their LPIPS. NaN for pictures that are too small
+    to be looked at so.
     """
+    if min(good.shape[:2]) < _LEAST_PX:
+        return [float("nan")] * len(faces)
     levels = np.stack((good, *faces))[..., ::-1] * np.float32(255) - _MEAN_BGR
     features = squeezenet.run(np.ascontiguousarray(np.moveaxis(levels, -1, 1)))[1:]
     distances = [

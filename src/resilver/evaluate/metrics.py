@@ -10,7 +10,7 @@ from resilver.evaluate.colours import chroma_error, hue_distance, leak
 from resilver.evaluate.faces import perceptual_distances
 from resilver.evaluate.values import Metric, Sample, Setting, without_settings
 from resilver.imaging.chroma import colourfulness, to_lab
-from resilver.imaging.measures import Picture, psnr, ssim
+from resilver.imaging.measures import SSIM_WINDOW_PX, Picture, psnr, ssim
 from resilver.imaging.resizing import resized
 
 _ONE_LEVEL = 1.0 / 255.0 + 1e-6  # rounding must not count as a change
@@ -29,6 +29,8 @@ def _psnr_outside(sample: Sample, picture: Picture) -> float:
 
 
 def _ssim(sample: Sample, picture: Picture) -> float:
+    if min(picture.shape[:2]) < SSIM_WINDOW_PX:
+        return float("nan")
     return ssim(picture, sample.true)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from PIL import Image
 
-from resilver.errors import ModelError, OptionError
+from resilver.errors import ModelError, OptionError, ResilverError
 from resilver.evaluate.evaluation import Attempt, Evaluation, Judged
 from resilver.evaluate.values import (
     Case,
@@ -76,7 +77,8 @@ def evaluate(
     judged: list[Judged] = []
     for number, case in enumerate(cases):
         progress(number / len(cases), f"{case.group} {case.name}".strip())
-        judged.append(_judged(case, contenders, measures, thumbnails=thumbnails))
+        with _named(case):
+            judged.append(_judged(case, contenders, measures, thumbnails=thumbnails))
     return Evaluation(
         suite=suite.name,
         about=f"{suite.sentence} {suite.notes}".strip(),
@@ -118,6 +120,20 @@ def _opened(
         except ModelError as error:
             absent[name] = str(error)
     return opened, absent
+
+
+@contextmanager
+def _named(case: Case[Any]) -> Generator[None]:
+    """What goes wrong with one picture of many is told with its name.
+
+    Raises:
+        ResilverError: instead of whatever error of ours.
+    """
+    try:
+        yield
+    except ResilverError as error:
+        group = f" ({case.group})" if case.group else ""
+        raise ResilverError(f"{case.name}{group}: {error}") from error
 
 
 def _judged(

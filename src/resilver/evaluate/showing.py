@@ -10,6 +10,7 @@ from resilver.evaluate.evaluation import Comparison, Evaluation
 from resilver.evaluate.results import Stamp
 from resilver.evaluate.tables import figure, markdown_table
 from resilver.evaluate.values import Metric
+from resilver.reporting.words import printable
 
 Table = tuple[list[str], list[list[str]]]  # head, rows
 
@@ -24,7 +25,7 @@ def metric_table(evaluation: Evaluation, metric: Metric[Any]) -> Table:
             found = evaluation.summary(metric, contender, group)
             shown = [figure(value, metric.digits) for value in (found.mean, found.median)]
             quartiles = [figure(value, metric.digits) for value in (found.lower, found.upper)]
-            worst = f"{found.worst_name}: {figure(found.worst, metric.digits)}"
+            worst = f"{printable(found.worst_name)}: {figure(found.worst, metric.digits)}"
             compared = ["", ""]
             if contender != evaluation.against:
                 held = evaluation.comparison(metric, contender, group)

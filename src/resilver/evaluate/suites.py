@@ -87,13 +87,15 @@ def read_aged(folder: Path) -> tuple[AgedPrint, ...]:
 
     Raises:
         PhotoMissing: no index in this folder.
-        PhotoUnreadable: the index has not the columns `id`, `mono`, `faded`.
+        PhotoUnreadable: the index is not in UTF-8, or has not the columns `id`, `mono`, `faded`.
     """
     index = folder / "index.csv"
     try:
         lines = index.read_text("utf-8").splitlines()
     except FileNotFoundError as error:
         raise PhotoMissing(index, "no such file") from error
+    except UnicodeDecodeError as error:
+        raise PhotoUnreadable(index, "it is not in UTF-8") from error
     try:
         return tuple(_aged_print(folder, row) for row in csv.DictReader(lines))
     except KeyError as error:

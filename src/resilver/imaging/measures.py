@@ -52,6 +52,9 @@ def decibels(error: float) -> float:
     return float("inf") if error == 0.0 else -10.0 * float(np.log10(error))
 
 
+SSIM_WINDOW_PX = 11
+
+
 def ssim(first: Picture, second: Picture) -> float:
     """Structural similarity of the luma (ITU-R BT.601), 1 where the pictures are equal.
 
@@ -68,7 +71,7 @@ def ssim(first: Picture, second: Picture) -> float:
     from skimage.metrics import structural_similarity  # noqa: PLC0415 (0.3 s to import)
 
     _check_pair(first, second)
-    if min(first.shape[:2]) < 11:
+    if min(first.shape[:2]) < SSIM_WINDOW_PX:
         raise OptionError(f"SSIM looks at 11x11 px; the picture is {first.shape[:2]}")
     similarity = structural_similarity(
         first @ LUMA,

@@ -76,7 +76,9 @@ _STATES: dict[str, Callable[[Picture], Picture]] = {
 
 SOUND: Suite[Sample] = Suite(
     name="sound",
-    sentence="Do no harm, again: photos with clouds, rocks and water, by which nothing was chosen.",
+    sentence=(
+        "Do no harm, again: photos with clouds, rocks and water, to which no threshold was fitted."
+    ),
     cases=_kodak,
     contenders={INPUT: keep, "resilver": product(Options())},
     metrics=(SSIM, PSNR, CHANGED),
