@@ -19,6 +19,7 @@ export class Refused extends Error {
 export class Stopped extends Error {}
 
 export const isGone = (error) => error.status === 404 || error.status === 410;
+export const isUnfit = (error) => error.status === 413 || error.status === 415;
 export const passes = (error) => error.status === 0 || error.status === 429 || error.status >= 500;
 
 export const key = {

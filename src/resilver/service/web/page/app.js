@@ -1,10 +1,12 @@
 // The page: what the person does, and which photo is seen.
 
 import * as api from "./api.js";
+import * as dropping from "./dropping.js";
 import { element, panel, update } from "./panel.js";
 import * as photos from "./photos.js";
 import * as recall from "./recall.js";
 import * as sending from "./sending.js";
+import * as strip from "./strip.js";
 import * as viewer from "./viewer.js";
 import { doing, duration, plain } from "./words.js";
 import { zip } from "./zip.js";
@@ -12,11 +14,13 @@ import { zip } from "./zip.js";
 const at = (id) => document.getElementById(id);
 let current = null;
 let said = "";
-let drawn = "";
+let drawn = ""; // what the panel shows, and of which photo
+let drawnFor = null;
+let owed = false; // whether it is to be drawn anew as soon as nothing in it is held
 
 const stateOf = (photo) => (photo.away ? "waiting" : photos.restored(photo) && !photo.adjusting && !photos.busy(photo) ? "restored" : photo.diagnosis && !photos.active(photo.work) ? "found" : "waiting");
 
-function render() {
+function render({ acted = false } = {}) {
   if (current && !photos.photos.includes(current)) current = null;
   current ??= photos.photos.at(-1) ?? null;
   at("welcome").hidden = current !== null;
@@ -25,9 +29,9 @@ function render() {
     if (location.hash) history.replaceState(null, "", location.pathname);
     return;
   }
-  strip();
+  strip.show(current);
   viewer.show(current, stateOf(current));
-  redrawPanel();
+  redrawPanel(acted);
   const id = photos.linkOf(current);
   const hash = id ? `#${id}` : "";
   if (location.hash !== hash) history.replaceState(null, "", hash || location.pathname);
@@ -35,71 +39,45 @@ function render() {
   tell();
 }
 
-// Anew only when more than its figures changed, and not under a finger: else what is pressed or
-// dragged would be torn out.
-function redrawPanel() {
-  update(at("panel"), current);
-  const { strokes, file, pictures, sending: share, stop, look, work, ...rest } = current;
-  const jobs = [look, work].map((job) => job && { ...job, fraction: 0, eta_s: 0, place: 0, stage: null });
-  const now = JSON.stringify([rest, share !== null, stop !== null, jobs, strokes.length, current.chosen && [...current.chosen], Object.keys(pictures), viewer.picks(), photos.photos.map((photo) => [photo.number, stateOf(photo), photos.busy(photo)])]);
-  if (now === drawn || at("panel").querySelector("input[type=range]:active")) return;
+// Anew only when more than its figures changed, and not under a finger or a choice that is open: else
+// what is pressed, dragged or chosen from would be torn out. What the person did there is drawn at once.
+function redrawPanel(acted) {
+  const root = at("panel");
+  update(root, current);
+  const now = standsFor(current);
+  const another = drawnFor !== current;
+  const held = root.contains(document.activeElement) ? document.activeElement : null;
+  owed = now !== drawn && !acted && !another && (root.querySelector(":active") !== null || Boolean(held?.matches("select, input[type=color]")));
+  if (now === drawn || owed) return;
   drawn = now;
-  const held = document.activeElement?.id;
-  at("panel").replaceChildren(...panel(current, acts));
-  if (held && at("panel").querySelector(`#${CSS.escape(held)}`)) at(held).focus();
+  drawnFor = current;
+  root.replaceChildren(...panel(current, acts));
+  if (!held) return;
+  const same = !another && held.id && root.querySelector(`#${CSS.escape(held.id)}`);
+  if (same) same.focus({ preventScroll: true });
+  else at("photo-name").focus();
 }
 
-const inStrip = new Map(); // photo -> its list item, which stays while the photo is there
-
-function strip() {
-  at("strip").parentElement.hidden = photos.photos.length < 2;
-  for (const photo of inStrip.keys()) if (!photos.photos.includes(photo)) inStrip.delete(photo);
-  for (const photo of photos.photos) if (!inStrip.has(photo)) inStrip.set(photo, stripItem(photo));
-  const items = photos.photos.map((photo) => inStrip.get(photo));
-  const list = at("strip");
-  if (items.length !== list.children.length || items.some((item, index) => item !== list.children[index])) list.replaceChildren(...items);
-  for (const photo of photos.photos) fillStripItem(inStrip.get(photo), photo);
-}
-
-function stripItem(photo) {
-  const picture = element("img", { alt: "", hidden: true });
-  const name = element("span", { className: "strip-name" }, photo.name);
-  return element("li", {}, element("button", { type: "button", onclick: () => select(photo) }, picture, element("span", { className: "no-picture" }), name, element("span", { className: "soft" })));
-}
-
-function fillStripItem(item, photo) {
-  const source = photo.pictures.after ?? photo.pictures.before ?? photo.url;
-  const [chosen, picture, blank, words] = ["button", "img", ".no-picture", ".soft"].map((which) => item.querySelector(which));
-  if (source && picture.src !== source) picture.src = source;
-  picture.hidden = !source;
-  blank.hidden = Boolean(source);
-  if (words.textContent !== standing(photo)) words.textContent = standing(photo);
-  chosen.setAttribute("aria-current", String(photo === current));
-}
-
-function standing(photo) {
-  if (photo.error) return "see here";
-  if (photo.away) return photo.away.locked ? "needs its key" : "is fetched";
-  if (photo.sending !== null) return "sending";
-  const job = photos.active(photo.work) ? photo.work : photos.active(photo.look) ? photo.look : null;
-  if (job?.status === "queued") return `number ${job.place ?? "?"} in line`;
-  if (job) return `${Math.round(100 * job.fraction)} %`;
-  if (photos.restored(photo)) return "restored";
-  if ((photo.work ?? photo.look)?.status === "failed") return "failed";
-  return photo.diagnosis ? "looked at" : "not begun";
+// All that the panel of a photo shows, but for what `update` brings up to date. Of other photos only
+// how many there are of a kind.
+function standsFor(photo) {
+  const { strokes, file, pictures, sending: share, stop, look, work, ...rest } = photo;
+  const jobs = [look, work].map((job) => job && { ...job, fraction: 0, eta_s: 0, place: 0, stage: null });
+  const others = [photos.waiting(), photos.photos.filter(photos.restored), photos.photos.filter(photos.onlyHere), photos.others(photo)];
+  return JSON.stringify([rest, file !== null, share !== null, stop !== null, jobs, strokes.length, photo.chosen && [...photo.chosen], viewer.picks(), others.map(({ length }) => length)]);
 }
 
 // For those who do not see the page: what has become of the photo, once.
 function tell() {
   const running = [current.work, current.look].find((job) => job?.status === "running");
-  const words = `${current.name}: ${current.error ?? current.away?.words ?? (running ? doing(running.stage) : standing(current))}`;
+  const words = `${current.name}: ${current.error ?? current.away?.words ?? (running ? doing(running.stage) : strip.standing(current))}`;
   if (words !== said) at("status").textContent = words;
   said = words;
 }
 
 function select(photo) {
   current = photo;
-  if (photo.jobs.length === 0 && photo.file && photo.sending === null && !together.has(photo)) sending.look(photo);
+  if (photo.jobs.length === 0 && photo.file && photo.sending === null && !photo.stopped && !together.has(photo)) sending.look(photo);
   render();
 }
 
@@ -111,8 +89,9 @@ function take(files) {
 const together = new Set(); // photos that are restored one after the other, and have not been yet
 
 const acts = {
-  changed: render,
+  changed: () => render({ acted: true }),
   restore: () => {
+    if (current.sending !== null || photos.active(current.work)) return; // begun with others, while a choice was open
     current.adjusting = false;
     sending.restore(current);
   },
@@ -218,22 +197,6 @@ function flash(words) {
   setTimeout(() => made.remove(), 2500);
 }
 
-function dropping() {
-  let depth = 0;
-  const show = (shown) => (at("dropping").hidden = !shown);
-  const files = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragenter", (event) => files(event) && show((depth += 1) > 0));
-  addEventListener("dragleave", (event) => files(event) && show((depth -= 1) > 0));
-  addEventListener("dragover", (event) => files(event) && event.preventDefault());
-  addEventListener("drop", (event) => {
-    if (!files(event)) return;
-    event.preventDefault();
-    show((depth = 0) > 0);
-    take(event.dataTransfer.files);
-  });
-  addEventListener("paste", (event) => event.clipboardData?.files.length && take(event.clipboardData.files));
-}
-
 // Where a browser lets no page keep anything, that must not end the page before `start` can say so.
 function stored(act) {
   try {
@@ -299,16 +262,18 @@ async function start() {
   }
 }
 
-viewer.begin(render);
-// What is half sent is lost with the page.
-addEventListener("beforeunload", (event) => photos.photos.some(({ sending: share }) => share !== null) && event.preventDefault());
+viewer.begin(acts.changed);
+strip.begin(select);
+addEventListener("beforeunload", (event) => photos.photos.some(photos.onlyHere) && event.preventDefault());
+// After all else that comes of them, as a click.
+for (const name of ["focusout", "pointerup", "pointercancel", "keyup", "click"]) addEventListener(name, () => setTimeout(() => owed && render()));
 at("file").addEventListener("change", () => {
   take(at("file").files);
   at("file").value = "";
 });
 at("add").addEventListener("click", () => at("file").click());
 addEventListener("hashchange", () => start());
-dropping();
+dropping.begin(take, () => flash("There is no photo in what was dropped."));
 themes();
 keys();
 start();

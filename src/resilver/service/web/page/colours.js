@@ -61,7 +61,7 @@ function hints(photo, acts) {
   const rows = colouring.hints.map((hint, index) => {
     const swatch = element("span", { className: "swatch" });
     swatch.style.background = hint.colour;
-    const away = element("button", { type: "button", className: "quiet", onclick: () => { colouring.hints.splice(index, 1); acts.changed(); } }, "Remove");
+    const away = element("button", { type: "button", id: `hint-away-${index}`, className: "quiet", onclick: () => { colouring.hints.splice(index, 1); acts.changed(); } }, "Remove");
     away.setAttribute("aria-label", `Remove colour ${index + 1}`);
     return element("li", {}, swatch, element("span", {}, `Colour ${index + 1}`), away);
   });

@@ -46,12 +46,14 @@ export async function maskOf(photo) {
   return { mask: await canvas.convertToBlob({ type: "image/png" }), mask_mode: adds ? "add" : "subtract" };
 }
 
-// What was found, tinted: white becomes the colour, black becomes nothing.
-export async function tint(canvas, url, size, [red, green, blue]) {
+// What was found, tinted: white becomes the colour, black becomes nothing. wanted: whether it still is
+// when it has been read; another photo may be seen by then.
+export async function tint(canvas, url, size, [red, green, blue], wanted) {
   const scale = Math.min(1, 2000 / Math.max(size.width, size.height));
   canvas.width = Math.max(1, Math.round(size.width * scale));
   canvas.height = Math.max(1, Math.round(size.height * scale));
   const found = await createImageBitmap(await (await fetch(url)).blob());
+  if (!wanted()) return found.close();
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(found, 0, 0, canvas.width, canvas.height);
   found.close();
@@ -64,5 +66,5 @@ export async function tint(canvas, url, size, [red, green, blue]) {
     data[at + 2] = blue;
     data[at + 3] = seen;
   }
-  context.putImageData(pixels, 0, 0);
+  return context.putImageData(pixels, 0, 0);
 }

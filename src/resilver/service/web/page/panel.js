@@ -16,18 +16,19 @@ export function element(tag, properties = {}, ...children) {
 
 const AS_MEASURED = 0.5; // how much is drawn while nobody says anything
 
-const button = (words, act, className = "") => element("button", { type: "button", className, onclick: act }, words);
+// What has the same id does the same: the focus stays on it when the panel is drawn anew.
+const button = (id, words, act, className = "") => element("button", { type: "button", id, className, onclick: act }, words);
 
 // The whole panel for a photo in its present state. `acts`: what its buttons do.
 export function panel(photo, acts) {
-  const parts = [element("h2", { className: "photo-name" }, photo.name)];
+  const parts = [element("h2", { className: "photo-name", id: "photo-name", tabIndex: -1 }, photo.name)];
   if (photo.error) parts.push(element("p", { className: "error", role: "alert" }, photo.error));
   if (photo.sending !== null) {
     parts.push(progress("Sending the photo", photo.sending));
-    if (photo.stop) parts.push(element("div", { className: "buttons" }, button("Stop sending", photo.stop)));
+    if (photo.stop) parts.push(element("div", { className: "buttons" }, button("do-stop", "Stop sending", photo.stop)));
   } else if (photo.away) parts.push(...away(photo, acts));
   else if (photos.active(photo.work)) parts.push(...underWay(photo, photo.work, acts));
-  else if (photos.active(photo.look)) parts.push(...underWay(photo, photo.look, acts), element("div", { className: "buttons" }, button("Restore without waiting for this", acts.restore)));
+  else if (photos.active(photo.look)) parts.push(...underWay(photo, photo.look, acts), element("div", { className: "buttons" }, button("do-restore", "Restore without waiting for this", acts.restore)));
   else if (photos.restored(photo) && !photo.adjusting) parts.push(...outcome(photo, acts));
   else parts.push(...decisions(photo, acts));
   return parts;
@@ -56,20 +57,27 @@ function progress(words, fraction) {
 
 function away({ away: { words, more, locked } }, acts) {
   const parts = [element("div", { className: "ticket" }, element("p", { className: "place" }, words), element("p", { className: "soft" }, more))];
-  if (locked) parts.push(element("div", { className: "buttons" }, button("Enter a key", acts.enterKey, "primary"), button("Forget it here", acts.forget, "quiet")));
+  if (locked) parts.push(element("div", { className: "buttons" }, button("do-key", "Enter a key", acts.enterKey, "primary"), button("do-forget", "Forget it here", acts.forget, "quiet")));
   return parts;
 }
 
 function underWay(photo, job, acts) {
   const parts = [];
   if (job.status === "queued") {
-    parts.push(element("div", { className: "ticket queued" }, element("p", { className: "place" }, waiting(job)), element("p", { className: "soft" }, job.looks ? "It will be looked at first." : `You can close this page meanwhile: this link${job.key ? " and your key bring" : " brings"} you back.`)));
+    parts.push(element("div", { className: "ticket queued" }, element("p", { className: "place" }, waiting(job)), element("p", { className: "soft" }, job.looks ? "It will be looked at first." : leaving(job))));
   } else {
     parts.push(progress(doing(job.stage), job.fraction));
     parts.push(element("p", { className: "soft eta" }, job.eta_s ? `Done in ${duration(job.eta_s)}.` : ""));
   }
-  parts.push(element("div", { className: "buttons" }, button("Copy link", acts.copy), button("Cancel", acts.cancel)));
+  parts.push(element("div", { className: "buttons" }, button("do-copy", "Copy link", acts.copy), button("do-cancel", "Cancel", acts.cancel)));
   return parts;
+}
+
+function leaving(job) {
+  const others = photos.photos.filter(photos.onlyHere).length;
+  const back = `this link${job.key ? " and your key bring" : " brings"} you back`;
+  if (!others) return `You can close this page meanwhile: ${back}.`;
+  return `Keep this page open: ${others === 1 ? "another photo has" : `${others} other photos have`} not been sent yet. To this one ${back}.`;
 }
 
 // --- before: what was found, and what to do about it ---
@@ -92,11 +100,11 @@ function decisions(photo, acts) {
   const can = photo.file !== null || [photo.look, photo.work].some((job) => job && job.status !== "expired");
   const others = photos.waiting().length;
   const row = element("div", { className: "buttons" });
-  if (can) row.append(button("Restore this photo", acts.restore, "primary"));
-  if (can && !photo.diagnosis) row.append(button("Look at it first", acts.look));
-  if (can && others > 1) row.append(button(`Restore all ${others}`, acts.restoreAll));
-  if (photo.adjusting) row.append(button("Back to the result", acts.back));
-  row.append(button("Remove", acts.remove, "quiet"));
+  if (can) row.append(button("do-restore", "Restore this photo", acts.restore, "primary"));
+  if (can && !photo.diagnosis) row.append(button("do-look", "Look at it first", acts.look));
+  if (can && others > 1) row.append(button("do-restore-all", `Restore all ${others}`, acts.restoreAll));
+  if (photo.adjusting) row.append(button("do-back", "Back to the result", acts.back));
+  row.append(button("do-remove", "Remove", acts.remove, "quiet"));
   parts.push(row);
   return parts;
 }
@@ -196,12 +204,12 @@ function outcome(photo, acts) {
     parts.push(element("p", { className: "soft evidence" }, report.evidence));
   } else parts.push(element("p", { className: "soft" }, "Fetching the result …"));
   const ready = photos.photos.filter(photos.restored).length;
-  const row = element("div", { className: "buttons" }, button("Download", acts.download, "primary"));
-  if (ready > 1) row.append(button(`All ${ready} as zip`, acts.downloadAll));
-  row.append(button("Change and restore again", acts.adjust));
-  const link = element("a", { className: "button", href: api.reportLink(photo.work), target: "_blank", rel: "noopener" }, "Full report");
+  const row = element("div", { className: "buttons" }, button("do-download", "Download", acts.download, "primary"));
+  if (ready > 1) row.append(button("do-download-all", `All ${ready} as zip`, acts.downloadAll));
+  row.append(button("do-adjust", "Change and restore again", acts.adjust));
+  const link = element("a", { className: "button", id: "do-report", href: api.reportLink(photo.work), target: "_blank", rel: "noopener" }, "Full report");
   if (photo.work.key) link.addEventListener("click", acts.report); // a key does not travel with a link
-  row.append(link, button("Copy link", acts.copy), button("Delete", acts.remove, "quiet danger"));
+  row.append(link, button("do-copy", "Copy link", acts.copy), button("do-remove", "Delete", acts.remove, "quiet danger"));
   parts.push(row);
   return parts;
 }

@@ -26,6 +26,8 @@ export const fresh = (name) => ({
   report: null,
   sending: null, // share of the upload that is done
   stop: null, // breaks the upload off, while the service cannot have all of it
+  stopped: false, // sending it came to nothing: only a button sends it again
+  refused: false, // the service does not take it for what it is
   error: null,
   adjusting: false, // whether something else is wished for than the result that is there
   steps: {}, // stage -> {on, strength}; as found until somebody decides
@@ -36,7 +38,7 @@ export const fresh = (name) => ({
   upscale: "", // times larger, or "auto"; "" = as large as it is
   vivid: null, // how much of an enlargement is drawn; null = as measured best
   ext: "", // type of the result; "" = as the photo
-  pictures: {}, // blob URLs of before, after, damage
+  pictures: {}, // blob URLs of before, after, damage, and of a small one for the strip
 });
 
 export function add(files) {
@@ -63,7 +65,7 @@ export function detach(photo, part) {
   photo[part] = null;
   photo[part === "look" ? "diagnosis" : "report"] = null;
   forgetPictures(photo, [part === "look" ? "damage" : "after"]);
-  if (!photo.look && !photo.work) forgetPictures(photo, ["before"]);
+  if (!photo.look && !photo.work) forgetPictures(photo, ["before", "small"]);
 }
 
 export const active = (job) => job !== null && (job.status === "queued" || job.status === "running");
@@ -71,7 +73,10 @@ export const restored = (photo) => photo.work?.status === "succeeded";
 export const busy = (photo) => photo.sending !== null || active(photo.look) || active(photo.work);
 
 // The photos that can be restored together.
-export const waiting = () => photos.filter((photo) => photo.file && !photo.away && !busy(photo) && !restored(photo));
+export const waiting = () => photos.filter((photo) => photo.file && !photo.away && !photo.refused && !busy(photo) && !restored(photo));
+
+// Whether it would be lost with the page: what is half sent is, and what the service has never had.
+export const onlyHere = (photo) => photo.sending !== null || (photo.file !== null && photo.jobs.length === 0);
 
 // What is remembered of the colours of one photo, for all that are not restored yet.
 export function colourAll(photo) {
@@ -131,6 +136,34 @@ export async function fetchParts(photo) {
   } finally {
     fetching.delete(photo);
   }
+}
+
+// --- a small picture, of a photo that is not shown ---
+
+const SMALL_PX = 256; // its longer side
+const unhad = new Set(); // ids of jobs whose picture did not come
+
+const pictured = ({ look, work }) => [work, look].find((job) => job?.status === "succeeded");
+export const hasSmall = (photo) => pictured(photo) !== undefined && !unhad.has(pictured(photo).id);
+
+export async function fetchSmall(photo) {
+  const job = pictured(photo);
+  try {
+    const small = await shrunk(await api.file(job, job.looks ? "before" : "after"));
+    if (photos.includes(photo) && pictured(photo) === job) photo.pictures.small = URL.createObjectURL(small);
+  } catch (error) {
+    unhad.add(job.id);
+    if (api.passes(error)) setTimeout(() => unhad.delete(job.id) && changed(), TRY_AGAIN_MS);
+  }
+}
+
+async function shrunk(blob) {
+  const whole = await createImageBitmap(blob);
+  const scale = Math.min(1, SMALL_PX / Math.max(whole.width, whole.height));
+  const canvas = new OffscreenCanvas(Math.ceil(whole.width * scale), Math.ceil(whole.height * scale));
+  canvas.getContext("2d").drawImage(whole, 0, 0, canvas.width, canvas.height);
+  whole.close();
+  return canvas.convertToBlob({ type: "image/jpeg" });
 }
 
 async function picture(photo, job, name) {

@@ -27,7 +27,7 @@ async function send(photo, part, fields) {
     Object.assign(photo, figures);
     changed();
   };
-  show({ error: null, sending: 0 });
+  show({ error: null, refused: false, sending: 0 });
   let taken = false;
   try {
     const upload = {
@@ -47,8 +47,9 @@ async function send(photo, part, fields) {
     follow(photo, part);
   } catch (error) {
     if (!(error instanceof api.Stopped)) photo.error = error.message;
+    photo.refused = api.isUnfit(error) && !photo.upscale; // else it may be the result that is too large
   }
-  show({ sending: null, stop: null });
+  show({ sending: null, stop: null, stopped: !taken });
   return taken;
 }
 
@@ -61,10 +62,20 @@ async function submitted(photo, fields, upload) {
     if (!api.isGone(error)) throw error;
   }
   if (photo.file) {
+    await beRead(photo.file);
     upload.begins();
     return api.submit({ ...fields, photo: photo.file }, upload);
   }
   throw new Error("The service does not have this photo any more, or not for this key. Choose it again.");
+}
+
+// A browser says of a file that is gone only that nothing was sent, as of a service that is.
+async function beRead(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Error("This file cannot be read any more: it was moved, or changed. Choose it again.");
+  }
 }
 
 export async function cancel(photo, part = active(photo.work) ? "work" : "look") {

@@ -32,6 +32,8 @@ export function begin(onChange) {
   parts.viewer.addEventListener("pointerdown", press);
   parts.viewer.addEventListener("pointermove", move);
   for (const name of ["pointerup", "pointercancel"]) parts.viewer.addEventListener(name, release);
+  // Two fingers zoom, and scroll nothing.
+  parts.viewer.addEventListener("touchmove", (event) => event.touches.length > 1 && event.cancelable && event.preventDefault(), { passive: false });
   parts.viewer.addEventListener("pointerleave", () => (parts.brush.hidden = true));
   parts.slider.addEventListener("input", () => {
     cut(Number(parts.slider.value));
@@ -97,8 +99,8 @@ export function show(next, state) {
   parts["zoom-tools"].hidden = !source;
   if (photo.diagnosis) sheet.measure(photo.diagnosis.size);
   if (found && photo.pictures.damage && tinted !== photo.pictures.damage) {
-    tinted = photo.pictures.damage;
-    tint(parts.damage, tinted, photo.diagnosis.size, TINT);
+    const url = (tinted = photo.pictures.damage);
+    tint(parts.damage, url, photo.diagnosis.size, TINT, () => tinted === url);
   }
   layers();
   if (found) drawOver(photo);
@@ -123,6 +125,8 @@ function cut(percent) {
   parts.sheet.style.setProperty("--cut", `${value}%`);
 }
 
+const cutAt = ({ clientX, clientY }) => cut(100 * inPhoto([clientX, clientY])[0]);
+
 // --- pointer: one paints, moves the cut or the photo; two zoom ---
 
 function press(event) {
@@ -130,6 +134,7 @@ function press(event) {
   parts.viewer.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, [event.clientX, event.clientY]);
   if (pointers.size > 1) {
+    pointers.delete("cuts");
     takeBack();
     return;
   }
@@ -139,7 +144,7 @@ function press(event) {
     parts.slider.focus({ preventScroll: true });
     if (nearCut(event) || sheet.zoom === 1) {
       pointers.set("cuts", true);
-      cut(100 * inPhoto([event.clientX, event.clientY])[0]);
+      if (event.pointerType !== "touch") cutAt(event); // a finger may be about to scroll the page
     }
   }
   event.preventDefault();
@@ -172,7 +177,7 @@ function move(event) {
     sheet.zoomTo((sheet.zoom * distance(now)) / Math.max(distance(last), 1), [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2]);
   } else if (stroke) extend(inPhoto(now));
   else if (hint) extendHint(inPhoto(now));
-  else if (pointers.has("cuts")) cut(100 * inPhoto(now)[0]);
+  else if (pointers.has("cuts")) cutAt(event);
   else {
     const [from, to] = [inPhoto(last), inPhoto(now)];
     sheet.lookAt(sheet.centre.map((value, axis) => value - (to[axis] - from[axis])));
@@ -181,6 +186,7 @@ function move(event) {
 }
 
 function release(event) {
+  if (event.type === "pointerup" && pointers.has("cuts")) cutAt(event);
   pointers.delete(event.pointerId);
   if (pointers.size <= 1) pointers.delete("cuts");
   if (stroke) endStroke();
@@ -190,6 +196,7 @@ function release(event) {
 // --- painting ---
 
 function paint(mode) {
+  stroke = hint = null; // what was begun in another way is not gone on with
   painting = painting === mode ? null : mode;
   parts["paint-add"].setAttribute("aria-pressed", String(painting === "add"));
   parts["paint-erase"].setAttribute("aria-pressed", String(painting === "erase"));
