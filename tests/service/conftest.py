@@ -5,12 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("dbos", reason="the service needs the extra 'serve'")
 
-from running_services import Databases, databases, photo_bytes, served, settings_in, wait_until
+from driving import DESK, OWN
+from running_services import (
+    Databases,
+    databases,
+    photo_bytes,
+    served,
+    served_idle,
+    settings_in,
+    wait_until,
+)
 
 from resilver.service.forecast import Forecast
 from resilver.service.running import Service
@@ -52,6 +62,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = settings_in(folder, f"sqlite:///{folder / 'queue.sqlite'}")
     with served(settings) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server without a worker: whatever is sent stays in line."""
+    with served_idle(tmp_path_factory.mktemp("idle")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser; the tests that ask for it are skipped where there is none."""
+    from browsing import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page of a fresh browser."""
+    from browsing import opened_page
+
+    with opened_page(browser, OWN, viewport=DESK) as page:
+        yield page
 
 
 @pytest.fixture

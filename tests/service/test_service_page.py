@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,71 +15,28 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from driving import (
+    DESK,
+    OWN,
+    PHONE,
+    a_file,
+    button,
+    draw_a_line,
+    drop,
+    held_back,
+    job_id,
+    png,
+    restore,
+    sent_by,
+)
 from PIL import Image
 from running_services import databases, photo_bytes, served, served_idle, settings_in, wait_until
 from skimage.data import astronaut
 
-from browsing import chromium, opened_page
+from browsing import opened_page
 from resilver.ageing import AgeingRecipe, age
 from resilver.service.database import Database
 from resilver.service.keys import Keys
-
-DESK = {"width": 1280, "height": 860}
-PHONE = {"width": 375, "height": 740}
-OWN = r"(http://127\.0\.0\.1:|blob:)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server without a worker: whatever is sent stays in line."""
-    with served_idle(tmp_path_factory.mktemp("idle")) as address:
-        yield address
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    with opened_page(browser, OWN, viewport=DESK) as page:
-        yield page
-
-
-def a_file(folder: Path, name: str = "grandmother.png", seed: int = 1) -> dict[str, Any]:
-    return {"name": name, "mimeType": "image/png", "buffer": photo_bytes(folder, 120, 160, seed)}
-
-
-def drop(page: Any, address: str, *files: dict[str, Any]) -> None:
-    page.goto(address)
-    page.set_input_files("#file", list(files))
-
-
-def button(page: Any, name: str) -> Any:
-    return page.get_by_role("button", name=name, exact=True)
-
-
-def draw_a_line(page: Any, steps: int) -> dict[str, float]:
-    """Across the middle of the photo, from a fifth to four fifths; gives the photo's box."""
-    box: dict[str, float] = page.locator("#sheet").bounding_box()
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.2 * box["width"], middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.8 * box["width"], middle, steps=steps)
-    page.mouse.up()
-    return box
-
-
-def job_id(page: Any) -> str:
-    return page.url.partition("#")[2]
-
-
-def png(pixels: np.ndarray[Any, Any]) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return out.getvalue()
 
 
 def another_tab(page: Any, address: str) -> Any:
@@ -88,29 +45,6 @@ def another_tab(page: Any, address: str) -> Any:
     tab.set_default_timeout(60_000)
     tab.goto(address)
     return tab
-
-
-def sent_by(page: Any) -> list[str]:
-    """The ids of what the page sends from now on."""
-    ids: list[str] = []
-
-    def note(answer: Any) -> None:
-        if answer.request.method == "POST" and answer.status == 202:
-            ids.append(answer.headers["location"].rpartition("/")[2])
-
-    page.on("response", note)
-    return ids
-
-
-def held_back(page: Any, path: str) -> list[Any]:
-    """What the page asks for there from now on, which gets no answer until it is let go on."""
-    held: list[Any] = []
-
-    def hold(route: Any) -> None:
-        held.append(route)
-
-    page.route(path, hold)
-    return held
 
 
 def remembered(page: Any) -> list[str]:
@@ -146,11 +80,6 @@ def keyed_service(
 # Behind a proxy nobody is at the machine itself.
 PROXIED: dict[str, Any] = {"proxy": "127.0.0.1"}
 FROM_AFAR = {"X-Forwarded-For": "203.0.113.9"}
-
-
-def restore(page: Any) -> None:
-    button(page, "Restore this photo").click()
-    page.wait_for_selector(".headline")
 
 
 def test_a_photo_is_looked_at_restored_and_compared(page: Any, server: str, tmp_path: Path) -> None:

@@ -69,10 +69,13 @@ async function submitted(photo, fields, upload) {
   throw new Error("The service does not have this photo any more, or not for this key. Choose it again.");
 }
 
-// A browser says of a file that is gone only that nothing was sent, as of a service that is.
+// Of a file that is gone a browser says only that nothing was sent, as of a service that is gone. Its
+// beginning is read, not a slice of it: that of a file that is gone is empty, and read without a word.
 async function beRead(file) {
+  const reader = file.stream().getReader();
   try {
-    await file.slice(0, 1).arrayBuffer();
+    await reader.read();
+    await reader.cancel();
   } catch {
     throw new Error("This file cannot be read any more: it was moved, or changed. Choose it again.");
   }

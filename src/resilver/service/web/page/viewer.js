@@ -143,8 +143,9 @@ function press(event) {
   else if (compares) {
     parts.slider.focus({ preventScroll: true });
     if (nearCut(event) || sheet.zoom === 1) {
-      pointers.set("cuts", true);
-      if (event.pointerType !== "touch") cutAt(event); // a finger may be about to scroll the page
+      const touch = event.pointerType === "touch"; // it may be about to scroll the page
+      pointers.set("cuts", touch ? [event.clientX, event.clientY] : null);
+      if (!touch) cutAt(event);
     }
   }
   event.preventDefault();
@@ -177,7 +178,7 @@ function move(event) {
     sheet.zoomTo((sheet.zoom * distance(now)) / Math.max(distance(last), 1), [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2]);
   } else if (stroke) extend(inPhoto(now));
   else if (hint) extendHint(inPhoto(now));
-  else if (pointers.has("cuts")) cutAt(event);
+  else if (pointers.has("cuts")) slide(event);
   else {
     const [from, to] = [inPhoto(last), inPhoto(now)];
     sheet.lookAt(sheet.centre.map((value, axis) => value - (to[axis] - from[axis])));
@@ -185,12 +186,20 @@ function move(event) {
   pointers.set(event.pointerId, now);
 }
 
+// A finger moves the line once it has gone sideways.
+function slide(event) {
+  const from = pointers.get("cuts");
+  if (from && Math.abs(event.clientX - from[0]) <= Math.abs(event.clientY - from[1])) return;
+  pointers.set("cuts", null);
+  cutAt(event);
+}
+
 function release(event) {
   if (event.type === "pointerup" && pointers.has("cuts")) cutAt(event);
   pointers.delete(event.pointerId);
   if (pointers.size <= 1) pointers.delete("cuts");
   if (stroke) endStroke();
-  if (hint) endHint();
+  if (hint) paint(null);
 }
 
 // --- painting ---
@@ -226,11 +235,6 @@ function extendHint(where) {
   if (!inside(where) || far < HINT_STEP * Math.max(sheet.size.width, sheet.size.height)) return;
   hint.points.push(where);
   drawOver(photo);
-}
-
-function endHint() {
-  hint = null;
-  paint(null);
 }
 
 // The brush is as wide on the screen as it says, so zooming in paints finer.
@@ -302,7 +306,7 @@ function paintKey(event) {
     if (stroke) extend(spot);
   } else if (picks()) {
     startHint(spot);
-    endHint();
+    paint(null);
   } else if (stroke) endStroke();
   else startStroke(spot);
   if (spot) showSpot();
