@@ -46,9 +46,12 @@ def test_the_focus_stays_where_the_person_is(page: Any, server: str, tmp_path: P
     page.evaluate("document.querySelector('#step-denoise').click()")  # draws the panel anew
     page.wait_for_selector(".step:has(#step-denoise)")
     assert page.evaluate(FOCUS) == "do-back"
-    button(page, "Back to the result").press("Enter")
+    button(page, "Back to the result").press("Space")
     page.wait_for_selector(".headline")
     assert page.evaluate(FOCUS) == "photo-name"
+    button(page, "Delete").press("Enter")
+    page.wait_for_selector("#welcome:not([hidden])")
+    assert page.evaluate(FOCUS) == "file"
 
 
 def test_a_choice_that_is_open_stays(page: Any, server: str, tmp_path: Path) -> None:
@@ -235,7 +238,11 @@ def test_the_damage_of_another_photo_comes_too_late(page: Any, server: str, tmp_
     large = {**a_file(tmp_path, "large.png"), "buffer": photo_bytes(tmp_path, 300, 400)}
     everywhere = png(np.full((300, 400), 255, np.uint8))
     drop(page, server, large, a_file(tmp_path, "small.png", 2))
-    page.route("**/damage", lambda route: route.fulfill(body=everywhere, content_type="image/png"))
+
+    def damage_everywhere(route: Any) -> None:
+        route.fulfill(body=everywhere, content_type="image/png")
+
+    page.route("**/damage", damage_everywhere)
     page.wait_for_selector(".step")
     page.unroute("**/damage")
     choose(page, "small.png")

@@ -23,9 +23,11 @@ const stateOf = (photo) => (photo.away ? "waiting" : photos.restored(photo) && !
 function render({ acted = false } = {}) {
   if (current && !photos.photos.includes(current)) current = null;
   current ??= photos.photos.at(-1) ?? null;
+  const lost = !current && at("panel").contains(document.activeElement); // with the last photo
   at("welcome").hidden = current !== null;
   at("studio").hidden = at("add").hidden = current === null;
   if (!current) {
+    if (lost) at("file").focus();
     if (location.hash) history.replaceState(null, "", location.pathname);
     return;
   }
