@@ -19,6 +19,11 @@ def choose(page: Any, name: str) -> None:
     page.locator("#strip button").filter(has_text=name).click()
 
 
+def comes_true(page: Any, expression: str) -> None:
+    """Asked again and again from outside: the page's policy lets nothing be evaluated in it."""
+    wait_until(lambda: page.evaluate(expression) or page.wait_for_timeout(50), 60.0)
+
+
 def meanwhile(page: Any, seconds: float = 0.3) -> None:
     """Long enough for what must not happen."""
     page.wait_for_timeout(1000 * seconds)
@@ -73,9 +78,7 @@ def test_a_choice_that_is_open_stays(page: Any, server: str, tmp_path: Path) -> 
     assert page.evaluate(FOCUS) == "do-restore"
     page.reload()
     page.wait_for_selector(".step")
-    page.wait_for_function(
-        "[...document.querySelectorAll('#strip img')].filter(one => one.naturalWidth).length === 2"
-    )
+    comes_true(page, "[...document.querySelectorAll('#strip img')].every(one => one.naturalWidth)")
     # Small, but for the one that is shown and has been fetched anyway.
     widths = page.evaluate(
         "[...document.querySelectorAll('#strip img')].map(one => one.naturalWidth)"
@@ -164,7 +167,7 @@ def test_a_file_that_is_gone_is_not_the_fault_of_the_service(
     page.goto(idle)
     page.set_input_files("#file", paths)
     page.wait_for_selector(".ticket")
-    page.wait_for_function("document.querySelectorAll('#strip img')[1].naturalWidth > 0")
+    comes_true(page, "document.querySelectorAll('#strip img')[1].naturalWidth > 0")
     paths[1].unlink()
     choose(page, "b.png")
     alert = page.get_by_role("alert")
@@ -258,7 +261,7 @@ def test_the_damage_of_another_photo_comes_too_late(page: Any, server: str, tmp_
         }"""
     )
     choose(page, "large.png")
-    page.wait_for_function("'go' in window")
+    comes_true(page, "'go' in window")
     choose(page, "small.png")
     meanwhile(page)
     page.evaluate("go()")
