@@ -21,6 +21,7 @@ from resilver.errors import RecipeError
 from resilver.train.photos import (
     CropStream,
     Shard,
+    called,
     decode,
     find_photos,
     find_shards,
@@ -108,7 +109,7 @@ class AgedStream:
 
 
 def _is_old(source: Path) -> bool:
-    return source.name.startswith("old")
+    return called(source).startswith("old")
 
 
 class _OverlayPool:

@@ -95,6 +95,8 @@ class ScanRecipe(DenoiseRecipe):
             pair = self.scans.pairs[index]
             area = _random_area(pair.first, side, rng, held_out=held_out)
             first, second = to_float(pair.first[area]), to_float(pair.second[area])
+            if rng.random() < 0.5:  # what else the scans differ by is not learned as a direction
+                first, second = second, first
         return {
             "seen": channels_first(first),
             "target": channels_first(second),

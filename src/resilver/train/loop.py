@@ -27,7 +27,7 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torch.utils.tensorboard import SummaryWriter
 
-from resilver.errors import RecipeError
+from resilver.errors import RecipeError, ResilverError
 from resilver.train.optimise import GENTLE, Optimiser, lay_out
 from resilver.train.recipe import Batch, Lineage, Recipe, Sample
 from resilver.train.state import load_state, save_state
@@ -106,16 +106,18 @@ def _in_one_sentence(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The batches; what a worker process refuses comes with its traceback, which is taken off."""
     try:
         yield from batches
-    except RecipeError as error:
+    except ResilverError as error:
         last = str(error).strip().splitlines()[-1]
-        raise RecipeError(last.removeprefix(f"{RecipeError.__module__}.RecipeError: ")) from error
+        kind = f"{type(error).__module__}.{type(error).__name__}: "
+        raise RecipeError(last.removeprefix(kind)) from error
 
 
 def _quiet_worker(_worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it is told to end so, and has nothing to tidy
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    os.nice(2)
+    if hasattr(os, "nice"):  # Windows has none
+        os.nice(2)
 
 
 def learning_rate_factor(progress: float, step: int, warmup_steps: int) -> float:
@@ -169,8 +171,9 @@ def fit(
     )
     state_path = config.out / "state.pt"
     step, elapsed, figures, lineage = 0, 0.0, {}, config.lineage
+    usual_norm = math.inf  # of the gradient, over the last fifty steps or so
     if config.resume and state_path.is_file():
-        step, elapsed, figures, lineage = load_state(
+        step, elapsed, figures, usual_norm, lineage = load_state(
             state_path, recipe, network, average, optimiser, device, lineage
         )
         log(f"resumed at step {step}, {elapsed / 60:.1f} min")
@@ -195,10 +198,20 @@ def fit(
     watch = Watch(recipe, sources, config.out, config.inspect_every_s, writer, log, figures)
     samples_a_step = recipe.info.batch * world
     budget_s = config.minutes * 60.0
-    usual_norm = math.inf  # of the gradient, over the last fifty steps or so
     skipped = 0  # steps in a row
     with _opencv_alone():
         batches = _in_one_sentence(iter(loader))  # the workers begin here
+
+    def keep(step: int, elapsed: float, usual_norm: float) -> None:
+        """Stores the state; the run, and what it makes in the end, do not hang on that."""
+        try:
+            save_state(
+                state_path, recipe, network, average, optimiser, step, elapsed, watch.figures,
+                lineage, usual_norm,
+            )  # fmt: skip
+        except OSError as error:
+            log(f"{error}: the run goes on, and cannot be resumed from here")
+
     first = next(batches)  # before the clock: a busy machine may take seconds to make the first
     last = saved = time.monotonic()
     worked = time.process_time()
@@ -240,18 +253,13 @@ def fit(
             shown = "  ".join(f"{name} {value:.5g}" for name, value in figures.items())
             log(f"step {step}  {elapsed / 60:.1f}/{config.minutes:g} min  {shown}")
         if rank == 0 and time.monotonic() - saved > config.save_every_s:
-            save_state(
-                state_path, recipe, network, average, optimiser, step, elapsed, watch.figures,
-                lineage,
-            )  # fmt: skip
+            keep(step, elapsed, usual_norm)
             saved = time.monotonic()
         if watch.is_due:
             watch.look(average, step, step * samples_a_step)
     watch.look(average, step, step * samples_a_step)
     if rank == 0:
-        save_state(
-            state_path, recipe, network, average, optimiser, step, elapsed, watch.figures, lineage
-        )
+        keep(step, elapsed, usual_norm)
     if writer is not None:
         writer.close()
     if world > 1:
@@ -300,7 +308,7 @@ def _keep_freed_memory() -> None:
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # not glibc: macOS and Windows have no such habit
+    except (OSError, AttributeError, TypeError):  # not glibc: macOS and Windows have no such habit
         return
     trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
     mallopt(mmap_max, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import tarfile
 from collections.abc import Iterator
@@ -156,8 +157,13 @@ def find_photos(sources: list[Path]) -> list[Shard]:
 
 def part_overlays(sources: list[Path]) -> tuple[list[Path], list[Path]]:
     """(photos, overlays): alpha masks of film damage are told by "overlays" in their name."""
-    photos = [path for path in sources if "overlays" not in path.name]
-    return photos, [path for path in sources if "overlays" in path.name]
+    photos = [path for path in sources if "overlays" not in called(path)]
+    return photos, [path for path in sources if "overlays" in called(path)]
+
+
+def called(source: Path) -> str:
+    """The name of a source, which tells its part; that of the folder itself for "."."""
+    return Path(os.path.abspath(source)).name  # noqa: PTH100 (a link keeps its own name)
 
 
 def _tar_shards(path: Path) -> Iterator[Shard]:

@@ -25,9 +25,13 @@ from resilver.photo import Photo
 _MARKS = {"a": "ab", "b": "ab", "1": "12", "2": "12"}  # of two scans of one print
 _PAIR_NAME = re.compile(r"^(?P<print>.+?)[-_ ](?P<scan>[ab12])$", re.IGNORECASE)
 _LARGEST_SHIFT_PX = 24
+_MOST_GAIN = (
+    1.3  # in contrast, of one scan against the other; scans that differ by more are no pair
+)
 # Between two scans, once whole pixels are taken off: with more of it the second scan is a displaced
 # copy, which teaches blur.
 _LARGEST_REST_PX = 0.15
+_PLAIN = 0.004  # spread below which a channel has nothing to tell contrast by
 _SOFT_PX = 1.5  # scans are softened by this before the rest is measured: less of it is then noise
 _SURE_PX = 0.05  # standard error of rests that are compared: in an empty sky they say nothing
 _LOOK_PX = 1024  # side of what is looked at in each quarter
@@ -136,8 +140,31 @@ def align(first: Pixels, second: Pixels) -> ScanPair | None:
     rows, columns = slice(max(-y, 0), height - max(y, 0)), slice(max(-x, 0), width - max(x, 0))
     moved_rows = slice(rows.start + y, rows.stop + y)
     moved_columns = slice(columns.start + x, columns.stop + x)
-    pair = ScanPair(first[rows, columns], second[moved_rows, moved_columns])
+    exposed = _exposed_alike(first[rows, columns], second[moved_rows, moved_columns])
+    if exposed is None:
+        return None
+    pair = ScanPair(first[rows, columns], exposed)
     return pair if _lie_together(pair) else None
+
+
+def _exposed_alike(first: Pixels, second: Pixels) -> Pixels | None:
+    """The second scan as bright and as rich in contrast, channel by channel, as the first.
+
+    Scanners expose anew at every pass, and pairs of two means would teach that difference. None
+    where it is too large to be one of exposure.
+    """
+    out = np.empty(second.shape, np.float32)
+    for channel in range(3):
+        one, other = (to_float(scan[..., channel]) for scan in (first, second))
+        calm_one, calm_other = (cv2.GaussianBlur(scan, (0, 0), _SOFT_PX) for scan in (one, other))
+        # Of spreads, not of a regression: noise would flatten that.
+        spreads = float(calm_one.std()), float(calm_other.std())
+        gain = 1.0 if max(spreads) < _PLAIN else spreads[0] / max(spreads[1], 1e-6)
+        if not 1.0 / _MOST_GAIN <= gain <= _MOST_GAIN:
+            return None
+        out[..., channel] = (other - calm_other.mean()) * np.float32(gain) + calm_one.mean()
+    most = np.iinfo(second.dtype).max
+    return np.rint(np.clip(out, 0.0, 1.0) * np.float32(most)).astype(second.dtype)
 
 
 def _grey(pixels: Pixels) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,13 @@ def save_state(
     elapsed: float,
     figures: dict[str, float],
     lineage: Lineage | None,
+    usual_norm: float = math.inf,
 ) -> None:
     """Writes all that is needed to go on; a file that is there is replaced by a whole one.
 
     Raises:
         RecipeError: weights are not finite; the file that is there stays.
+        OSError: it cannot be written, as on a full disk; likewise.
     """
     if not (_finite(network) and _finite(average)):
         raise RecipeError(f"{recipe.info.name}: weights are not finite after step {step}")
@@ -44,10 +47,15 @@ def save_state(
         "step": step,
         "elapsed": elapsed,
         "figures": figures,
+        "usual_norm": usual_norm,
         "lineage": None if lineage is None else asdict(lineage),
     }
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
+    try:
+        torch.save(state, partial)
+    except (OSError, RuntimeError) as error:  # torch names a full disk in words of its own
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written") from error
     partial.replace(path)
 
 
@@ -59,11 +67,12 @@ def load_state(
     optimiser: Optimiser,
     device: torch.device,
     lineage: Lineage | None,
-) -> tuple[int, float, dict[str, float], Lineage | None]:
+) -> tuple[int, float, dict[str, float], float, Lineage | None]:
     """Puts a stored state into the networks and the optimiser.
 
     Returns:
-        The steps and seconds trained, the figures of the last inspection, and the lineage.
+        The steps and seconds trained, the figures of the last inspection, the usual length of the
+        gradient, and the lineage.
 
     Raises:
         RecipeError: the file is damaged, of another recipe, of a network of another shape, or of
@@ -84,9 +93,10 @@ def load_state(
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
-        # States of before there were figures have none.
+        # States of before there were figures, or usual lengths, have none.
         figures = dict(state.get("figures", {}))
-        return int(state["step"]), float(state["elapsed"]), figures, lineage
+        usual_norm = float(state.get("usual_norm", math.inf))
+        return int(state["step"]), float(state["elapsed"]), figures, usual_norm, lineage
     except _UNFIT as error:
         raise _unfit(path, recipe) from error
 

@@ -28,7 +28,7 @@ from resilver.models.published_detectors import SLIM, YUNET
 from resilver.nets.detector import ANSWERS, STRIDES_PX, DetectorConfig, FaceDetector
 from resilver.train.aged import SIZES
 from resilver.train.face_labels import FaceLabeller, Labels
-from resilver.train.photos import Photos, Shard, find_photos, find_shards, part_overlays
+from resilver.train.photos import Photos, Shard, called, find_photos, find_shards, part_overlays
 from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, example_image
 
 CANVAS_PX = 256
@@ -78,7 +78,7 @@ class DetectRecipe:
         if self.teacher is None:
             raise OptionError("the recipe detect needs --teacher, a folder of two face detectors")
         photos, _overlays = part_overlays(sources)
-        animals = [path for path in photos if path.name.startswith("animals")]
+        animals = [path for path in photos if called(path).startswith("animals")]
         rest = [path for path in photos if path not in animals]
         shards, beasts = find_photos(rest), find_shards(animals) if animals else []
         pool = _LabelledPool(shards, beasts, FaceLabeller(self.teacher), seed)
