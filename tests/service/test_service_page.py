@@ -512,6 +512,7 @@ def test_a_photo_whose_answer_was_lost_is_sent_once_all_the_same(page: Any, tmp_
         button(page, "Cancel").click()
         button(page, "Remove").click()
         wait_until(lambda: httpx.get(listed).json()["restorations"] == [], 30.0)
+        page.goto("about:blank")  # it asks on how long the line is, and the service ends
 
 
 def test_a_photo_half_sent_is_kept_or_broken_off(page: Any, tmp_path: Path) -> None:
