@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Literal, cast
 
@@ -92,7 +92,9 @@ class Options:
             if self.strengths[name] == 0.0:
                 off = "fidelity 1" if name == "faces" else f"{name} 0"
                 raise OptionError(f"the stage {name} is forced, and {off} switches it off")
-        if self.upscale not in (None, "auto", *FACTORS):
+        times = cast("object", self.upscale)  # an array is not to be asked what it equals
+        known = times is None or isinstance(times, str | Integral)
+        if not known or times not in (None, "auto", *FACTORS):
             raise OptionError(f"upscale is 2, 4 or auto, not {self.upscale!r}")
         if self.vivid is not None and self.upscale_model is not None:
             raise OptionError("vivid mixes the bundled networks, not one that is named")
@@ -148,9 +150,6 @@ class Options:
             word = getattr(self, name)
             if word is not None and not isinstance(word, str):
                 raise OptionError(f"{name} is the name of a network, not {word!r}")
-        times = cast("object", self.upscale)
-        if not (times is None or isinstance(times, str | int)) or isinstance(times, bool):
-            raise OptionError(f"upscale is 2, 4 or auto, not {times!r}")
         for name in ("neutral", "colourise"):
             switch = getattr(self, name)
             if not isinstance(switch, bool | np.bool_):

@@ -72,9 +72,10 @@ class UpscaleStage:
         longest = max(height, width)
         factor = self.factor(longest)
         megapixels = factor**2 * draft.photo.megapixels
-        wanted = self.told or self.asked != "auto" or longest < WANTED_PX / 2
-        fits = megapixels <= self.max_megapixels or not wanted
-        act = fits and wanted
+        wanted = self.told or self.asked != "auto"  # by the person
+        larger = wanted or longest < WANTED_PX / 2
+        fits = megapixels <= self.max_megapixels or not larger
+        act = fits and larger
         words = f"{width} x {height} pixels"
         if not fits:
             words += (
@@ -87,11 +88,9 @@ class UpscaleStage:
             words += ": not tiny."
         progress(1.0)
         measured = (Measurement("longer side", float(longest), "px"),)
-        if wanted:
+        if larger:
             measured += (Measurement("megapixels of the result", megapixels, ""),)
-        return Finding(
-            self.name, act, words, measured, wanted=self.told or self.asked != "auto", possible=fits
-        ), draft
+        return Finding(self.name, act, words, measured, wanted=wanted, possible=fits), draft
 
     def apply(self, draft: Draft, strength: float, progress: Progress) -> Draft:
         photo = draft.photo

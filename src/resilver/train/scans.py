@@ -25,9 +25,7 @@ from resilver.photo import Photo
 _MARKS = {"a": "ab", "b": "ab", "1": "12", "2": "12"}  # of two scans of one print
 _PAIR_NAME = re.compile(r"^(?P<print>.+?)[-_ ](?P<scan>[ab12])$", re.IGNORECASE)
 _LARGEST_SHIFT_PX = 24
-_MOST_GAIN = (
-    1.3  # in contrast, of one scan against the other; scans that differ by more are no pair
-)
+_MOST_GAIN = 1.3  # in contrast, of one scan against the other; what differs by more is no pair
 # Between two scans, once whole pixels are taken off: with more of it the second scan is a displaced
 # copy, which teaches blur.
 _LARGEST_REST_PX = 0.15
