@@ -139,6 +139,18 @@ def test_a_face_that_the_prior_drew_is_found_again(
     torch.testing.assert_close(norms, torch.full_like(norms, gaussian.radius))
 
 
+def test_layers_stay_together_as_far_as_they_are_told_to(
+    generator: Generator, gaussian: LatentGaussian
+) -> None:
+    tiny = shrunk(drawn(generator, gaussian, 7), 16)
+    config = SearchConfig(candidates=2, steps=40, noise_maps=0, stop_rmse_255=0.01)
+    apart = [
+        float(geodesic_cross(search(generator, gaussian, tiny, one).codes).mean())
+        for one in (config, replace(config, cross_weight=0.0))
+    ]
+    assert apart[0] < 0.7 * apart[1]
+
+
 def test_seeds_differ_and_repeat(generator: Generator, gaussian: LatentGaussian) -> None:
     tiny = shrunk(drawn(generator, gaussian, 6), 16)
     config = SearchConfig(candidates=2, seed=3, steps=12)

@@ -108,6 +108,68 @@ def test_the_generators_loss_does_not_teach_the_discriminator() -> None:
     assert float(last.bias.grad) == pytest.approx(-1.0, abs=0.01)
 
 
+def test_each_regularisation_counts_for_the_steps_it_stands_for() -> None:
+    torch.manual_seed(0)
+    network = PriorTraining(SMALL).train()
+    network._r1 = lambda _real: torch.tensor(0.5)
+    network._path = lambda _count: torch.tensor(0.25)
+    _, loss, figures = network(torch.rand(4, 3, 16, 16) * 2 - 1)
+    assert float(loss.detach()) - figures["judging"] == pytest.approx(
+        R1_EVERY / 2 * 1.0 * 0.5 + PATH_EVERY * 2.0 * 0.25, rel=1e-5
+    )
+
+
+def test_r1_is_the_squared_slope_of_the_judgement() -> None:
+    class Slope(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.full((3, 16, 16), 0.1))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return (images * self.weight).sum(dim=(1, 2, 3))
+
+    network = PriorTraining(SMALL).train()
+    network.discriminator = Slope()
+    penalty = network._r1(torch.rand(5, 3, 16, 16))
+    assert float(penalty.detach()) == pytest.approx(3 * 16 * 16 * 0.01, rel=1e-4)
+    penalty.backward()
+    gradient = network.discriminator.weight.grad
+    assert gradient is not None  # it teaches the discriminator to be less steep
+    torch.testing.assert_close(gradient, torch.full((3, 16, 16), 0.2))
+
+
+def test_path_lengths_are_those_of_steps_in_w_and_their_spread_is_the_penalty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a generator whose faces are a matrix times the mean of its styles."""
+    torch.manual_seed(0)
+    network = PriorTraining(SMALL).train()
+    matrix = torch.randn(3 * 16 * 16, SMALL.style_dim)
+    monkeypatch.setattr(
+        network.generator,
+        "synthesis",
+        lambda styles, _noise: (styles.mean(dim=1) @ matrix.T).reshape(-1, 3, 16, 16),
+    )
+    monkeypatch.setattr(network.generator, "fresh_noise", lambda _count: [])
+
+    def expected() -> torch.Tensor:
+        """The same draws as a measurement makes, and what they come to by hand."""
+        torch.randn(6, SMALL.style_dim)
+        directions = torch.randn(6, 3, 16, 16)
+        moved = directions.flatten(1) @ matrix / 16 / SMALL.layers  # the same for every layer
+        return moved.norm(dim=1)
+
+    state = torch.get_rng_state()
+    penalties = [network._path(6), network._path(6)]
+    torch.set_rng_state(state)
+    first, second = expected(), expected()
+    mean = first.mean()
+    torch.testing.assert_close(penalties[0], (first - mean).square().mean())
+    mean = 0.99 * mean + 0.01 * second.mean()
+    torch.testing.assert_close(penalties[1], (second - mean).square().mean())
+    torch.testing.assert_close(network.path_length, mean)
+
+
 def test_path_lengths_begin_with_the_first_that_is_measured() -> None:
     torch.manual_seed(0)
     network = PriorTraining(SMALL).train()

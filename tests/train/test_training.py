@@ -91,6 +91,59 @@ def test_the_loop_learns_logs_and_resumes(photos: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(mine, theirs)
 
 
+class Recorded(OneBatch):
+    """Keeps the first weight as each step finds it, and the seeds that samples and losses have."""
+
+    def __init__(self) -> None:
+        super().__init__(net=TINY, crop_px=48)
+        self.weights: list[torch.Tensor] = []
+        self.seeds: list[tuple[int, int]] = []
+
+    def samples(self, sources: list[Path], seed: int) -> Iterator[Sample]:
+        self.seeds.append((seed, torch.initial_seed()))
+        return super().samples(sources, seed)
+
+    def loss(self, network: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        self.weights.append(next(network.parameters()).detach().clone())
+        return super().loss(network, batch)
+
+
+def test_what_is_handed_over_is_the_running_average(photos: Path, tmp_path: Path) -> None:
+    recipe = Recorded()
+    config = FitConfig(0.05, tmp_path, workers=0, threads=1, warmup_steps=1)
+    result = fit(recipe, [photos], config)
+    trained = recipe.network()
+    trained.load_state_dict(read_state(tmp_path / "state.pt", recipe)["network"])
+    last = next(trained.parameters()).detach()
+    first, *seen = [*recipe.weights[: result.steps], last]
+    assert len(seen) == result.steps > 3
+    average = first
+    for step, weight in enumerate(seen, start=1):  # it follows closely at first
+        decay = min(0.999, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * weight
+    given = next(result.network.parameters()).detach()
+    torch.testing.assert_close(given, average)
+    assert float((given - last).abs().max()) > 1e-5
+
+
+def test_a_resumed_run_sees_and_draws_other_things_and_keeps_its_clock(
+    photos: Path, tmp_path: Path
+) -> None:
+    recipe = Recorded()
+    config = FitConfig(0.03, tmp_path, workers=0, threads=1, seed=5)
+    first = fit(recipe, [photos], config)
+    again = fit(recipe, [photos], config)  # its time was up before
+    assert (again.steps, again.samples) == (first.steps, first.samples)
+    assert again.seconds == pytest.approx(first.seconds, abs=1.0)
+    ((crops, drawn), (other_crops, other_drawn)) = recipe.seeds
+    assert drawn == 5
+    assert crops != other_crops
+    assert drawn != other_drawn
+    fresh = fit(recipe, [photos], replace(config, resume=False))
+    assert recipe.seeds[2] == recipe.seeds[0]
+    assert fresh.seconds < 2.0 * 60 * config.minutes + 30
+
+
 class Wild(OneBatch):
     """Of every `every` steps one has a gradient that is no number, though its loss is one."""
 
