@@ -18,6 +18,7 @@ from resilver.nets.colour import lab_to_rgb, rgb_to_lab
 from resilver.nets.colourise import GREY_MEAN, GREY_UNIT, ColouriseNet
 from resilver.nets.squeezenet import aligned_input
 from resilver.train.monochrome import seen_by_film, simulated_hints
+from resilver.train.recipes import colourise
 from resilver.train.recipes.colourise import (
     ColouriseRecipe,
     annealed_mean,
@@ -149,3 +150,15 @@ def test_a_folder_without_colours_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "grey.png"), data.camera()[::4, ::4])
     with pytest.raises(RecipeError, match="none of the photos is in colour"):
         next(iter(ColouriseRecipe().samples([tmp_path], 0)))
+
+
+def test_the_one_photo_in_colour_is_found_whatever_the_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(colourise, "_COUNTED", 1)  # as of many photos only some are counted
+    for number in range(5):
+        cv2.imwrite(str(tmp_path / f"grey{number}.png"), data.camera()[::4, ::4])
+    cv2.imwrite(str(tmp_path / "colour.png"), data.astronaut()[::4, ::4, ::-1])
+    for seed in range(8):
+        sample = next(ColouriseRecipe(side_px=64).samples([tmp_path], seed))
+        assert np.ptp(sample["target"], axis=0).max() > 0.1

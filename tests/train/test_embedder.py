@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import torch
 
 from resilver.errors import OptionError, RecipeError
 from resilver.evaluate.identity import Embedder
+from resilver.models.published_detectors import SLIM, YUNET
 from resilver.models.session import OrtNetwork
+from resilver.models.store import bundled_model
 from resilver.nets.embedder import EmbedderConfig, FaceEmbedder
 from resilver.train.export import CardText, export
 from resilver.train.face_labels import FaceLabeller
@@ -138,3 +141,21 @@ def test_it_refuses_what_it_cannot_learn_from(weights: Path, tmp_path: Path, pho
         Teacher(tmp_path)
     with pytest.raises(RecipeError, match="no face"):
         next(IdentityRecipe(weights).samples([photos], 0))
+
+
+@pytest.mark.parametrize("other", [b"", b"no network", "denoise", "detect", "faces"])
+def test_teachers_that_are_something_else_are_refused(other: str | bytes, tmp_path: Path) -> None:
+    content = bundled_model(other).path.read_bytes() if isinstance(other, str) else other
+    for name in (TEACHER, YUNET, SLIM):
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(RecipeError, match=f"{TEACHER}: not the network of this name"):
+        Teacher(tmp_path)
+    with pytest.raises(RecipeError, match=f"{YUNET}: not the detector of this name"):
+        FaceLabeller(tmp_path)
+
+
+def test_detectors_that_changed_places_are_refused(weights: Path, tmp_path: Path) -> None:
+    shutil.copy(weights / YUNET, tmp_path / SLIM)
+    shutil.copy(weights / YUNET, tmp_path / YUNET)
+    with pytest.raises(RecipeError, match=f"{SLIM}: not the detector of this name"):
+        FaceLabeller(tmp_path)

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from resilver.errors import OptionError, RecipeError
 from resilver.models.card import ModelCard
+from resilver.models.store import bundled_model
 from resilver.nets.judge import PlaceJudge
 from resilver.nets.unet import parameter_count
 from resilver.nets.upscale import Enlarger, EnlargerConfig
@@ -176,8 +177,17 @@ def test_a_published_enlarger_may_teach(photos: Path, teacher: Path, tmp_path: P
     assert VividRecipe(published).how == f"{TEACHER} to copy, losses switched off: none"
     (tmp_path / "none.onnx").write_bytes(b"no network")
     for nothing in ("none.onnx", "missing.onnx"):
-        with pytest.raises(RecipeError, match=f"{nothing}: no network that enlarges"):
+        with pytest.raises(RecipeError, match=f"{nothing}: no network that enlarges a photo"):
             next(UpscaleRecipe(tmp_path / nothing).samples([photos], 0))
+    for other, said in (
+        ("denoise", r"it does not enlarge photos 4 times \(of 32 x 32 px it makes 32 x 32\)"),
+        ("tone", "no network that enlarges a photo"),  # takes thumbnails of 96 px
+        ("faces", "no network that enlarges a photo"),
+        ("identity", "no network that enlarges a photo"),
+        ("colourise", "no network that enlarges a photo"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            next(UpscaleRecipe(bundled_model(other).path).samples([photos], 0))
 
 
 def test_a_network_is_made_deeper(photos: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ from resilver.train.learn_noise import (
 )
 from resilver.train.loop import FitConfig, collate, fit, learning_rate_factor
 from resilver.train.optimise import Optimiser
-from resilver.train.photos import Photos, find_shards, part_overlays
+from resilver.train.photos import CropStream, Photos, find_shards, part_overlays
 from resilver.train.recipe import Batch, Lineage, Sample
 from resilver.train.recipes import RECIPES, recipe_named
 from resilver.train.recipes.content import ContentRecipe
@@ -685,6 +685,21 @@ def test_what_is_no_photo_is_left_out_and_what_is_no_tar_is_refused(tmp_path: Pa
     for path in (packed, broken):
         with pytest.raises(RecipeError, match=f"{path.name}: not a tar file without compression"):
             find_shards([path])
+
+
+@pytest.mark.parametrize("shape", [(3, 6000, 3), (6000, 3, 3), (2, 2, 3), (300, 200, 3)])
+def test_of_what_is_too_thin_only_a_part_is_enlarged(
+    shape: tuple[int, int, int], tmp_path: Path
+) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    cv2.imwrite(str(tmp_path / "strip.png"), photo)
+    crops = CropStream(find_shards([tmp_path]), 64, 0, largest_scale=2.0)
+    assert [crop.shape for crop in itertools.islice(crops, 20)] == [(64, 64, 3)] * 20
+    sides = np.array([crops._resized(photo).shape[:2] for _ in range(20)])
+    assert sides.min() >= 64
+    assert sides.max() <= 8 * 64 + 8
+    starts = {crops._resized(photo)[:9, :9].tobytes() for _ in range(20)}
+    assert len(starts) > 1 or max(shape) < 3 * 64  # not the same part every time
 
 
 def test_a_photo_that_cannot_be_decoded_or_read_is_named(tmp_path: Path) -> None:

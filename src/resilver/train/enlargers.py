@@ -22,6 +22,7 @@ Pixels = NDArray[np.float32]
 
 _WINDOW_PX = 480  # the teacher sees so much of a photo at once, and many crops are cut from that
 _WINDOWS, _CROPS = 2, 24  # of a photo, and of each: a teacher costs as much as some steps
+_TRIED_PX = 32  # side of what it is first tried on
 _HELD = 256  # samples held back, so that a batch shows many photos
 
 
@@ -42,12 +43,9 @@ def taught_samples(
         smallest_scale: photos are shrunk to this at most beforehand.
 
     Raises:
-        RecipeError: the teacher is not there, or no network.
+        RecipeError: the teacher is not there, or no network that enlarges so.
     """
-    try:
-        network = OrtNetwork(teacher, 1)
-    except ModelError as error:
-        raise RecipeError(f"{teacher}: no network that enlarges") from error
+    network = _opened(teacher, scale)
     windows = CropStream(
         find_photos(sources),
         _WINDOW_PX,
@@ -57,6 +55,22 @@ def taught_samples(
     )
     cut = _cuts(windows, network, reduced, scale, crop_px // scale, seed)
     return shuffled(cut, _HELD, seed)
+
+
+def _opened(teacher: Path, scale: int) -> Network:
+    side = _TRIED_PX
+    try:
+        network = OrtNetwork(teacher, 1)
+        (answer,) = network.run(np.full((1, 3, side, side), 0.5, np.float32))
+    except (ModelError, ValueError) as error:  # ValueError: other inputs or outputs than one
+        raise RecipeError(f"{teacher}: no network that enlarges a photo") from error
+    if answer.shape != (1, 3, scale * side, scale * side):
+        made = " x ".join(map(str, answer.shape[2:])) or "a number"
+        raise RecipeError(
+            f"{teacher}: it does not enlarge photos {scale} times (of {side} x {side} px it makes "
+            f"{made})"
+        )
+    return network
 
 
 def _cuts(

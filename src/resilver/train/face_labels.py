@@ -6,6 +6,7 @@ it is aged. What both see is a face; what only one sees, or neither surely, coun
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resilver.errors import RecipeError
+from resilver.errors import ModelError, RecipeError
 from resilver.imaging.faces import Faces, joined, overlaps, without_doubles
 from resilver.models.published_detectors import (
     ALIKE_IOU,
@@ -37,19 +38,29 @@ class Labels:
     doubtful: Faces  # to be counted neither way
 
 
+def _opened(
+    path: Path, faces_of: Callable[[Network, NDArray[np.float32], float], Faces], threads: int
+) -> Network:
+    if not path.is_file():
+        raise RecipeError(f"{path.parent}: the detector {path.name} is not there")
+    try:
+        network = OrtNetwork(path, threads)
+        faces_of(network, np.zeros((64, 64, 3), np.float32), _DOUBTFUL)
+    except (ModelError, ValueError, IndexError) as error:  # answers of other numbers or shapes
+        raise RecipeError(f"{path}: not the detector of this name") from error
+    return network
+
+
 class FaceLabeller:
     """Both detectors, ready to run.
 
     Raises:
-        RecipeError: the folder lacks one of them.
+        RecipeError: the folder lacks one of them, or has something else by its name.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
-        for name in (YUNET, SLIM):
-            if not (folder / name).is_file():
-                raise RecipeError(f"{folder}: the detector {name} is not there")
-        self._yunet: Network = OrtNetwork(folder / YUNET, threads)
-        self._slim: Network = OrtNetwork(folder / SLIM, threads)
+        self._yunet = _opened(folder / YUNET, yunet_faces, threads)
+        self._slim = _opened(folder / SLIM, slim_faces, threads)
 
     def label(self, photo: NDArray[np.uint8]) -> Labels:
         """The faces of an RGB photo (H, W, 3)."""

@@ -182,6 +182,7 @@ def _is_photo(name: str) -> bool:
     return Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
 
 
+_ENLARGED_CROPS = 8  # of what is enlarged no more is held than so many crops' sides each way
 _AS_IT_IS = 0.15  # width of the range of factors that stand for "neither shrunk nor enlarged"
 
 
@@ -246,9 +247,19 @@ class CropStream:
         scale = max(1.0 if 1.0 <= drawn < 1.0 + _AS_IT_IS else drawn, smallest)
         if scale == 1.0:
             return photo
+        if scale > 1.0:  # a strip as long as it is would fill the memory
+            photo = self._part(photo, max(round(_ENLARGED_CROPS * self._crop_px / scale), 1))
+            height, width = photo.shape[:2]
         size = (max(round(width * scale), self._crop_px), max(round(height * scale), self._crop_px))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         return cv2.resize(photo, size, interpolation=how)  # type: ignore[return-value]
+
+    def _part(self, photo: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
+        """Some of a photo: no more than so many rows and columns."""
+        rows, columns = (min(length, longest_px) for length in photo.shape[:2])
+        top = self._random.randint(0, photo.shape[0] - rows)
+        left = self._random.randint(0, photo.shape[1] - columns)
+        return photo[top : top + rows, left : left + columns]
 
     def _cut(self, photo: NDArray[np.uint8]) -> NDArray[np.float32]:
         size = self._crop_px

@@ -211,7 +211,10 @@ class _Photos:
             RecipeError: none of the photos is in colour.
         """
         counts = np.zeros(len(bins()))
-        for _ in range(min(_COUNTED, len(self._photos))):
+        least, looked = min(_COUNTED, len(self._photos)), 0
+        # Where photos in colour are few, those that were drawn first need not be among them.
+        while looked < least or not (counts.any() or len(self._kept) == len(self._photos)):
+            looked += 1
             photo = self._next()
             if photo is not None:
                 small = np.asarray(photo[::4, ::4], np.float32) / np.float32(255)

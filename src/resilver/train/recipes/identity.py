@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -162,17 +163,23 @@ class Teacher:
     """MobileFaceNet, ready to run.
 
     Raises:
-        RecipeError: the folder lacks it.
+        RecipeError: the folder lacks it, or has something else by its name.
     """
 
     def __init__(self, folder: Path) -> None:
-        if not (folder / TEACHER).is_file():
+        path = folder / TEACHER
+        if not path.is_file():
             raise RecipeError(f"{folder}: the network {TEACHER} is not there")
-        model = onnx.load(str(folder / TEACHER))
-        (hint,) = (node.input[0] for node in model.graph.node if "head_expand_weight" in node.input)
-        model.graph.output.append(onnx.ValueInfoProto(name=hint))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        try:
+            model = onnx.load(str(path))
+            (hint,) = (
+                node.input[0] for node in model.graph.node if "head_expand_weight" in node.input
+            )
+        except (DecodeError, ValueError) as error:  # ValueError: no such layer, or several
+            raise RecipeError(f"{path}: not the network of this name") from error
+        model.graph.output.append(onnx.ValueInfoProto(name=hint))
         self._session = onnxruntime.InferenceSession(model.SerializeToString(), options)
 
     def look(self, face: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
