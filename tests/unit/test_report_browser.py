@@ -112,6 +112,9 @@ def test_nothing_sticks_out_on_a_telephone(browser: Any, address: str) -> None:
     with opened_page(browser, OWN, viewport=phone, is_mobile=True, has_touch=True) as page:
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        for threshold in page.locator(".measured td:nth-child(4)").all():  # none is out of sight
+            box = threshold.bounding_box()
+            assert box["x"] + box["width"] <= 360
 
 
 def _lightness(colour: str) -> float:

@@ -14,7 +14,16 @@ from rich.console import Console
 
 from resilver.report import Report
 from resilver.reporting import digital_source_type, to_json, to_table
-from resilver.reporting.words import deed, duration, figure, headline, percent, printable
+from resilver.reporting.words import (
+    deed,
+    duration,
+    figure,
+    headline,
+    limit,
+    percent,
+    printable,
+    telling,
+)
 from resilver.stages.draft import Mark, Measurement
 
 
@@ -48,6 +57,18 @@ def _printed(report: Report, width: int = 100) -> str:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert isinstance(text, str)
     return text
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 69, 70, 80, 200])
+def test_a_terminal_of_any_width_shows_every_word_and_figure(report: Report, width: int) -> None:
+    printed = _printed(report, width)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in printed
+    assert max(map(len, printed.splitlines())) <= width
+    words = set(printed.split())
+    for record in report.stages:
+        said = [record.finding.words, deed(record), duration(record.seconds)]
+        said += [limit(one) for one in telling(record.finding.measurements)]
+        assert set(" ".join(said).split()) <= words
 
 
 def test_the_keys_of_the_json_stay(report: Report) -> None:

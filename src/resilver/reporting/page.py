@@ -243,7 +243,8 @@ def _measurements(report: Report) -> list[str]:
         f"<tr><td>{_text(stage_words(record.finding.stage).title)}</td>"
         f"<td>{_text(measurement.name)}</td>"
         f'<td class="number">{_text(quantity(measurement.value, measurement.unit))}</td>'
-        f'<td class="number">{_threshold(measurement)}</td><td>{_bar(measurement)}</td></tr>'
+        f'<td class="number">{_threshold(measurement)}</td>'
+        f'<td class="drawn">{_bar(measurement)}</td></tr>'
         for record in report.stages
         for measurement in telling(record.finding.measurements)
     ]
