@@ -69,7 +69,7 @@ class _Steps:
 
     records: Sequence[StageRecord]
 
-    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self._columns() if options.max_width >= _COLUMNS_FROM else self._paragraphs()
 
     def _columns(self) -> RenderableType:
