@@ -22,6 +22,8 @@ from resilver.evaluate.metrics import PSNR
 from resilver.evaluate.results import Stamp
 from resilver.evaluate.running import thumbnail
 from resilver.evaluate.sheet import to_html
+from resilver.evaluate.values import Setting
+from resilver.models.store import bundled_model
 
 
 def run(*arguments: str | Path) -> Result:
@@ -69,6 +71,22 @@ def test_json_holds_the_figures_of_every_picture(written: Path) -> None:
     assert summary["count"] == 2
     assert summary["worst"] == min(figures["SSIM of luma"] for figures in ours)
     assert value["stamp"]["models"].startswith("colourise ")
+    assert (value["photos"], value["threads"], value["networks"]) == (None, 1, {})
+    assert value["data"].endswith("eval0")
+
+
+def test_a_network_that_takes_part_is_known_by_its_digest(tmp_path: Path) -> None:
+    (tmp_path / "kodak").mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "kodak" / "a.png"), picture)
+    own = bundled_model("denoise")
+    files = ("--network", f"mine={own.path}", "--json", tmp_path / "x.json", "--photos", "1")
+    result = run("evaluate", "denoise", "--data", tmp_path, *files)
+    assert result.exit_code == 0, result.output
+    assert f"Network mine: {own.card.sha256[:8]}." in result.stdout
+    value = json.loads((tmp_path / "x.json").read_text("utf-8"))
+    assert value["networks"] == {"mine": own.card.sha256}
+    assert (value["photos"], value["threads"]) == (1, None)
 
 
 def test_files_that_are_there_are_not_replaced_unasked(written: Path, data: Path) -> None:
@@ -134,7 +152,7 @@ def test_the_sheet_puts_the_worst_first(tmp_path: Path) -> None:
         Judged(name, "", {"ours": Attempt({"PSNR": value}, 1.0, 1.0, "", picture)})
         for name, value in figures.items()
     )
-    found = Evaluation("small", "A suite.", "ours", (PSNR,), judged, (), trial=False)
+    found = Evaluation("small", "A suite.", "ours", (PSNR,), judged, (), Setting(Path()), {})
     stamp = Stamp("1a2b3c4", "2026-11-28 12:00", "a machine", "0.1", "Python", "none")
     (tmp_path / "sheet.html").write_text(to_html(found, stamp), "utf-8")
     with chromium() as browser, opened_page(browser, OWN) as opened:

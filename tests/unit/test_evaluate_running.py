@@ -157,7 +157,7 @@ def test_unknown_and_infinite_figures_keep_their_meaning() -> None:
         one_attempt("c", input=30.0, ours=31.0),
         one_attempt("d", input=math.nan, ours=25.0),
     )
-    found = Evaluation("s", "", INPUT, (PSNR,), judged, (), trial=False)
+    found = Evaluation("s", "", INPUT, (PSNR,), judged, (), Setting(Path()), {})
     ours = found.summary(PSNR, "ours", "")
     assert (ours.count, ours.worst, ours.worst_name, ours.upper) == (4, 25.0, "d", math.inf)
     held = found.comparison(PSNR, "ours", "")
@@ -175,7 +175,7 @@ def test_ratios_of_nothing_to_nothing_are_one() -> None:
         return Judged(name, "", {key: Attempt(one, 1.0, 1.0) for key, one in figures.items()})
 
     cases = (judged("a", 0.0, 0.0), judged("b", 1.0, 4.0), judged("c", 3.0, 0.0))
-    found = Evaluation("s", "", INPUT, (COLOUR_DISTANCE,), cases, (), trial=False)
+    found = Evaluation("s", "", INPUT, (COLOUR_DISTANCE,), cases, (), Setting(Path()), {})
     held = found.comparison(COLOUR_DISTANCE, "ours", "")
     assert (held.median, held.better) == (1.0, 1)
     assert "x 1.00" in to_markdown(found)
@@ -191,7 +191,7 @@ def test_neither_too_little_nor_too_much_is_best() -> None:
         judged("b", input=0.9, ours=1.6),
         judged("c", input=1.0, ours=1.05),
     )
-    found = Evaluation("s", "", INPUT, (COLOURFULNESS,), cases, (), trial=False)
+    found = Evaluation("s", "", INPUT, (COLOURFULNESS,), cases, (), Setting(Path()), {})
     ours = found.summary(COLOURFULNESS, "ours", "")
     assert (ours.worst, ours.worst_name) == (1.6, "b")
     assert found.summary(COLOURFULNESS, INPUT, "").worst_name == "a"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from resilver.evaluate.values import Metric
+from resilver.evaluate.values import Metric, Setting
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,13 @@ class Evaluation:
     metrics: tuple[Metric[Any], ...]  # those that were measured
     judged: tuple[Judged, ...]  # in the order of the suite
     left_out: tuple[str, ...]  # contenders and metrics that could not take part, and why
-    trial: bool  # not all photos were looked at
+    setting: Setting
+    networks: Mapping[str, str]  # further contenders: their names, and the SHA-256 of their files
+
+    @property
+    def trial(self) -> bool:
+        """Whether not all photos were looked at."""
+        return self.setting.photos is not None
 
     @property
     def contenders(self) -> tuple[str, ...]:

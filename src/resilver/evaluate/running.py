@@ -25,6 +25,7 @@ from resilver.evaluate.values import (
 )
 from resilver.imaging.measures import Picture
 from resilver.imaging.resizing import shrunk
+from resilver.models.digest import file_sha256
 
 THUMBNAIL_PX = 320  # longest side
 _QUALITY = 82  # of WebP
@@ -59,7 +60,8 @@ def evaluate(
         PhotoError: a folder or a picture is missing or cannot be read.
         ModelError: a network that was named cannot be opened, or nothing is left to be run.
     """
-    makers = _with_networks(suite, networks or {})
+    networks = networks or {}
+    makers = _with_networks(suite, networks)
     against = suite.baseline if against is None else against
     if against not in makers:
         raise OptionError(
@@ -68,12 +70,13 @@ def evaluate(
     cases = suite.cases(setting)
     if not cases:
         raise OptionError(f"suite {suite.name!r} finds nothing to look at in {setting.data}")
-    asked = {against, *(networks or {})}
+    asked = {against, *networks}
     contenders, absent = _opened(makers, setting)
     for name in asked & set(absent):
         raise ModelError(f"{name}: {absent[name]}")
     by_name: dict[str, Metric[Any]] = {metric.name: metric for metric in suite.metrics}
     measures, unmeasured = _opened({name: m.open for name, m in by_name.items()}, setting)
+    digests = {name: file_sha256(path) for name, path in networks.items()}
     judged: list[Judged] = []
     for number, case in enumerate(cases):
         progress(number / len(cases), f"{case.group} {case.name}".strip())
@@ -86,7 +89,8 @@ def evaluate(
         metrics=tuple(metric for name, metric in by_name.items() if name in measures),
         judged=tuple(judged),
         left_out=tuple(f"{name}: {why}" for name, why in (absent | unmeasured).items()),
-        trial=setting.photos is not None,
+        setting=setting,
+        networks=digests,
     )
 
 

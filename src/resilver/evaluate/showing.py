@@ -64,12 +64,17 @@ def to_markdown(evaluation: Evaluation) -> str:
     if evaluation.metrics:
         parts.append(_legend(evaluation))
     parts.append(markdown_table(*time_table(evaluation)))
+    parts += [f"Network {name}: {sha256[:8]}." for name, sha256 in evaluation.networks.items()]
     parts += [f"Left out: {words}." for words in evaluation.left_out]
     return "\n\n".join(parts)
 
 
 def to_json(evaluation: Evaluation, stamp: Stamp) -> str:
-    """All figures, as indented JSON; "Infinity" stands for an infinite one, null for none."""
+    """All figures, as indented JSON; "Infinity" stands for an infinite one, null for none.
+
+    `photos` and `threads` are null where all photos are looked at, with all cores.
+    """
+    setting = evaluation.setting
     groups = [
         {
             "name": group,
@@ -90,6 +95,11 @@ def to_json(evaluation: Evaluation, stamp: Stamp) -> str:
         "against": evaluation.against,
         "left_out": list(evaluation.left_out),
         "stamp": vars(stamp),
+        "data": str(setting.data),
+        "weights": None if setting.weights is None else str(setting.weights),
+        "photos": setting.photos,
+        "threads": setting.threads,
+        "networks": dict(evaluation.networks),
         "metrics": [
             {"name": m.name, "unit": m.unit, "better": m.better, "compared": m.compared}
             for m in evaluation.metrics
