@@ -131,6 +131,21 @@ def test_what_comes_beyond_the_length_is_not_taken(server: Server, tmp_path: Pat
     assert server.behaviour.sent < 20_000_000  # what the sockets hold, and no more
 
 
+def test_a_server_that_always_begins_anew_takes_no_part_away(
+    server: Server, tmp_path: Path
+) -> None:
+    part = tmp_path / "weights.pth.part"
+    part.write_bytes(CONTENT[:400_000])
+    server.behaviour.ranges = False
+    for send in (100_000, 400_000, 500_000):  # cut off before and after what is there
+        server.behaviour.send = send
+        with pytest.raises(ModelError, match="cut off after"):
+            fetch(wanted(server), tmp_path)
+        assert part.read_bytes() == CONTENT[: max(send, 400_000)]
+    server.behaviour.send = None
+    assert fetch(wanted(server), tmp_path).read_bytes() == CONTENT
+
+
 def test_another_part_than_was_asked_for_is_not_added(server: Server, tmp_path: Path) -> None:
     (tmp_path / "weights.pth.part").write_bytes(CONTENT[:400_000])
     server.behaviour.off = 5

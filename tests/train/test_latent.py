@@ -220,8 +220,10 @@ def test_a_grey_face_is_searched_in_grey(generator: Generator, gaussian: LatentG
 def test_a_search_of_nothing_is_refused(field: str) -> None:
     with pytest.raises(OptionError, match=f"{field} are at least 1, not 0"):
         SearchConfig(**{field: 0})
-    with pytest.raises(OptionError, match="a seed is 0 to"):
-        SearchConfig(seed=2**63)
+    largest = 2**63 - 2  # of the two candidates the second has a seed one larger
+    assert SearchConfig(candidates=2, seed=largest).seed == largest
+    with pytest.raises(OptionError, match=f"a seed is 0 to {largest}, not {largest + 1}"):
+        SearchConfig(candidates=2, seed=largest + 1)
 
 
 def ramp(height: int, width: int) -> Photo:

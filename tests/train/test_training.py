@@ -220,6 +220,15 @@ def test_a_rate_that_is_none_is_refused(rate: float, photos: Path, tmp_path: Pat
         train(TrainRequest("denoise", (photos,), tmp_path, 1.0, rate=rate))
 
 
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_time_that_is_none_is_refused(minutes: float, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="lasts more than 0 minutes, and ends: not"):
+        train(TrainRequest("denoise", (photos,), tmp_path, minutes))
+    with pytest.raises(OptionError, match="lasts more than 0 minutes, and ends: not"):
+        learn_noise(photos, tmp_path / "mine.onnx", minutes)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_state_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
     fit(tiny(), [photos], FitConfig(0.02, tmp_path, workers=0, threads=1))
     with pytest.raises(RecipeError, match="is of the recipe 'denoise', not 'fill'"):

@@ -87,8 +87,6 @@ def learn_noise_of(folder: Path, out: Path, *, minutes: float, overwrite: bool) 
     screen = Screen()
     make_folder(out.parent)
     learned = learn_noise(folder, out, minutes, screen.line, overwrite=overwrite)
-    for line in learned.left_out:
-        screen.error(line, "left out")
     screen.line(
         f"learned from {learned.pairs} prints scanned twice and {learned.singles} scanned once"
     )

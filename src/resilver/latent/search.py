@@ -49,8 +49,9 @@ class SearchConfig:
         for name in ("stop_rmse_255", "rate"):
             if not getattr(self, name) > 0.0:
                 raise OptionError(f"{name} is more than 0, not {getattr(self, name):g}")
-        if not 0 <= self.seed <= _LARGEST_SEED - self.candidates:
-            raise OptionError(f"a seed is 0 to {_LARGEST_SEED}, not {self.seed}")
+        largest = _LARGEST_SEED - self.candidates + 1  # the last candidate's is counted up from it
+        if not 0 <= self.seed <= largest:
+            raise OptionError(f"a seed is 0 to {largest}, not {self.seed}")
 
 
 @dataclass(frozen=True, eq=False)

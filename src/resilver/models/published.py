@@ -198,8 +198,7 @@ def _transfer(wanted: Published, partial: Path, progress: Progress) -> None:
         answer = _asked(wanted.url, there)
         if there and answer.status == 206 and not _goes_on(answer, there):
             answer.close()
-            there = 0
-            answer = _asked(wanted.url, there)
+            answer = _asked(wanted.url, 0)
     except urllib.error.HTTPError as error:
         if error.code != 416 or not there:
             raise
@@ -207,16 +206,18 @@ def _transfer(wanted: Published, partial: Path, progress: Progress) -> None:
     with answer:
         if answer.headers.get_content_type() == "text/html":  # of a network that wants a login
             raise ModelError(f"{wanted.name}: {wanted.url} answers with a web page, not the file")
-        if answer.status != 206:  # the server sends all of it again
-            there = 0
-        total = wanted.size or 0 if answer.length is None else there + answer.length
+        again = 0 if answer.status == 206 else there  # bytes that the server sends once more
+        total = wanted.size or 0 if answer.length is None else there - again + answer.length
         if wanted.size is not None and total != wanted.size:
             raise ModelError(
                 f"{wanted.name}: the published file has {wanted.size:,} bytes, "
                 f"{wanted.url} has {total:,}: it is not fetched"
             )
+        if total and again >= total:  # what came is not of this file
+            there = again = 0
         with partial.open("ab" if there else "wb") as file:
-            there = _copy(answer, file, there, total, progress)
+            if _passed(answer, again):  # another attempt that is cut off costs nothing that came
+                there = _copy(answer, file, there, total, progress)
     if total and there < total:
         raise OSError(f"cut off after {there:,} of {total:,} bytes; run it again to go on")
     if wanted.size is not None and there > wanted.size:
@@ -236,6 +237,13 @@ def _asked(url: str, there: int) -> HTTPResponse:
 def _goes_on(answer: HTTPResponse, there: int) -> bool:
     """Whether a part of a file is the one that begins after so many bytes."""
     return answer.headers.get("Content-Range", "").startswith(f"bytes {there}-")
+
+
+def _passed(answer: BinaryIO, count: int) -> bool:
+    """Reads so many bytes for nothing; whether there were as many."""
+    while count and (chunk := answer.read(min(count, _CHUNK))):
+        count -= len(chunk)
+    return count == 0
 
 
 def _copy(answer: BinaryIO, file: BinaryIO, there: int, total: int, progress: Progress) -> int:

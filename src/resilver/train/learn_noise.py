@@ -39,7 +39,6 @@ class LearnedNoise:
     singles: int  # prints scanned once
     error_before_255: float  # RMS distance to the other observation, grey levels of 255, held out
     error_after_255: float
-    left_out: tuple[str, ...]  # files that could not be used, one line each
 
     @property
     def improved(self) -> bool:
@@ -152,13 +151,16 @@ def learn_noise(
     Raises:
         RecipeError: nothing usable in the folder, or grain too coarse for single scans.
         PhotoNotWritten: the weight file or its card is there already.
+        OptionError: no time that a training can last.
     """
     if out.suffix != ".onnx":
         raise RecipeError(f"{out}: the weight file must end in .onnx")
     for place in (out, out.with_suffix(".toml")):  # before the minutes are spent, not after
         check_place(place, source=None, overwrite=overwrite)
+    work = out.parent / f".{out.stem}.training"
+    config = FitConfig(minutes, work, seed, workers=0, resume=False, log_every=20, warmup_steps=20)
     scans = read_scans(folder, SMALLEST_SCAN)
-    for line in scans.unpaired:
+    for line in (*scans.unpaired, *(f"left out: {line}" for line in scans.left_out)):
         log(line)
     bundled = bundled_model("denoise")
     network = load_onnx_weights(DenoiseRecipe().network(), bundled.path)
@@ -167,14 +169,12 @@ def learn_noise(
         log(f"grain is wider than a pixel: what is compared lies {apart_px} px apart")
     recipe = ScanRecipe(scans, apart_px)
     before = held_out_error_255(recipe, network, seed)
-    work = out.parent / f".{out.stem}.training"
-    config = FitConfig(minutes, work, seed, workers=0, resume=False, log_every=20, warmup_steps=20)
     try:
         result = fit(recipe, [], config, initial=network, log=log)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     after = held_out_error_255(recipe, result.network, seed)
-    learned = LearnedNoise(out, len(scans.pairs), len(scans.singles), before, after, scans.left_out)
+    learned = LearnedNoise(out, len(scans.pairs), len(scans.singles), before, after)
     text = CardText(
         licence=bundled.card.licence,
         training_data=(

@@ -27,7 +27,7 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torch.utils.tensorboard import SummaryWriter
 
-from resilver.errors import RecipeError, ResilverError
+from resilver.errors import OptionError, RecipeError, ResilverError
 from resilver.train.optimise import GENTLE, Optimiser, lay_out
 from resilver.train.recipe import Batch, Lineage, Recipe, Sample
 from resilver.train.state import load_state, save_state
@@ -60,6 +60,10 @@ class FitConfig:
     log_every: int = 50
     resume: bool = True  # go on from `state.pt` where it exists
     lineage: Lineage | None = None  # for the card; None = nobody asks
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.minutes < math.inf:
+            raise OptionError(f"a run lasts more than 0 minutes, and ends: not {self.minutes:g}")
 
 
 @dataclass(frozen=True)

@@ -97,13 +97,10 @@ def train(
         RecipeError: no photos, a loss that is not finite, or an export that is not equal.
     """
     recipe = _recipe(request)
-    if request.minutes <= 0:
-        raise OptionError(f"minutes are more than 0, not {request.minutes:g}")
     if not 0 <= request.seed < _SEEDS:
         raise OptionError(f"a seed is 0 to {_SEEDS - 1}, not {request.seed}")
     if not 0.0 < request.rate <= 1.0:
         raise OptionError(f"the rate is more than 0 and at most 1, not {request.rate:g}")
-    find_photos(list(request.sources))  # a wrong path should fail before the first minute is spent
     config = FitConfig(
         request.minutes,
         request.out,
@@ -114,6 +111,7 @@ def train(
         resume=request.resume,
         lineage=lineage_of(recipe, request),
     )
+    find_photos(list(request.sources))  # a wrong path should fail before the first minute is spent
     initial = _initial(recipe, request)
     result = fit(recipe, list(request.sources), config, initial=initial, log=log)
     return export_result(recipe, result, request) if is_first_process() else None

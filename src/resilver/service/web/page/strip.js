@@ -58,7 +58,8 @@ export function standing(photo) {
   if (job?.status === "queued") return `number ${job.place ?? "?"} in line`;
   if (job) return `${Math.round(100 * job.fraction)} %`;
   if (photos.restored(photo)) return "restored";
-  if ((photo.work ?? photo.look)?.status === "failed") return "failed";
+  const ended = (photo.work ?? photo.look)?.status;
+  if (["failed", "cancelled", "expired"].includes(ended)) return ended;
   return photo.look?.status === "succeeded" ? "looked at" : "not begun";
 }
 
