@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.utils.tensorboard import SummaryWriter
 
 from resilver.errors import OptionError, PhotoNotWritten, RecipeError
 from resilver.imaging.tiles import Pixels
@@ -28,6 +29,7 @@ from resilver.models.session import OrtNetwork
 from resilver.models.store import bundled_model, stored_model
 from resilver.nets.unet import UNetConfig
 from resilver.train.correlation import distance_apart, noise_correlations
+from resilver.train.events import Events
 from resilver.train.export import CardText, export
 from resilver.train.face_losses import LossWeights
 from resilver.train.learn_noise import (
@@ -940,6 +942,23 @@ def test_a_state_that_cannot_be_written_leaves_nothing_and_ends_no_run(
             1, 1.0, {}, None,
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fails", ["__init__", "add_scalar", "add_image", "close"])
+def test_events_that_cannot_be_written_end_no_run(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object, **_named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SummaryWriter, fails, full)
+    said: list[str] = []
+    events = Events(tmp_path / "events", said.append)
+    for step in (1, 2):
+        events.figures({"loss": 1.0}, step)
+        events.sheet(np.zeros((4, 4, 3), np.uint8), step)
+    events.close()
+    assert said == [f"{tmp_path / 'events'}: no more events are written (No space left on device)"]
 
 
 def test_scans_are_paired_by_name_and_aligned(tmp_path: Path, photos: Path) -> None:

@@ -25,9 +25,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
-from torch.utils.tensorboard import SummaryWriter
 
 from resilver.errors import OptionError, RecipeError, ResilverError
+from resilver.train.events import Events
 from resilver.train.optimise import GENTLE, Optimiser, lay_out
 from resilver.train.recipe import Batch, Lineage, Recipe, Sample
 from resilver.train.state import load_state, save_state
@@ -198,8 +198,8 @@ def fit(
         worker_init_fn=_quiet_worker if config.workers else None,
     )
     log(f"computing in {'bfloat16' if short else 'float32'}")
-    writer = SummaryWriter(str(config.out / "events")) if rank == 0 else None
-    watch = Watch(recipe, sources, config.out, config.inspect_every_s, writer, log, figures)
+    events = Events(config.out / "events", log) if rank == 0 else None
+    watch = Watch(recipe, sources, config.out, config.inspect_every_s, events, log, figures)
     samples_a_step = recipe.info.batch * world
     budget_s = config.minutes * 60.0
     skipped = 0  # steps in a row
@@ -250,10 +250,9 @@ def fit(
         optimiser.step(learning_rate_factor(elapsed / budget_s, step, config.warmup_steps))
         step += 1
         _follow(average, network, min(config.ema_decay, (1 + step) / (10 + step)))
-        if writer is not None and step % config.log_every == 0:
+        if events is not None and step % config.log_every == 0:
             figures = {"loss": float(loss.detach()), "grad_norm": norm, **figures}
-            for name, value in figures.items():
-                writer.add_scalar(name, value, step)
+            events.figures(figures, step)
             shown = "  ".join(f"{name} {value:.5g}" for name, value in figures.items())
             log(f"step {step}  {elapsed / 60:.1f}/{config.minutes:g} min  {shown}")
         if rank == 0 and time.monotonic() - saved > config.save_every_s:
@@ -264,8 +263,8 @@ def fit(
     watch.look(average, step, step * samples_a_step)
     if rank == 0:
         keep(step, elapsed, usual_norm)
-    if writer is not None:
-        writer.close()
+    if events is not None:
+        events.close()
     if world > 1:
         dist.destroy_process_group()
     network = average.cpu().float().eval()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import cv2
 from torch import nn
-from torch.utils.tensorboard import SummaryWriter
 
+from resilver.train.events import Events
 from resilver.train.recipe import Inspected, Recipe
 
 
@@ -21,7 +21,7 @@ class Watch:
         sources: the photos it is trained on.
         out: folder for the sheets, `sheet_<samples seen>.png`.
         every_s: seconds between two looks.
-        writer: where sheets and figures go as well; None in a process that does not write.
+        events: where sheets and figures go as well; None in a process that does not write.
         log: receives one line of figures a look.
         figures: those of the last look of an earlier sitting.
     """
@@ -32,13 +32,13 @@ class Watch:
         sources: list[Path],
         out: Path,
         every_s: float,
-        writer: SummaryWriter | None,
+        events: Events | None,
         log: Callable[[str], None],
         figures: dict[str, float],
     ) -> None:
-        self._recipe = recipe if isinstance(recipe, Inspected) and writer is not None else None
+        self._recipe = recipe if isinstance(recipe, Inspected) and events is not None else None
         self._sources, self._out, self._every_s = sources, out, every_s
-        self._writer, self._log = writer, log
+        self._events, self._log = events, log
         self._last_s, self._looked_at = time.monotonic(), 0
         self.figures = figures
 
@@ -54,13 +54,12 @@ class Watch:
             step: steps trained.
             samples: photos seen.
         """
-        if self._recipe is None or self._writer is None or step in (0, self._looked_at):
+        if self._recipe is None or self._events is None or step in (0, self._looked_at):
             return
         seen = self._recipe.inspect(average, self._sources)
         self.figures = seen.figures
-        for name, value in seen.figures.items():
-            self._writer.add_scalar(name, value, step)
-        self._writer.add_image("sheet", seen.sheet, step, dataformats="HWC")
+        self._events.figures(seen.figures, step)
+        self._events.sheet(seen.sheet, step)
         path = self._out / f"sheet_{samples:09d}.png"
         cv2.imwrite(str(path), seen.sheet[..., ::-1])
         shown = "  ".join(f"{name} {value:.5g}" for name, value in seen.figures.items())
