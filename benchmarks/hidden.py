@@ -220,10 +220,14 @@ def askew(hide: Change) -> Change:
     return change
 
 
-def let_through(pixels: Pixels, place: Place, rng: np.random.Generator) -> Pixels:
-    """Behind a bar through which a little can be seen."""
-    bar = barred(pixels, place, rng).astype(np.float64)
-    return np.rint(bar + rng.uniform(0.05, 0.15) * (pixels - bar)).astype(np.uint8)
+def let_through(least: float, most: float) -> Change:
+    """Behind a bar through which so much can be seen."""
+
+    def change(pixels: Pixels, place: Place, rng: np.random.Generator) -> Pixels:
+        bar = barred(pixels, place, rng).astype(np.float64)
+        return np.rint(bar + rng.uniform(least, most) * (pixels - bar)).astype(np.uint8)
+
+    return change
 
 
 def painted(pixels: Pixels, place: Place, rng: np.random.Generator) -> Pixels:
@@ -289,7 +293,8 @@ HIDDEN: dict[str, Change] = {
     "mosaic askew, 4 to 14 blocks": askew(mosaic(4, 14)),
     "painted over": painted,
     "bar over the eyes": barred,
-    "... that lets 5 to 15 % through": let_through,
+    "... that lets 5 to 15 % through": let_through(0.05, 0.15),
+    "... that lets 15 to 30 % through": let_through(0.15, 0.3),
     "box blur, 0.2 to 0.5 of the face": box_blurred,
     "Gaussian blur, sigma 0.06 to 0.15": softened,
 }

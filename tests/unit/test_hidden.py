@@ -107,6 +107,23 @@ def test_a_bar_over_the_eyes_is_enough(level: int) -> None:
     assert how(as_jpeg(picture, 60)) == "blacked out"
 
 
+@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize("through", [0.05, 0.12, 0.2])
+def test_a_bar_that_lets_a_little_through_is_seen_by_its_edges(level: int, through: float) -> None:
+    picture = astronaut().copy()
+    bar = picture[96:118, 180:264]
+    bar[:] = np.rint(level + through * (bar.astype(np.float64) - level)).astype(np.uint8)
+    assert how(picture) == "blacked out"
+    assert how(as_jpeg(picture, 60)) == "blacked out"
+    assert how(grainy(picture, 5.0, mono=True)) == "blacked out"
+
+
+def test_a_shadow_without_edges_is_no_bar() -> None:
+    rows = np.arange(512, dtype=np.float64)[:, None, None]
+    light = 1.0 - 0.8 * np.exp(-0.5 * ((rows - 107.0) / 25.0) ** 2)
+    assert how(np.rint(astronaut() * light).astype(np.uint8)) is None
+
+
 @pytest.mark.parametrize("kernel_px", [25, 45])
 def test_a_face_blurred_alone_is_blurred_on_purpose(kernel_px: int) -> None:
     picture = hidden(lambda part: np.asarray(cv2.blur(part, (kernel_px, kernel_px)), np.uint8))
