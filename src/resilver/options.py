@@ -30,6 +30,7 @@ OF_STAGES: dict[str, tuple[str, ...]] = {
 MASK_MODES = ("add", "replace", "subtract")
 LICENCES = ("any", "clean")
 SEEDS = 1 << 32  # so many choices of colours there are
+_FARTHEST = 1 << 63  # beyond it Python itself would not write a number out
 MOST_THREADS = 1024  # beyond that ONNX Runtime spends minutes on starting them
 
 
@@ -125,13 +126,11 @@ class Options:
             self._freeze(name, f"{name} is a tuple of stages, as in ('denoise',)")
         self._freeze("faces", "faces are a tuple of numbers, as in (1, 3)")
         self._freeze("hints", "hints are a tuple of ColourHint")
-        numbers: list[tuple[str, object]] = [("a seed", self.colour_seed)]
-        numbers.extend(("a face", face) for face in self.faces)
-        may_be_none = (("tile_px", self.tile_px), ("threads", self.threads))
-        numbers.extend((name, number) for name, number in may_be_none if number is not None)
-        for name, number in numbers:
-            if not isinstance(number, int) or isinstance(number, bool):
-                raise OptionError(f"{name} is a whole number, not {number!r}")
+        for name in ("colour_seed", "tile_px", "threads"):
+            number = getattr(self, name)
+            if number is not None or name == "colour_seed":
+                object.__setattr__(self, name, _whole(number, name))
+        object.__setattr__(self, "faces", tuple(_whole(face, "a face") for face in self.faces))
         for name in ("repair", "denoise", "tone", "vivid", "fidelity", "max_megapixels"):
             number = getattr(self, name)
             if number is None and name in ("denoise", "vivid"):
@@ -163,6 +162,8 @@ class Options:
                 object.__setattr__(self, name, Path(file))
             elif file is not None and not isinstance(file, Path):
                 raise OptionError(f"{name} is a file, not {file!r}")
+            if "\0" in str(file):
+                raise OptionError(f"{name} is a file, and none can have the name {file!s:.100}")
 
     def _freeze(self, name: str, words: str) -> None:
         """A list becomes a tuple, which nobody can change afterwards.
@@ -250,6 +251,19 @@ class Options:
         """Whether a larger photo is asked for; otherwise the stage has no place in the run."""
         named = "upscale" in (*self.only, *self.force)
         return (self.upscale is not None or named) and "upscale" not in self.skip
+
+
+def _whole(number: object, name: str) -> int:
+    """A whole number as Python has it, numpy's too.
+
+    Raises:
+        OptionError: it is none, or so large that nobody can have meant it.
+    """
+    if not isinstance(number, int | np.integer) or isinstance(number, bool):
+        raise OptionError(f"{name} is a whole number, not {number!r}")
+    if abs(number) > _FARTHEST:
+        raise OptionError(f"{name} is far too large")
+    return int(number)
 
 
 def as_mask(mask: NDArray[np.uint8 | np.bool_ | np.floating]) -> NDArray[np.uint8]:

@@ -77,6 +77,9 @@ def plain_errors() -> Generator[None]:
     except ResilverError as error:
         typer.echo(f"resilver: {error}", err=True)
         raise typer.Exit(1) from error
+    except MemoryError as error:
+        typer.echo("resilver: there is not enough memory for this", err=True)
+        raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         typer.echo(_STOPPED, nl=False, err=True)
         raise typer.Exit(INTERRUPTED) from error

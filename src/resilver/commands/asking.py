@@ -15,6 +15,7 @@ from resilver.imaging.colouring import ColourHint
 from resilver.options import SEEDS, Options
 from resilver.photo import DEFAULT_MAX_MEGAPIXELS, Photo
 
+_DIGITS = 9  # of a face's number: more no photo has
 _UPSCALES: dict[str | None, Literal["auto", 2, 4] | None] = {
     None: None, "auto": "auto", "2": 2, "4": 4
 }  # fmt: skip
@@ -129,9 +130,10 @@ def numbers(given: list[str] | None) -> tuple[int, ...]:
     Raises:
         OptionError: something else than numbers.
     """
-    wrong = [name for name in names(given) if not name.isdecimal()]
+    wrong = [name for name in names(given) if not name.isdecimal() or len(name) > _DIGITS]
     if wrong:
-        raise OptionError(f"faces are chosen by their numbers, as in 1,3: {wrong[0]!r} is none")
+        shown = wrong[0][: _DIGITS + 1]
+        raise OptionError(f"faces are chosen by their numbers, as in 1,3: {shown!r} is none")
     return tuple(int(name) for name in names(given))
 
 

@@ -97,5 +97,5 @@ def _need_torch() -> None:
     missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
     if missing:
         raise ModelError(
-            f'exploring needs {", ".join(missing)}: install it with  pip install "resilver[train]"'
+            f'exploring needs {", ".join(missing)}: pip install ".[train]" in its checkout'
         )

@@ -162,5 +162,5 @@ def _need_torch() -> None:
     if missing:
         raise ModelError(
             f"rebuilding a published network needs {', '.join(missing)}: "
-            'install it with  pip install "resilver[train]"'
+            ' pip install ".[train]" in its checkout'
         )

@@ -18,7 +18,7 @@ try:
     from resilver.service.signing import webhook_secret
 except ImportError as error:
     raise ServiceError(
-        f"the service needs: pip install 'resilver[serve]' ({error.name})"
+        f"the service needs: pip install '.[serve]' in the checkout ({error.name})"
     ) from error
 
 

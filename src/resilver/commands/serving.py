@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import socket
 import sys
@@ -26,7 +27,7 @@ try:
     )
 except ImportError as error:
     raise ServiceError(
-        f"the service needs: pip install 'resilver[serve]' ({error.name})"
+        f"the service needs: pip install '.[serve]' in the checkout ({error.name})"
     ) from error
 
 _NORMAL = 0
@@ -60,6 +61,8 @@ def settings(
             _check_network(address, "address like 127.0.0.1")
     for network in webhook_networks:
         _check_network(network, "network like 10.0.0.0/8")
+    if not 0.0 < max_mb < math.inf:
+        raise OptionError(f"a request has more than 0 megabytes, and an end: not {max_mb:g}")
     limits = replace(
         Limits(),
         max_bytes=int(max_mb * 1e6),

@@ -103,5 +103,5 @@ def _need_torch() -> None:
     missing = [name for name in ("torch", "onnx", "tensorboard") if find_spec(name) is None]
     if missing:
         raise RecipeError(
-            f'training needs {", ".join(missing)}: install it with  pip install "resilver[train]"'
+            f'training needs {", ".join(missing)}: pip install ".[train]" in its checkout'
         )

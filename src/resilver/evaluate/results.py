@@ -43,7 +43,7 @@ class Stamp:
             commit="unknown" if checkout is None else read_commit(checkout),
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             machine=f"{_processor()}, {os.cpu_count()} cores",
-            load=f"{os.getloadavg()[0]:.1f}",
+            load=f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
             libraries=", ".join([f"Python {platform.python_version()}", *libraries]),
             models=", ".join(models),
         )

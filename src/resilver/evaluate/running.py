@@ -57,7 +57,8 @@ def evaluate(
 
     Raises:
         OptionError: no such contender, a suite that takes no further networks, or no picture.
-        PhotoError: a folder or a picture is missing or cannot be read.
+        PhotoError: a folder is missing or cannot be read.
+        ResilverError: a picture is missing or cannot be read, or a network cannot compute it.
         ModelError: a network that was named cannot be opened, or nothing is left to be run.
     """
     networks = networks or {}

@@ -10,11 +10,13 @@ from resilver.errors import OptionError
 from resilver.imaging.alignment import FFHQ_FRAME, Points, inverse, similarity
 from resilver.imaging.faces import SAME_IOU, overlaps
 from resilver.imaging.hidden import HiddenHow, measure_concealment
-from resilver.latent.tiny import LARGEST_PX, Box
+from resilver.latent.tiny import LARGEST_PX, Box, square_of
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
 from resilver.photo import Photo
 from resilver.stages.detection import beyond_doubt, placed_faces
+
+_FACE_IN_FRAME = np.array(((0.2, 0.2), (0.8, 0.95)))  # corners of a detector's box, in its sides
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def chosen_box(
             hidden it on purpose.
     """
     if number is None and min(photo.size) <= LARGEST_PX:
+        _refuse_if_hidden(photo, box)
         return box
     faces = framed_faces(photo, detector.open(threads))
     listed = ", ".join(map(str, faces))
@@ -92,7 +95,24 @@ def chosen_box(
             raise OptionError(
                 f"face {face} is hidden on purpose, it seems: {face.hidden}. It is not explored."
             )
+    if box is not None:
+        _refuse_if_hidden(photo, box)  # no detector sees a face behind a mosaic
     return chosen[0].box if box is None else box
+
+
+def _refuse_if_hidden(photo: Photo, box: Box | None) -> None:
+    """Measures the face that fills a square of a photo, its eyes where those of FFHQ's faces are.
+
+    Raises:
+        OptionError: somebody has hidden it on purpose, or the box leaves the photo.
+    """
+    square = square_of(photo.size, box)
+    corner, side = np.array((square.left, square.top)), square.right - square.left
+    inner = (corner + side * _FACE_IN_FRAME).astype(np.float32).reshape(4)
+    points = (corner + side * FFHQ_FRAME).astype(np.float32)
+    how = measure_concealment(photo.pixels, inner, points).how
+    if how in ("pixelated", "blacked out"):  # blur is what smallness does
+        raise OptionError(f"the face is hidden on purpose, it seems: {how}. It is not explored.")
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -45,7 +45,7 @@ def tiny_face(photo: Photo, box: Box | None = None) -> TinyFace:
     Raises:
         OptionError: the box leaves the photo, or the square is not of 16 to 64 px.
     """
-    area = _square(photo.size, box)
+    area = square_of(photo.size, box)
     side = area.bottom - area.top
     if not SMALLEST_PX <= side <= LARGEST_PX:
         too = "small" if side < SMALLEST_PX else "large"
@@ -62,7 +62,12 @@ def tiny_face(photo: Photo, box: Box | None = None) -> TinyFace:
     return TinyFace(pixels, area)
 
 
-def _square(size: tuple[int, int], box: Box | None) -> Area:
+def square_of(size: tuple[int, int], box: Box | None) -> Area:
+    """The square of a photo (height, width) that `tiny_face` cuts out.
+
+    Raises:
+        OptionError: the box leaves the photo.
+    """
     height, width = size
     x, y, w, h = box or (0, 0, width, height)
     if min(w, h) < 1 or min(x, y) < 0 or x + w > width or y + h > height:

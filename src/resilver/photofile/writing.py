@@ -75,12 +75,23 @@ def check_place(path: Path, *, source: Path | None, overwrite: bool) -> None:
     Raises:
         PhotoNotWritten
     """
+    if "\0" in str(path) or not _is_name(path):
+        raise PhotoNotWritten(path, "no file can have this name")
     if source is not None and _is_same_file(path, source):
         raise PhotoNotWritten(path, "this is the source itself, which is never written to")
     if os.path.lexists(path) and not overwrite:
         raise PhotoExists(path)
     if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises on a name that is too long)
         raise PhotoNotWritten(path, "this is a folder")
+
+
+def _is_name(path: Path) -> bool:
+    """Whether the file system can be asked for it; on Windows some texts are no names."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_same_file(path: Path, source: Path) -> bool:
@@ -101,8 +112,6 @@ def write_whole(path: Path, fill: Callable[[int], None], *, overwrite: bool) -> 
         PhotoNotWritten, PhotoDenied: in words; whatever else `fill` raises passes through. In every
             case, an interrupt included, nothing half-written remains.
     """
-    if "\0" in str(path):
-        raise PhotoNotWritten(path, "no file can have this name")
     # A name of its own: one made from the result's could be too long where that one just fits.
     beside = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:

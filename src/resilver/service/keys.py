@@ -17,12 +17,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from resilver.errors import OptionError
+from resilver.reporting.words import encodable, printable
 from resilver.service.database import CREDITS, KEYS, Database
 from resilver.service.refusal import Refusal
 
 ID_BYTES = 6  # shown as twice as many digits
+_KEY_ID = re.compile(r"[0-9a-f]{12}")
 _KEY = re.compile(r"rsv_(?P<id>[0-9a-f]{12})_(?P<secret>[\w-]{43})", re.ASCII)
-MOST_PHOTOS = 1_000_000  # of one top-up
+MOST_COUNTED = 1_000_000_000  # photos of one key: the databases hold up to twice as many
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,14 @@ class Keys:
             photos: credits to start with; None = they are not counted.
 
         Raises:
-            OptionError: a number below what makes sense.
+            OptionError: a number that makes no sense, or a name that is no text.
         """
-        if max_queued < 1 or max_megapixels <= 0 or (photos is not None and photos < 0):
-            raise OptionError("quotas are above 0, credits from 0 on")
+        if not 1 <= max_queued <= MOST_COUNTED or not max_megapixels > 0.0:
+            raise OptionError(f"quotas are above 0, and photos up to {MOST_COUNTED}")
+        if photos is not None and not 0 <= photos <= MOST_COUNTED:
+            raise OptionError(f"credits are from 0 to {MOST_COUNTED}")
+        if encodable(name) != name:
+            raise OptionError(f"a key's name is text, not {encodable(name)!r}")
         secret = secrets.token_urlsafe(32)
         values: dict[str, Any] = {
             "id": secrets.token_hex(ID_BYTES),
@@ -107,6 +113,8 @@ class Keys:
         Raises:
             OptionError: there is no such key.
         """
+        if not _KEY_ID.fullmatch(key_id):
+            raise OptionError(f"there is no key {printable(key_id)!r} that opens anything")
         with self._database.writing() as connection:
             changed = connection.execute(
                 sa.update(KEYS)

@@ -209,7 +209,7 @@ class Queue:
         return True
 
     def remove(self, job: Job) -> None:
-        """Deletes every trace of a job but its line in the ledger of credits."""
+        """Deletes a job; its line in the ledger of credits stays, and DBOS's record for a day."""
         self.cancel(job)
         with self._database.writing() as connection:
             connection.execute(sa.delete(JOBS).where(JOBS.c.id == job.id))

@@ -37,6 +37,12 @@ class Service:
         self._worker = Worker(*parts) if works else None
         self._house = None if works else Housekeeper(*parts, worker=None)
 
+    @property
+    def keeps_to_itself(self) -> bool:
+        """Whether photos surely stay on this machine: it works on them, and keeps them in files."""
+        kept_here = "://" not in self.settings.storage
+        return self._worker is not None and kept_here and self.database.is_sqlite
+
     def start(self) -> None:
         """Begins to work and to keep house."""
         for part in (self._worker, self._house):

@@ -16,6 +16,8 @@ _SCRATCH = Path(tempfile.gettempdir()) / f"resilver-{os.getuid() if hasattr(os, 
 
 FREE, FAST = "free", "fast"
 LARGEST_HEAD_START_S = 30 * 86_400.0
+LONGEST_KEPT_S = 100 * 365.25 * 86_400.0
+MOST_BYTES = 1 << 50
 ANYONE = "local"  # the owner of everything sent from the machine itself without a key
 
 
@@ -37,6 +39,10 @@ class Limits:
     megapixels_per_owner: float = 2000.0  # the same, in megapixels
     queued_in_all: int = 100_000
     listeners: int = 500  # connections of one server that follow a photo
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_bytes <= MOST_BYTES:
+            raise OptionError(f"a request has up to {MOST_BYTES} bytes, not {self.max_bytes}")
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,8 @@ class Settings:
             raise OptionError(f"there is no lane without a name: {FREE!r} is missing")
         if min(self.keep_s, self.lease_s, self.poll_s, self.megapixels) <= 0 or self.slots < 1:
             raise OptionError("times, slots and megapixels are above 0")
+        if not self.keep_s <= LONGEST_KEPT_S:
+            raise OptionError("results are kept for a hundred years at most")
 
 
 def data_folder() -> Path:

@@ -89,8 +89,10 @@ def _from_form(form: FormData) -> Sent:
                 raise Refusal(422, "the files of a form are photo and mask, one of each")
             files[name] = value.file
         elif name in _LISTS:
-            parts = [part.strip() for part in value.split(",")]
-            values[name] = [*values.get(name, ()), *(part for part in parts if part)]
+            parts = [part for part in map(str.strip, value.split(",")) if part]
+            if value != "" and not parts:
+                raise Refusal(422, f"the list {name} is empty: name something, or leave it out")
+            values[name] = [*values.get(name, ()), *parts]
         elif name == "hints":  # each has commas of its own
             values[name] = [*values.get(name, ()), *value.split()]
         elif name in (*values, *files) or name == "photo":

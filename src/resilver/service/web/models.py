@@ -190,7 +190,8 @@ class About(BaseModel):
 
     version: str
     stages: list[str] = Field(description="In running order.")
-    here: bool = Field(description="You are at the machine that restores.")
+    here: bool = Field(description="You are at the machine that answers.")
+    stays: bool = Field(description="Your photo does not leave the machine that you are at.")
     needs_key: bool = Field(description="Without a key no photo is taken from you.")
     keep_s: float = Field(description="Photo and result are deleted so long after it is over.")
     max_megapixels: float

@@ -43,6 +43,7 @@ def about(request: Request) -> About:
         version=__version__,
         stages=list(STAGES),
         here=here,
+        stays=here and service_of(request).keeps_to_itself,
         needs_key=not (here or settings.public),
         keep_s=settings.keep_s,
         max_megapixels=settings.limits.max_megapixels,

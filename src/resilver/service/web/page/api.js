@@ -8,7 +8,7 @@ const KEPT = "resilver-key";
 const LOST = new Set([0, 502, 504]); // no answer, or a proxy had none
 const AGAIN_AFTER_MS = [1000, 4000];
 
-export class Refused extends Error {
+class Refused extends Error {
   constructor(status, words) {
     super(words);
     this.status = status; // 0 = there was no answer

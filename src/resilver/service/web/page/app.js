@@ -250,9 +250,9 @@ async function start() {
     const facts = await api.about();
     photos.begin(render);
     const kept = duration(facts.keep_s);
-    at("where").textContent = facts.here ? "Runs on this computer; nothing leaves it." : `Photos are deleted after ${kept}.`;
+    at("where").textContent = facts.stays ? "Runs on this computer; nothing leaves it." : `Photos are deleted after ${kept}.`;
     const opens = facts.needs_key || api.key.get() ? "Only your key opens it." : "Only your link opens it.";
-    at("promise-where").textContent = `${facts.here ? "It is worked on here and sent nowhere." : opens} What was made is deleted after ${kept}, or at once when you say so.`;
+    at("promise-where").textContent = `${facts.stays ? "It is worked on here and sent nowhere." : opens} What was made is deleted after ${kept}, or at once when you say so.`;
     at("drop-facts").textContent = `JPEG, PNG, TIFF, WebP, HEIC, AVIF and camera files, up to ${Math.round(facts.max_megapixels)} megapixels`;
     at("key-open").textContent = api.key.get() ? "Key: in use" : facts.needs_key ? "A key is needed" : "Key";
     current = recall.remembered(location.hash.slice(1)) ?? current ?? photos.photos.at(-1);
