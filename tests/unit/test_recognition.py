@@ -15,6 +15,7 @@ from resilver.models.store import bundled_model
 from resilver.stages import recognition
 from resilver.stages.draft import Mark
 from resilver.stages.recognition import (
+    CERTAIN_SHARE,
     FLOOD_SHARE,
     LEAST_SHARE,
     LIKELY_DAMAGED,
@@ -147,6 +148,17 @@ def test_an_old_print_flooded_with_doubtful_marks_is_looked_at_warily(certain_sh
     assert evidence.log_odds > SURELY_DAMAGED
     found = found_in(sight, NO_FACES, told=False)
     assert np.count_nonzero(found) == (36 * 36 if certain_share > 1 else 0)
+
+
+@pytest.mark.parametrize("certain", [False, True])
+def test_where_next_to_nothing_is_certain_an_old_print_is_looked_at_warily(certain: bool) -> None:
+    """A sky of clouds: much looks like damage, and the photo has faded, it seems."""
+    count = round(CERTAIN_SHARE * 400) + (0 if certain else -1)
+    sight = Sight(_block((60, 80), count), 1.0, 0.0, IN_ONE_TONE)
+    odds = evidence_of(sight, believed(sight.marks, OPEN)).log_odds
+    assert odds > SURELY_DAMAGED
+    found = found_in(sight, NO_FACES, told=False)
+    assert np.count_nonzero(found) == (400 if certain else 0)
 
 
 def test_an_old_print_that_may_be_damaged_is_looked_at_warily() -> None:
@@ -299,7 +311,7 @@ def test_of_eyes_nose_and_mouth_only_what_is_beyond_doubt_is_damage(
 ) -> None:
     maps = np.zeros((5, 160, 160), np.float32)
     maps[:, 120:127, 20:120] = DOUBTFUL
-    maps[:, 120, 20:50] = SURE  # so that the photo is likely to be damaged
+    maps[:, 120, 20:65] = SURE  # so that the photo is likely to be damaged
     maps[(4, 0), *where] = level
     sight = Sight(marks_from_maps(maps), 0.0, 0.0, IN_ONE_TONE)
     assert found_in(sight, NO_FACES, told=told)[where].all()
@@ -328,7 +340,7 @@ def test_a_solid_shape_beside_a_face_may_be_worn(
 ) -> None:
     maps = np.zeros((5, 160, 160), np.float32)
     maps[(4, SCRATCH), 120:127, 20:120] = DOUBTFUL
-    maps[(4, SCRATCH), 120, 20:50] = SURE
+    maps[(4, SCRATCH), 120, 20:65] = SURE
     maps[(4, kind), *where] = level
     sight = Sight(marks_from_maps(maps), 0.0, 0.0, IN_ONE_TONE)
     assert found_in(sight, NO_FACES, told=told)[where].all()
@@ -340,7 +352,7 @@ def test_a_solid_shape_beside_a_face_may_be_worn(
 def test_in_a_face_nothing_more_is_believed_for_being_told(told: bool) -> None:
     maps = np.zeros((5, 160, 160), np.float32)
     maps[:, 120:127, 20:120] = DOUBTFUL
-    maps[:, 120, 20:50] = SURE  # likely, not surely
+    maps[:, 120, 20:65] = SURE  # likely, not surely
     for where in (np.s_[15:17, 26:36], np.s_[80:82, 26:36]):  # the forehead, and outside
         maps[(4, 0), *where] = FAINT
         maps[(4, 0), where[0].start, where[1].start] = SURE
@@ -355,7 +367,7 @@ def test_damage_beyond_doubt_is_as_good_as_being_told() -> None:
     maps[(4, 0), 80:82, 26:36] = FAINT
     maps[(4, 0), 80, 26] = SURE
     maps[:, 120:130, 20:120] = DOUBTFUL
-    for certain_px, told in ((20, False), (100, True)):
+    for certain_px, told in ((41, False), (100, True)):
         maps[:, 120, 20 : 20 + certain_px] = SURE
         sight = Sight(marks_from_maps(maps), 0.0, 0.0, IN_ONE_TONE)
         odds = evidence_of(sight, believed(sight.marks, OPEN)).log_odds
