@@ -126,9 +126,9 @@ class Options:
             self._freeze(name, f"{name} is a tuple of stages, as in ('denoise',)")
         self._freeze("faces", "faces are a tuple of numbers, as in (1, 3)")
         self._freeze("hints", "hints are a tuple of ColourHint")
-        for name in ("colour_seed", "tile_px", "threads"):
-            number = getattr(self, name)
-            if number is not None or name == "colour_seed":
+        object.__setattr__(self, "colour_seed", _whole(self.colour_seed, "a seed"))
+        for name in ("tile_px", "threads"):
+            if (number := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _whole(number, name))
         object.__setattr__(self, "faces", tuple(_whole(face, "a face") for face in self.faces))
         for name in ("repair", "denoise", "tone", "vivid", "fidelity", "max_megapixels"):

@@ -362,8 +362,11 @@ def restore(
         PhotoError: the file cannot be read, or has more than the options' `max_megapixels`.
         ArrayError: the source is neither a path nor an array of such a shape and type.
         OptionError: an option is impossible.
+        ModelError: a weight file is missing, or is not the network it is taken for.
     """
     options = _checked(options)
+    if progress is not None and not callable(progress):
+        raise OptionError(f"progress is told by a function, not {type(progress).__name__}")
     if mask is not None:
         options = replace(options, mask=mask)
     pipeline = Pipeline(options)

@@ -288,9 +288,12 @@ def test_bytes_that_fill_up_before_a_marker_are_passed_over(tmp_path: Path) -> N
 
 
 def test_a_name_that_no_file_can_have_is_refused_in_words(tmp_path: Path) -> None:
-    photo = Photo.from_array(np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(PhotoNotWritten, match="no file can have this name"):
-        photo.save(tmp_path / "a\0b.jpg")
+    drawn = Photo.from_array(np.zeros((4, 4, 3), np.uint8))
+    drawn.save(tmp_path / "a.png")
+    for photo in (drawn, Photo.open(tmp_path / "a.png")):  # with a source, and without
+        for name in ("a\0b.jpg", "\ud800.png"):
+            with pytest.raises(PhotoNotWritten, match="no file can have this name"):
+                photo.save(tmp_path / name)
 
 
 def test_of_a_preview_and_its_photo_the_photo_is_opened(tmp_path: Path) -> None:

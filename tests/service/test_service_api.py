@@ -294,6 +294,7 @@ def test_where_anybody_may_come_nobody_is_taken_to_be_from_here(
         assert client.get("/v1/restorations").status_code == 401
         about = client.get("/v1/about").json()
         assert (about["here"], about["needs_key"]) == (False, not public)
+        assert not about["stays"]
 
 
 def test_one_sees_ones_own_photos_only(quiet: tuple[Settings, str], photo: bytes) -> None:

@@ -72,6 +72,13 @@ def _answers(address: str) -> bool:
         return False
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_that_nothing_leaves_is_said_only_where_it_works_itself(start: Start, works: bool) -> None:
+    _, address = start(*([] if works else ["--no-work"]))
+    about = httpx.get(f"{address}/v1/about").json()
+    assert (about["here"], about["stays"]) == (True, works)
+
+
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     made = cli("keys", "create", "anna", "--lane", "fast", "--photos", "3", folder=tmp_path)
     found = re.search(r"rsv_([0-9a-f]{12})_([\w-]{43})", made.stdout)
@@ -82,6 +89,27 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert cli("keys", "revoke", found[1], folder=tmp_path).exit_code == 0
     again = cli("keys", "revoke", found[1], folder=tmp_path)
     assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("keys", "create", "x", "--photos", "9" * 20), "credits are from 0 to"),
+        (("keys", "create", "x", "--queued", "9" * 20), "quotas are above 0"),
+        (("keys", "create", "\udcff"), "a key's name is text"),
+        (("keys", "revoke", "\udcff"), "there is no key"),
+        (("serve", "--max-mb", "inf"), "and an end: not inf"),
+        (("serve", "--max-mb", "1e300"), "a request has up to"),
+        (("serve", "--keep", "1e9"), "for a hundred years at most"),
+        (("serve", "--keep", "inf"), "for a hundred years at most"),
+    ],
+)
+def test_what_no_database_and_no_clock_holds_is_refused_in_one_line(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    refused = cli(*words, folder=tmp_path)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1), refused.output
+    assert said in refused.stderr
 
 
 def test_the_name_of_a_key_is_shown_as_it_is(tmp_path: Path) -> None:

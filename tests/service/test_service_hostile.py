@@ -178,6 +178,7 @@ def test_ids_are_never_paths_or_questions(watched: tuple[Settings, str], job_id:
         ({"repair": "nan"}, 422),
         ({"denoise": "-1"}, 422),
         ({"only": "everything"}, 422),
+        ({"only": " , "}, 422),
         ({"skip": ",".join(STAGES)}, 422),
         ({"fill": "../../x"}, 422),
         ({"fill": "\0"}, 422),
@@ -201,6 +202,18 @@ def test_options_that_are_none_are_refused(
     assert answer.status_code == status, answer.text
     assert isinstance(answer.json()["detail"], str)
     assert list(Path(settings.storage).iterdir()) == []
+
+
+def test_a_result_that_its_format_does_not_hold_is_refused_at_once(
+    watched: tuple[Settings, str], tmp_path: Path
+) -> None:
+    _, address = watched
+    Image.new("RGB", (16_400, 2)).save(tmp_path / "wide.png")
+    wide = (tmp_path / "wide.png").read_bytes()
+    for data, size in (({"ext": "webp"}, 16_400), ({"ext": "jpg", "upscale": "4"}, 65_600)):
+        answer = httpx.post(f"{address}/v1/restorations", files={"photo": wide}, data=data)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["detail"].endswith(f"pixels a side, not {size}")
 
 
 @pytest.mark.parametrize(

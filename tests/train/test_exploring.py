@@ -393,6 +393,13 @@ def test_a_face_of_a_photo_is_chosen_by_number(
         assert hidden.exit_code == 2
         assert "hidden on purpose, it seems" in hidden.stderr
 
+    # The photo may be that face and nothing else; no detector sees it any more then.
+    cv2.imwrite(str(path), woman[6:70, 30:94, ::-1])
+    for where in ((), ("--box", "0,0,64,64")):
+        hidden = run("explore", path, "-o", out, *few, *where)
+        assert hidden.exit_code == 2
+        assert "hidden on purpose, it seems: pixelated" in hidden.stderr
+
     asked: list[ExploreRequest] = []
 
     def note(_photo: object, _prior: object, request: ExploreRequest, **_named: object) -> None:
@@ -400,6 +407,7 @@ def test_a_face_of_a_photo_is_chosen_by_number(
         raise OptionError("that is all")
 
     monkeypatch.setattr("resilver.latent.exploration.explore", note)
+    cv2.imwrite(str(path), group()[..., ::-1])
     run("explore", path, "-o", out, *few, "--face", "2")
     (request,) = asked
     assert request.box is not None

@@ -86,7 +86,11 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
         ({"colour_seed": None}, "a seed is a whole number, not None"),
         ({"faces": 1}, r"faces are a tuple of numbers, as in \(1, 3\), not 1"),
         ({"colour_seed": "7"}, "a seed is a whole number, not '7'"),
+        ({"colour_seed": 10**5000}, "a seed is far too large"),
+        ({"threads": -(10**5000)}, "threads is far too large"),
+        ({"faces": (10**5000,)}, "a face is far too large"),
         ({"denoise_model": 3}, "denoise_model is a file, not 3"),
+        ({"denoise_model": "a\0.onnx"}, "denoise_model is a file, and none can have the name"),
         ({"licence": "free"}, "a licence is any or clean, not 'free'"),
         ({"mask": [[0, 1]]}, r"a mask is an array \(height, width\), not list"),
         ({"mask": "mask.png"}, r"a mask is an array \(height, width\), not str"),
@@ -103,6 +107,11 @@ def test_who_decides(finding: Finding, options: Options, strength: float, why: s
 def test_impossible_options_fail(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionError, match=said):
         Options(**wrong)
+
+
+def test_progress_that_is_no_function_is_refused() -> None:
+    with pytest.raises(OptionError, match="progress is told by a function, not int"):
+        restore(noisy(), progress=3)  # type: ignore[arg-type]
 
 
 def test_a_mask_of_another_size_names_both_sizes() -> None:
@@ -361,6 +370,9 @@ def test_what_is_asked_for_and_not_within_the_licence_is_refused(
 def test_numbers_of_numpy_are_numbers() -> None:
     options = Options(only=("denoise",), denoise=np.float32(0.5))  # type: ignore[arg-type]
     assert type(options.denoise) is float
+    whole = Options(faces=(np.int64(2),), tile_px=np.int32(512), threads=np.uint8(1))  # type: ignore[arg-type]
+    assert (whole.faces, whole.tile_px, whole.threads) == ((2,), 512, 1)
+    assert {type(one) for one in (*whole.faces, whole.tile_px, whole.threads)} == {int}
     assert json.loads(to_json(restore(noisy(), options)[1]))
     assert Options(force=("tone",), tone=0.0, neutral=True).strengths["tone"] == 1.0
 

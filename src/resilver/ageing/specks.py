@@ -36,12 +36,7 @@ def specks(canvas: Canvas, rng: np.random.Generator) -> None:
             )
 
 
-def _dots(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    points: Field,
-    sizes: Field,
-) -> Field:
+def _dots(shape: tuple[int, int], points: Field, sizes: Field) -> Field:
     """Coverage of many tiny dots drawn at twice the resolution, (h, w)."""
     ink = np.zeros((shape[0] * 2, shape[1] * 2), np.uint8)
     fixed = np.rint(points * 32).astype(np.int32)
@@ -75,7 +70,7 @@ def cloud(canvas: Canvas, rng: np.random.Generator) -> None:
     points = (points @ turn + middle).astype(np.float32)
     mean = log_uniform(rng, 0.3, 1.3) * s
     sizes = (mean * np.exp(rng.normal(0, 0.45, count))).astype(np.float32)
-    alpha = _dots(rng, (height, width), points, sizes)
+    alpha = _dots((height, width), points, sizes)
     lay_thin(
         canvas, rng, "dust", Patch(alpha, top, left), opacity=(0.3, 1), softness_px=0.5, broken=0.3
     )
@@ -108,7 +103,7 @@ def sprinkle(canvas: Canvas, rng: np.random.Generator) -> None:
     count = int(np.clip(canvas.relative_area * rng.uniform(6, 60), 3, 1500))
     points = (rng.random((count, 2)) * (width, height)).astype(np.float32)
     sizes = (log_uniform(rng, 0.3, 1.4) * s * np.exp(rng.normal(0, 0.5, count))).astype(np.float32)
-    alpha = _dots(rng, (height, width), points, sizes)
+    alpha = _dots((height, width), points, sizes)
     lay_thin(canvas, rng, "dust", Patch(alpha, 0, 0), opacity=(0.3, 1), softness_px=0.6, broken=0.2)
 
 

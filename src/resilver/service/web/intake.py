@@ -19,8 +19,9 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
 from resilver.errors import OptionError, PhotoError
-from resilver.photofile.formats import FORMATS, RAW_SUFFIXES
+from resilver.photofile.formats import FALLBACK_SUFFIX, FORMATS, RAW_SUFFIXES
 from resilver.photofile.probing import Header, read_header
+from resilver.photofile.writing import format_for
 from resilver.service.arrivals import Arrival, new_job_id
 from resilver.service.jobs import EXPIRED, Job
 from resilver.service.keys import Visitor
@@ -233,6 +234,12 @@ def _check_result(service: Service, photo: Header, options: RestorationOptions) 
             413,
             f"the result would have {megapixels:.4g} megapixels, more than {most:g}",
         )
+    own = FALLBACK_SUFFIX.get(photo.format, _suffix_of(photo))
+    suffix = own if options.ext is None else f".{options.ext}"
+    try:
+        format_for(Path(f"result{suffix}"), options.times_larger * max(photo.size))
+    except PhotoError as error:
+        raise Refusal(422, error.reason) from error
 
 
 def _check_mask(mask: Header, photo: Header) -> None:
