@@ -141,7 +141,7 @@ def test_without_torch_one_line_says_what_to_install(
     )  # fmt: skip
     assert result.returncode == 1
     assert result.stderr == (
-        f'resilver: {deed} needs torch: install it with  pip install "resilver[train]"\n'
+        f'resilver: {deed} needs torch: pip install ".[train]" in its checkout\n'
     )
     assert list(tmp_path.iterdir()) == []
 
