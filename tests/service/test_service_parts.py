@@ -48,6 +48,9 @@ def test_a_storage_keeps_files_and_deletes_them(tmp_path: Path, kind: str) -> No
     with pytest.raises(FileNotFoundError):
         storage.size("job/1-result.png")
     assert storage.size("job/2-result.png") == 3_000_000
+    storage.delete_some("job", "2-")  # the last file takes the folder with it
+    assert storage.folders() == ["other"]
+    storage.put(source, "job/1-result.png")
     storage.delete("job")
     storage.delete("job")
     assert storage.folders() == ["other"]

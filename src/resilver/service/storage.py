@@ -90,14 +90,16 @@ class Storage:
             self._system.rm(self._place(folder), recursive=True)
 
     def delete_some(self, folder: str, start: str) -> None:
-        """Deletes the files of a folder whose names start so."""
+        """Deletes the files of a folder whose names start so, and the folder if none is left."""
         place = self._place(folder)
         with suppress(FileNotFoundError):
             self._system.invalidate_cache()
             found: list[str] = self._system.ls(place, detail=False)
-            for path in found:
-                if path.rpartition("/")[2].startswith(start):
-                    self._system.rm_file(path)
+            going = [path for path in found if path.rpartition("/")[2].startswith(start)]
+            for path in going:
+                self._system.rm_file(path)
+            if len(going) == len(found):
+                self.delete(folder)
 
     def folders(self) -> list[str]:
         """The names of all folders."""
