@@ -34,7 +34,7 @@ def test_the_sample_portrait_gets_better_where_it_was_damaged(
     after, report = restore(photo, Options(skip=("denoise",)))
     restored = as_float(after)
     before_db = psnr(photo.astype(np.float32) / 255, intact, mask)
-    assert psnr(restored, intact, mask) > before_db + 1.0
+    assert psnr(restored, intact, mask) > before_db + 3.0
     assert report.stages[0].finding.act
     assert 0.0 < report.invented_share < 0.25
 

@@ -111,7 +111,7 @@ def test_impossible_options_fail(wrong: dict[str, Any], said: str) -> None:
 
 def test_progress_that_is_no_function_is_refused() -> None:
     with pytest.raises(OptionError, match="progress is told by a function, not int"):
-        restore(noisy(), progress=3)  # type: ignore[arg-type]
+        restore(noisy(), progress=3)  # type: ignore[arg-type] (on purpose)
 
 
 def test_a_mask_of_another_size_names_both_sizes() -> None:
@@ -370,7 +370,7 @@ def test_what_is_asked_for_and_not_within_the_licence_is_refused(
 def test_numbers_of_numpy_are_numbers() -> None:
     options = Options(only=("denoise",), denoise=np.float32(0.5))  # type: ignore[arg-type]
     assert type(options.denoise) is float
-    whole = Options(faces=(np.int64(2),), tile_px=np.int32(512), threads=np.uint8(1))  # type: ignore[arg-type]
+    whole = Options(faces=(np.int64(2),), tile_px=np.int32(512), threads=np.uint8(1))  # type: ignore[arg-type] (numpy's, which are no int)
     assert (whole.faces, whole.tile_px, whole.threads) == ((2,), 512, 1)
     assert {type(one) for one in (*whole.faces, whole.tile_px, whole.threads)} == {int}
     assert json.loads(to_json(restore(noisy(), options)[1]))

@@ -162,5 +162,5 @@ def _need_torch() -> None:
     if missing:
         raise ModelError(
             f"rebuilding a published network needs {', '.join(missing)}: "
-            ' pip install ".[train]" in its checkout'
+            'pip install ".[train]" in its checkout'
         )

@@ -75,8 +75,7 @@ def check_place(path: Path, *, source: Path | None, overwrite: bool) -> None:
     Raises:
         PhotoNotWritten
     """
-    if "\0" in str(path) or not _is_name(path):
-        raise PhotoNotWritten(path, "no file can have this name")
+    _check_name(path)
     if source is not None and _is_same_file(path, source):
         raise PhotoNotWritten(path, "this is the source itself, which is never written to")
     if os.path.lexists(path) and not overwrite:
@@ -85,13 +84,18 @@ def check_place(path: Path, *, source: Path | None, overwrite: bool) -> None:
         raise PhotoNotWritten(path, "this is a folder")
 
 
-def _is_name(path: Path) -> bool:
-    """Whether the file system can be asked for it; on Windows some texts are no names."""
+def _check_name(path: Path) -> None:
+    """Refuses what the system cannot even be asked for.
+
+    Raises:
+        PhotoNotWritten
+    """
     try:
-        os.fsencode(path)
+        encoded = os.fsencode(path)
     except UnicodeEncodeError:
-        return False
-    return True
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise PhotoNotWritten(path, "no file can have this name")
 
 
 def _is_same_file(path: Path, source: Path) -> bool:
@@ -112,6 +116,7 @@ def write_whole(path: Path, fill: Callable[[int], None], *, overwrite: bool) -> 
         PhotoNotWritten, PhotoDenied: in words; whatever else `fill` raises passes through. In every
             case, an interrupt included, nothing half-written remains.
     """
+    _check_name(path)
     # A name of its own: one made from the result's could be too long where that one just fits.
     beside = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:

@@ -17,12 +17,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from resilver.errors import OptionError
-from resilver.reporting.words import encodable, printable
+from resilver.reporting.words import encodable
 from resilver.service.database import CREDITS, KEYS, Database
 from resilver.service.refusal import Refusal
 
 ID_BYTES = 6  # shown as twice as many digits
-_KEY_ID = re.compile(r"[0-9a-f]{12}")
 _KEY = re.compile(r"rsv_(?P<id>[0-9a-f]{12})_(?P<secret>[\w-]{43})", re.ASCII)
 MOST_COUNTED = 1_000_000_000  # photos of one key: the databases hold up to twice as many
 
@@ -113,8 +112,7 @@ class Keys:
         Raises:
             OptionError: there is no such key.
         """
-        if not _KEY_ID.fullmatch(key_id):
-            raise OptionError(f"there is no key {printable(key_id)!r} that opens anything")
+        key_id = encodable(key_id)  # no database takes bytes that are no text
         with self._database.writing() as connection:
             changed = connection.execute(
                 sa.update(KEYS)
