@@ -10,7 +10,8 @@ from skimage import data
 
 from resilver.imaging.faces import Faces, overlaps
 from resilver.models.store import bundled_model
-from resilver.stages.detection import find_faces
+from resilver.stages import detection
+from resilver.stages.detection import find_faces, placed_faces
 
 # Of scikit-image's portrait of Eileen Collins (512 x 512): left, top, right, bottom; eyes.
 BOX = np.array([178, 65, 269, 178], np.float32)
@@ -61,3 +62,35 @@ def test_nothing_is_found_where_there_is_none(size: tuple[int, int]) -> None:
     rows, columns = np.mgrid[: size[0], : size[1]]
     smooth = np.stack((rows % 256, columns % 256, (rows + columns) % 256), axis=-1)
     assert len(found(smooth.astype(np.uint8))) == 0
+
+
+@pytest.mark.parametrize(("corner", "faces"), [((340, 420), 1), ((450, 380), 1), ((600, 100), 2)])
+def test_what_looks_like_a_face_within_a_face_is_none(
+    portrait: NDArray[np.uint8], corner: tuple[int, int], faces: int
+) -> None:
+    """On its nose and its cheek; beside it there may well be another one."""
+    picture = large_with_small(portrait, corner)
+    assert len(found(picture)) >= 2
+    placed = placed_faces(bundled_model("detect").open(1), picture)
+    assert len(placed) == faces
+    assert placed.sides_px.max() > 250  # the large one stays
+
+
+def test_within_what_is_hardly_a_face_there_may_be_one(
+    portrait: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crowd may look like a face in small."""
+    monkeypatch.setattr(
+        detection, "second_look", lambda _network, _pixels, faces: np.full(len(faces), 0.4)
+    )
+    picture = large_with_small(portrait, (340, 420))
+    assert len(placed_faces(bundled_model("detect").open(1), picture)) == 2
+
+
+def large_with_small(portrait: NDArray[np.uint8], corner: tuple[int, int]) -> NDArray[np.uint8]:
+    """The portrait, its face some 260 px wide, and 56 px of it again with the corner at x, y."""
+    large = cv2.resize(portrait[:256, 96:352], (768, 768), interpolation=cv2.INTER_CUBIC)
+    small = cv2.resize(portrait[50:200, 150:300], (56, 56), interpolation=cv2.INTER_AREA)
+    left, top = corner
+    large[top : top + 56, left : left + 56] = small
+    return np.asarray(large, np.uint8)

@@ -17,12 +17,13 @@ from making_networks import tone_network
 from resilver import Options, Photo, Pipeline, restore
 from resilver.errors import ModelError, OptionError
 from resilver.imaging.measures import LUMA
+from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.store import StoredModel, bundled_model
 from resilver.photofile.source_types import ENHANCED
 from resilver.pipeline import decide
 from resilver.reporting.source_type import digital_source_type
 from resilver.stages.draft import Draft, Finding
-from resilver.stages.tone import SURE, THRESHOLD_DE, ToneStage
+from resilver.stages.tone import PALE_255, SURE, THRESHOLD_DE, ToneStage
 
 Picture = NDArray[np.uint8]
 
@@ -160,6 +161,27 @@ def test_a_sepia_print_keeps_its_tone_and_gains_contrast(model: StoredModel) -> 
     assert inside.mean() > 0.5
     assert np.ptp(warmth, axis=1).max() < 0.01
     assert "its tone is left as it is" in finding_of(ToneStage(model, threads=1), print_).words
+
+
+def test_the_few_colours_of_a_pale_photo_are_left_unless_the_person_knows(
+    model: StoredModel,
+) -> None:
+    """A yellow print with a trace of colour beyond its tone: a cast, or a sepia print."""
+    picture = np.rint(0.87 * sepia(good()) + 0.13 * faded(good())).astype(np.uint8)
+    assert TONED_255 < colour_left(picture) < PALE_255
+    stage = ToneStage(model, threads=1)
+    finding = finding_of(stage, picture)
+    assert finding.act
+    assert "few colours" in finding.words
+    before, after = picture / 255.0, revived(stage, picture).pixels / 65535.0
+    assert np.ptp(after.mean(axis=2)) > 1.4 * np.ptp(before.mean(axis=2))
+    inside = (after.min(axis=2) > 0) & (after.max(axis=2) < 1)  # where nothing was clipped
+    assert inside.mean() > 0.5
+    assert np.ptp((after - before)[inside], axis=1).max() < 0.01
+    for knows in (replace(stage, told=True), replace(stage, neutral=True)):
+        assert "few colours" not in finding_of(knows, picture).words
+        moved = revived(knows, picture).pixels / 65535.0 - before
+        assert np.ptp(moved, axis=2).mean() > 0.03
 
 
 def test_neutral_takes_the_tone_of_a_toned_print_and_of_nothing_else(model: StoredModel) -> None:

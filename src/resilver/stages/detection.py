@@ -18,7 +18,7 @@ from resilver.imaging.alignment import (
     inverse,
     similarity,
 )
-from resilver.imaging.faces import MIRRORED, Faces, decode, joined, without_doubles
+from resilver.imaging.faces import MIRRORED, Faces, decode, joined, nested, without_doubles
 from resilver.imaging.hidden import HiddenHow
 from resilver.imaging.tiles import Pixels, tile_areas, to_float
 from resilver.models.session import Network
@@ -27,6 +27,8 @@ from resilver.models.session import Network
 # training pack of old prints this kept some 50 faces, lost 4 that are seen from the front, and let
 # 5 of 28 wheels, windows, sleeves and headlamps pass.
 SURE = 0.65
+# A find within another one is an eye, an ear or a mouth of it, if that is one with this much doubt.
+_PLAUSIBLE = 0.5
 # Of finds below this, more are something else than a face.
 LEAST_SCORE = 0.7
 _STRIDES_PX = (8, 16, 32)  # of the network's answers, in their order
@@ -65,8 +67,16 @@ def find_faces(network: Network, pixels: Pixels, least_score: float = LEAST_SCOR
 
 
 def placed_faces(network: Network, pixels: Pixels) -> Faces:
-    """The faces of a photo (H, W, 3), found and placed again, the surest first."""
-    return placed_again(network, pixels, find_faces(network, pixels))
+    """The faces of a photo (H, W, 3), found and placed again, the surest first.
+
+    Without what was found in a face: each eye of a blurred one looks like a face itself.
+    """
+    found = placed_again(network, pixels, find_faces(network, pixels))
+    outer = nested(found)
+    inside = np.flatnonzero(outer >= 0)
+    around = np.unique(outer[inside])
+    plausible = around[second_look(network, pixels, found.chosen(around)) >= _PLAUSIBLE]
+    return found.chosen(~np.isin(outer, plausible))
 
 
 def placed_again(network: Network, pixels: Pixels, faces: Faces) -> Faces:

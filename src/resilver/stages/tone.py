@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from resilver.imaging.lut import ColourTable, apply_field, spline_weights
 from resilver.imaging.measures import LUMA
 from resilver.imaging.tiles import Pixels, map_strips, to_float, to_u16
-from resilver.imaging.tone import is_monochrome
+from resilver.imaging.tone import TONED_255, colour_left
 from resilver.models.card import ModelCard
 from resilver.models.session import Network
 from resilver.models.store import StoredModel
@@ -28,6 +28,9 @@ from resilver.stages.draft import Draft, Finding, Measurement, Progress
 THRESHOLD_DE = 4.0
 # That it has faded at all: of 54 good photos none is taken for faded, of 54 faded ones 34 are.
 SURE = 0.95
+# Of a photo with less colour than this left beyond a tone (`colour_left`) nobody can tell whether
+# its tone is its own, a cast or a dusk: unless the person knows, its brightness alone is corrected.
+PALE_255 = 4.5
 _OPAQUE = 0.99  # of what is most opaque; less than that is not looked at
 _BLANK_255 = 2.0  # standard deviation of brightness: with less there is nothing to tell fading from
 
@@ -43,11 +46,12 @@ class Correction:
     field: Values  # (6, cells, cells): gains and lifts over the photo
     toned: bool  # without colours of its own: its brightness alone is corrected ...
     neutral: bool  # ... and its tone taken away
+    pale: bool = False  # with too few to tell them from a tone: likewise, and they are left
     revives: bool = True  # False = that alone is done to a toned print
 
     def apply(self, pixels: Values, rows: Values, columns: Values) -> Values:
         """(h, w, 3) in [0, 1] -> the same; `rows` and `columns` as in `apply_field`."""
-        if not self.toned:
+        if not (self.toned or self.pale):
             lit = apply_field(self.field, pixels, rows, columns)
             return np.clip(self.table.apply(lit), 0.0, 1.0)
         grey = np.repeat((pixels @ LUMA)[..., None], 3, axis=2)
@@ -103,6 +107,8 @@ class ToneStage:
             words += " A toned print: " + (
                 "its tone is taken away." if self.neutral else "its tone is left as it is."
             )
+        elif faded and correction.pale:
+            words += " Its few colours may be its own: they are left as they are."
         measured = (
             Measurement("fading", moved, "dE", THRESHOLD_DE),
             Measurement("likelihood of fading", 100.0 * correction.sure, "%", 100.0 * SURE),
@@ -154,9 +160,11 @@ class ToneStage:
         return np.asarray(small, np.float32)
 
     def _correction(self, photo: Photo, small: Values) -> Correction:
-        toned = photo.grey or is_monochrome(photo.pixels, photo.alpha)
+        left = 0.0 if photo.grey else colour_left(photo.pixels, photo.alpha)
+        toned = left < TONED_255
+        pale = not toned and left < PALE_255 and not (self.neutral or self.told)
         # A tone must not be taken for a cast.
-        shown = np.repeat((small @ LUMA)[..., None], 3, axis=2) if toned else small
+        shown = np.repeat((small @ LUMA)[..., None], 3, axis=2) if toned or pale else small
         given = np.ascontiguousarray(np.moveaxis(shown, -1, 0))[None]
         table, field, faded = self._network.run(given)
         return Correction(
@@ -165,6 +173,7 @@ class ToneStage:
             field=field[0],
             toned=toned,
             neutral=self.neutral or photo.grey,
+            pale=pale,
         )
 
     @cached_property
