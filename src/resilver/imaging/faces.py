@@ -139,23 +139,27 @@ def without_doubles(faces: Faces, same_iou: float = SAME_IOU) -> Faces:
 
 def overlaps(box: Values, boxes: Values) -> Values:
     """Intersection over union (n,) of one box (4,) with others (n, 4)."""
-    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    common = np.maximum(inner, 0.0).prod(axis=1)
+    common = _common(box, boxes)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - common
     return (common / np.maximum(areas, 1e-9)).astype(np.float32)
+
+
+def _common(box: Values, boxes: Values) -> Values:
+    """What one box (4,) shares with others (n, 4): areas (n,)."""
+    inner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    return np.maximum(inner, 0.0).prod(axis=1)
 
 
 def nested(faces: Faces) -> NDArray[np.intp]:
     """(n,): by the index of a face, that of the far larger one it lies in; -1 = it lies in none.
 
-    What lies so in the surest boxes of a detector is an eye, an ear or a mouth: of 2,050 finds in
+    What lies so is an eye, an ear or a mouth: of 2,050 finds in
     photos, sharp and blurred, 18 did, and none of them was a face.
     """
     outer = np.full(len(faces), -1, np.intp)
     areas = (faces.boxes[:, 2:] - faces.boxes[:, :2]).prod(axis=1)
     for index, box in enumerate(faces.boxes):
-        inner = np.minimum(box[2:], faces.boxes[:, 2:]) - np.maximum(box[:2], faces.boxes[:, :2])
-        within = np.maximum(inner, 0.0).prod(axis=1) >= _NESTED_SHARE * areas[index]
+        within = _common(box, faces.boxes) >= _NESTED_SHARE * areas[index]
         around = np.flatnonzero(within & (areas >= _NESTED_TIMES * areas[index]))
         if around.size:
             outer[index] = around[areas[around].argmin()]

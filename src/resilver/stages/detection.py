@@ -27,7 +27,8 @@ from resilver.models.session import Network
 # training pack of old prints this kept some 50 faces, lost 4 that are seen from the front, and let
 # 5 of 28 wheels, windows, sleeves and headlamps pass.
 SURE = 0.65
-# A find within another one is an eye, an ear or a mouth of it, if that is one with this much doubt.
+# A find within another one is an eye, an ear or a mouth of it, if a second look at that one says so
+# much for a face.
 _PLAUSIBLE = 0.5
 # Of finds below this, more are something else than a face.
 LEAST_SCORE = 0.7
