@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.errors import ModelError
+from resilver.models.providers import CPU, PROVIDERS
 
 Array = NDArray[np.float32]
 
@@ -71,14 +72,15 @@ class OrtNetwork:
         providers: execution providers in order of preference; the CPU by default.
 
     Raises:
-        ModelError: the file is missing or is not a network that can be loaded.
+        ModelError: the file is missing or is not a network that can be loaded, or the first of the
+            providers could not be started.
     """
 
     def __init__(
         self,
         path: Path,
         threads: int | None = None,
-        providers: tuple[str, ...] = ("CPUExecutionProvider",),
+        providers: tuple[str, ...] = (CPU,),
     ) -> None:
         # Imported here: 0.2 s that neither `--version` nor a wrong option should cost.
         with _unbroken():
@@ -94,6 +96,8 @@ class OrtNetwork:
         options.log_severity_level = 4  # what goes wrong is raised
         _share_memory()
         options.add_session_config_entry("session.use_env_allocators", "1")
+        if PROVIDERS["directml"] in providers:
+            options.enable_mem_pattern = False  # it cannot
         if threads is not None:
             options.intra_op_num_threads = threads
         if not path.is_file():
@@ -109,6 +113,9 @@ class OrtNetwork:
         ) as error:  # fmt: skip
             reason = _one_line(str(error).rpartition("failed:")[2])
             raise ModelError(f"{path}: not a network that can be loaded ({reason})") from error
+        # One that finds no device, or none of its libraries, is left out without an error.
+        if providers[0] not in self._session.get_providers():
+            raise ModelError(f"{path}: ONNX Runtime could not start {providers[0]}")
         self._path = path
         self._faults = (raised.Fail, raised.InvalidArgument, raised.RuntimeException)
         self.inputs = tuple(value.name for value in self._session.get_inputs())

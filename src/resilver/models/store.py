@@ -15,6 +15,7 @@ import platformdirs
 from resilver.errors import ModelError
 from resilver.models.card import ModelCard
 from resilver.models.digest import file_sha256
+from resilver.models.providers import chosen_providers
 from resilver.models.session import Network, OrtNetwork
 
 BUNDLED = Path(__file__).parent / "weights"
@@ -48,10 +49,16 @@ class StoredModel:
             )
 
     def open(self, threads: int | None = None) -> Network:
-        """The network, verified and ready to run; opened once, and kept."""
+        """The network, verified and ready to run where `chosen_providers` says.
+
+        It is opened once, and kept.
+
+        Raises:
+            ModelError: the file does not verify or load, or cannot run there.
+        """
         if threads not in self._networks:
             self.verify()
-            self._networks[threads] = OrtNetwork(self.path, threads)
+            self._networks[threads] = OrtNetwork(self.path, threads, chosen_providers())
         return self._networks[threads]
 
 

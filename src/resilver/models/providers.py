@@ -1,0 +1,41 @@
+"""Where networks run: ONNX Runtime's execution providers, by what the environment says."""
+
+from __future__ import annotations
+
+import os
+
+from resilver.errors import ModelError
+
+PROVIDER_VARIABLE = "RESILVER_PROVIDER"
+"""Environment variable: where networks run, one of `PROVIDERS`; on the CPU if it is not set."""
+CPU = "CPUExecutionProvider"
+PROVIDERS = {
+    "cpu": CPU,
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+
+
+def chosen_providers() -> tuple[str, ...]:
+    """What ONNX Runtime calls the provider that is asked for, and the CPU for what it lacks.
+
+    Raises:
+        ModelError: the variable names none of `PROVIDERS`, or one that the installed ONNX Runtime
+            is built without.
+    """
+    asked = os.environ.get(PROVIDER_VARIABLE, "").strip().lower() or "cpu"
+    if asked not in PROVIDERS:
+        known = ", ".join(PROVIDERS)
+        raise ModelError(f"{PROVIDER_VARIABLE} is one of {known}, not {asked!r}")
+    if asked == "cpu":
+        return (CPU,)
+    import onnxruntime as ort  # noqa: PLC0415
+
+    if PROVIDERS[asked] not in ort.get_available_providers():
+        has = ", ".join(n for n, p in PROVIDERS.items() if p in ort.get_available_providers())
+        raise ModelError(
+            f"{PROVIDER_VARIABLE} is {asked!r}, which the installed ONNX Runtime is built without "
+            f"(it has: {has})"
+        )
+    return PROVIDERS[asked], CPU
