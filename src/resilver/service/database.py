@@ -113,8 +113,6 @@ WORKERS = sa.Table(
     sa.Column("slots", sa.Integer, nullable=False),
     sa.Column("megapixels", sa.Float, nullable=False),
     sa.Column("alone", sa.Float, nullable=False),  # share of itself that a single photo can use
-    sa.Column("reaper", sa.Text),  # who takes its photos back, once it is dead
-    sa.Column("reaped_s", sa.Float),
 )
 
 FACTS = sa.Table(
