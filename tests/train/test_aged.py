@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from resilver.ageing import AgeingRecipe
 from resilver.errors import RecipeError
 from resilver.train.aged import OLD_SHARE, OLD_UNTOUCHED, AgedStream
 from resilver.train.loop import collate
@@ -34,6 +37,33 @@ def test_old_prints_are_a_share_and_half_of_them_as_they_are(
     untouched = [np.array_equal(crop.photo, crop.intact) for crop in old]
     assert np.mean(untouched) == pytest.approx(OLD_UNTOUCHED, abs=0.25)
     assert not any(crop.masks.any() for crop, same in zip(old, untouched, strict=True) if same)
+
+
+def test_some_prints_as_they_are_have_no_colour(photos: Path) -> None:
+    stream = AgedStream([photos], 3, untouched_share=1.0, untouched_monochrome=0.5, print_px=48)
+    crops = list(itertools.islice(stream, 80))
+    assert not any(crop.masks.any() for crop in crops)
+    assert np.mean([_has_one_tone(crop.photo) for crop in crops]) == pytest.approx(0.5, abs=0.2)
+
+
+def _has_one_tone(photo: NDArray[np.float32]) -> bool:
+    """Whether of two pixels the one that is darker is so in every channel."""
+    levels = photo.reshape(-1, 3)[np.argsort(photo[..., 1], axis=None)]
+    return bool((np.diff(levels, axis=0) >= -1e-3).all())
+
+
+def test_a_negative_turns_dark_marks_into_bright_ones(photos: Path) -> None:
+    """Of a recipe whose marks are dark, those of negatives are bright, in the same photos."""
+    recipe = replace(AgeingRecipe.pristine().only("burn"), boldness=(1.0, 1.0))
+    changes: list[float] = []
+    for negatives in (0.0, 1.0):
+        stream = AgedStream([photos], 3, recipe=recipe, print_px=64, negatives=negatives)
+        crops = list(itertools.islice(stream, 40))
+        assert any(crop.masks.any() for crop in crops)
+        assert all(crop.conditions_known == (negatives == 0.0) for crop in crops)
+        changes.append(float(np.mean([(crop.photo - crop.intact).mean() for crop in crops])))
+    assert changes[0] < -0.002
+    assert changes[1] > 0.002
 
 
 @pytest.mark.parametrize("which", ["photos", "old_prints"])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from resilver.ageing import EFFECTS, KINDS, AgeingRecipe, age
 from resilver.ageing.fading import plan_fading
 from resilver.ageing.fields import fractal_noise, jagged, radial, shifted, wander
-from resilver.ageing.film import plan_grain, plan_paper, print_monochrome
+from resilver.ageing.film import expose, plan_grain, plan_paper, print_monochrome
 from resilver.ageing.scan import plan_jpeg
 
 # A burn may leave a hole, and old tape still on the print is a stain.
@@ -95,6 +95,30 @@ def test_monochrome_print_is_grey_unless_toned() -> None:
     assert np.array_equal(plain[..., 0], plain[..., 1])
     toned = [print_monochrome(photo, np.random.default_rng(s), tint=1.0) for s in range(10)]
     assert all(np.ptp(print_, axis=2).max() > 0.01 for print_ in toned)
+
+
+def test_exposure_keeps_order_black_and_white_and_changes_contrast() -> None:
+    ramp = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[None, :, None], 3, axis=2)
+    prints = [expose(ramp, np.random.default_rng(seed)) for seed in range(40)]
+    for made in prints:
+        assert made[0, 0, 0] == pytest.approx(0, abs=1e-4)
+        assert made[0, -1, 0] == pytest.approx(1, abs=1e-4)
+        assert (np.diff(made[0], axis=0) >= -1e-6).all()
+    means = [float(made.mean()) for made in prints]
+    assert min(means) < 0.4
+    assert max(means) > 0.6
+    slopes = [float(np.gradient(made[0, :, 0]).max() * 255) for made in prints]
+    assert max(slopes) > 2  # hard paper
+
+
+def test_exposure_is_off_unless_asked_for() -> None:
+    photo = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
+    off = replace(AgeingRecipe.pristine(), no_damage=1.0)
+    on = replace(off, exposure=1.0)
+    assert all(np.array_equal(age(photo, seed, off).photo, photo) for seed in range(8))
+    changes = [np.abs(age(photo, seed, on).photo - photo).mean() for seed in range(8)]
+    assert max(changes) > 0.05
+    assert min(changes) > 0.001
 
 
 def test_fading_takes_contrast_and_keeps_order() -> None:

@@ -16,6 +16,7 @@ from resilver.ageing.film import (
     Pixels,
     Step,
     add_border,
+    expose,
     luma,
     plan_grain,
     plan_paper,
@@ -71,6 +72,8 @@ def age(
     scale = print_scale(shape) * float(np.exp(rng.uniform(*np.log(recipe.size))))
     if rng.random() < recipe.border:
         clean = add_border(clean, rng, scale)
+    if recipe.exposure and rng.random() < recipe.exposure:
+        clean = expose(clean, rng)
     monochrome = bool(rng.random() < recipe.monochrome)
     if monochrome:
         clean = print_monochrome(clean, rng, recipe.tint)

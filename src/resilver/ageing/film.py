@@ -61,6 +61,18 @@ def toned(grey: Field, gammas: tuple[float, float, float]) -> Pixels:
     return np.stack([(curve ** np.float32(g))[steps] for g in gammas], axis=2).astype(np.float32)
 
 
+def expose(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """A print made too dark, too light or on hard paper, which has few middle tones; (H, W, 3)."""
+    gamma = np.float32(np.exp(rng.normal(0.1, 0.4)))
+    hardness = float(np.exp(rng.uniform(np.log(1.0), np.log(2.6))))
+    curve = np.linspace(0, 1, 1025, dtype=np.float32) ** gamma
+    # Logistic around the middle grey, stretched so that black and white stay.
+    steep = 4 * (hardness - 0.9)
+    bent = 1 / (1 + np.exp(-steep * (curve - 0.5)))
+    curve = ((bent - bent[0]) / (bent[-1] - bent[0])).astype(np.float32)
+    return curve[(unit(pixels) * np.float32(1024) + np.float32(0.5)).astype(np.int32)]
+
+
 def add_border(pixels: Pixels, rng: np.random.Generator, scale: float) -> Pixels:
     """A straight border along one to four sides: paper white, or the black of a film's rebate."""
     height, width = pixels.shape[:2]

@@ -27,6 +27,7 @@ class AgeingRecipe:
     early_damage: float = 0.25  # share of photos damaged before the print faded (negative, plate)
 
     border: float = 0.06  # share of prints with a paper or dark border (no damage: in `clean` too)
+    exposure: float = 0.0  # printed too dark, too light or on hard paper (in `clean` too)
     monochrome: float = 0.60  # printed without colour
     tint: float = 0.60  # of monochrome prints: toned (sepia, selenium, cool, warm)
     lens_blur: float = 0.35
@@ -132,9 +133,9 @@ class AgeingRecipe:
 
 
 _SHARES = (
-    "no_damage", "single_kind", "overlays", "early_damage", "border", "monochrome", "tint",
-    "lens_blur", "motion_blur", "low_resolution", "grain", "coarse_grain", "paper", "halftone",
-    "fading", "cast", "uneven", "scan_blur", "scan_noise", "jpeg",
+    "no_damage", "single_kind", "overlays", "early_damage", "border", "exposure", "monochrome",
+    "tint", "lens_blur", "motion_blur", "low_resolution", "grain", "coarse_grain", "paper",
+    "halftone", "fading", "cast", "uneven", "scan_blur", "scan_noise", "jpeg",
 )  # fmt: skip
 _RANGES = (
     "lens_sigma_px", "low_resolution_factor", "grain_sigma", "fading_strength", "cast_strength",

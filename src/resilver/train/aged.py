@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resilver.ageing import KINDS, OVERLAY_KINDS, Aged, AgeingRecipe, age
+from resilver.ageing.film import print_monochrome
 from resilver.errors import RecipeError
 from resilver.train.photos import (
     CropStream,
@@ -46,7 +47,7 @@ class AgedCrop:
     masks: NDArray[np.float32]
     faded: bool
     cast: bool
-    conditions_known: bool = True  # False: a real old print, faded or not
+    conditions_known: bool = True  # False: a real old print, or a negative; faded or not
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class AgedStream:
     sources: list[Path]
     seed: int
     untouched_share: float = 0.0  # prints given exactly as they are: nothing to find
+    untouched_monochrome: float = 0.0  # of the photos of today among them: printed without colour
+    negatives: float = 0.0  # of the others: damaged as a negative or a plate, and printed from it
     recipe: AgeingRecipe = field(default_factory=lambda: AgeingRecipe(size=SIZES))
     print_px: int = PRINT_PX
     held_back: int = 36  # prints, so that a batch does not come from one photo
@@ -84,14 +87,21 @@ class AgedStream:
         while True:
             from_old = True in streams and (False not in streams or rng.random() < OLD_SHARE)
             clean = next(streams[from_old])
+            known = not from_old
             if rng.random() < (OLD_UNTOUCHED if from_old else self.untouched_share):
+                if not from_old and rng.random() < self.untouched_monochrome:
+                    clean = print_monochrome(clean, rng, self.recipe.tint)
                 nothing = np.zeros((*clean.shape[:2], len(KINDS)), np.uint8)
                 aged = Aged(clean, clean, clean, nothing, faded=False, cast=False)
+            elif self.negatives and rng.random() < self.negatives:
+                # What would be paper white is black: dark marks are as many as bright ones.
+                aged = _printed(age(1 - clean, rng, self.recipe, overlays.some()))
+                known = False
             else:
                 aged = age(clean, rng, self.recipe, overlays.some())
             masks = aged.masks.astype(np.float32)
             yield AgedCrop(
-                aged.photo, aged.intact, masks, aged.faded, aged.cast, conditions_known=not from_old
+                aged.photo, aged.intact, masks, aged.faded, aged.cast, conditions_known=known
             )
 
     def _crops(self, sources: list[Path], seed: int) -> Iterator[NDArray[np.float32]]:
@@ -106,6 +116,16 @@ class AgedStream:
                 crops_per_photo=4,
             )
         )
+
+
+def _printed(negative: Aged) -> Aged:
+    """The print that an aged negative gives."""
+    return replace(
+        negative,
+        photo=1 - negative.photo,
+        intact=1 - negative.intact,
+        clean=1 - negative.clean,
+    )
 
 
 def _is_old(source: Path) -> bool:

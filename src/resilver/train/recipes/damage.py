@@ -21,11 +21,18 @@ from resilver.train.recipe import Batch, RecipeInfo, Sample, channels_first, exa
 
 # From marks that let most of the print through to ink, under grain up to what hides faint marks.
 AGEING = AgeingRecipe(
-    size=SIZES, no_damage=0.2, boldness=(0.9, 6.0), grain_sigma=(0.01, 0.14), coarse_grain=0.15
+    size=SIZES,
+    no_damage=0.2,
+    boldness=(0.9, 6.0),
+    grain_sigma=(0.01, 0.14),
+    coarse_grain=0.15,
+    exposure=0.35,
 )
 # With few good photos of today among the prints, their lettering, twigs and glints were called
 # damage far more often than those of aged prints.
 UNTOUCHED = 0.2
+UNTOUCHED_MONOCHROME = 0.5
+NEGATIVES = 0.2
 PRINT_PX = 192
 
 INFO = RecipeInfo(
@@ -61,6 +68,8 @@ class DamageRecipe:
             sources,
             seed,
             untouched_share=UNTOUCHED,
+            untouched_monochrome=UNTOUCHED_MONOCHROME,
+            negatives=NEGATIVES,
             print_px=PRINT_PX,
             recipe=AGEING,
         )
