@@ -22,17 +22,16 @@ from numpy.typing import NDArray
 from resilver.ageing import AgeingRecipe, age
 from resilver.models.session import Network
 from resilver.models.store import bundled_model
+from resilver.stages.looks import OPEN, believed
 from resilver.stages.recognition import (
     FLOOD_SHARE,
     LEAST_SHARE,
     LIKELY_DAMAGED,
-    OPEN,
     SURELY_DAMAGED,
     Evidence,
-    believed,
     evidence_of,
-    see,
 )
+from resilver.stages.sight import see
 from resilver.train.photos import find_shards
 
 Picture = NDArray[np.uint8]

@@ -12,32 +12,36 @@ from resilver.ageing import AgeingRecipe, age
 from resilver.imaging.faces import NO_FACES, Faces
 from resilver.imaging.tone import colour_left
 from resilver.models.store import bundled_model
-from resilver.stages import recognition
 from resilver.stages.draft import Mark
+from resilver.stages.looks import (
+    OPEN,
+    STRICT,
+    TOLD,
+    WARY,
+    Look,
+    Marks,
+    believed,
+    keep,
+    marks_from_maps,
+)
 from resilver.stages.recognition import (
     CERTAIN_SHARE,
     FLOOD_SHARE,
     LEAST_SHARE,
     LIKELY_DAMAGED,
-    LIVELY_COLOUR_255,
     MAYBE_DAMAGED,
+    SURELY_DAMAGED,
+    Evidence,
+    evidence_of,
+    found_in,
+)
+from resilver.stages.sight import (
+    LIVELY_COLOUR_255,
     OLD_CAST,
     OLD_COLOUR_255,
     OLD_FADED,
-    OPEN,
-    STRICT,
-    SURELY_DAMAGED,
-    TOLD,
-    WARY,
-    Evidence,
-    Look,
-    Marks,
     Sight,
-    believed,
-    evidence_of,
-    found_in,
-    keep,
-    marks_from_maps,
+    see,
 )
 
 
@@ -209,19 +213,19 @@ def test_a_large_scan_is_looked_at_from_half_its_size_on(monkeypatch: pytest.Mon
     scan = np.rint(pixels[:400, :500] * 255).astype(np.uint8)
     half = np.asarray(cv2.resize(scan, (250, 200), interpolation=cv2.INTER_AREA), np.uint8)
     network = bundled_model("damage").open(1)
-    expected = recognition.see(network, half, 768, quiet)
+    expected = see(network, half, 768, quiet)
     assert expected.marks.any()
-    monkeypatch.setattr(recognition, "FINEST_PX", scan.shape[0] * scan.shape[1] - 1)
+    monkeypatch.setattr("resilver.stages.sight.FINEST_PX", scan.shape[0] * scan.shape[1] - 1)
     shares: list[float] = []
-    seen = recognition.see(network, scan, 768, shares.append)
+    seen = see(network, scan, 768, shares.append)
     np.testing.assert_array_equal(seen.marks[::2, ::2], expected.marks)
     np.testing.assert_array_equal(seen.marks[1::2, 1::2], expected.marks)
     assert (seen.faded, seen.cast) == (expected.faded, expected.cast)
     assert seen.colour == colour_left(scan)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    monkeypatch.setattr(recognition, "FINEST_PX", scan.shape[0] * scan.shape[1])
-    closer = recognition.see(network, scan, 768, quiet)
+    monkeypatch.setattr("resilver.stages.sight.FINEST_PX", scan.shape[0] * scan.shape[1])
+    closer = see(network, scan, 768, quiet)
     assert (closer.marks != seen.marks).any()
 
 
@@ -230,18 +234,18 @@ def test_where_a_cut_out_is_hidden_nothing_is_seen() -> None:
     aged = age(data.astronaut()[:384, :384], 12, AgeingRecipe.demo()).photo
     pixels = np.rint(aged * 255).astype(np.uint8)
     network = bundled_model("damage").open(1)
-    whole = recognition.see(network, pixels, 768, quiet)
+    whole = see(network, pixels, 768, quiet)
     seen = np.zeros((384, 384), np.bool_)
     seen[:, :100] = True
     assert whole.marks[~seen].any()
-    part = recognition.see(network, pixels, 768, quiet, seen * np.uint8(255))
+    part = see(network, pixels, 768, quiet, seen * np.uint8(255))
     assert not part.marks[~seen].any()
     np.testing.assert_array_equal(part.marks[seen], whole.marks[seen])
     grey = pixels.mean(axis=2, keepdims=True).astype(np.uint8)
     coloured = np.where(seen[..., None], grey, pixels)
     alpha = seen * np.uint8(255)
-    assert recognition.see(network, coloured, 768, quiet, alpha).colour < 0.5
-    assert recognition.see(network, coloured, 768, quiet).colour > 2.5
+    assert see(network, coloured, 768, quiet, alpha).colour < 0.5
+    assert see(network, coloured, 768, quiet).colour > 2.5
 
 
 @pytest.mark.parametrize(("finer", "found_px"), [(0.001, 0), (0.5, 1600), (0.95, 1600)])
@@ -259,7 +263,7 @@ def test_what_only_the_half_sees_is_doubted(finer: float, found_px: int) -> None
                 maps[(0, index, *block)] = 0.95 if height == 200 else finer
             return maps, np.zeros((1, 2), np.float32)
 
-    sight = recognition.see(Answers(), pixels, None, quiet)  # pyright: ignore[reportArgumentType]
+    sight = see(Answers(), pixels, None, quiet)  # pyright: ignore[reportArgumentType]
     assert np.count_nonzero(sight.marks) == found_px
     assert not sight.marks[:80].any()
 
@@ -271,7 +275,7 @@ def test_stains_seen_by_their_colour_need_the_network_to_agree(
     pixels = np.full((224, 224, 3), 120, np.uint8)
     stains = np.zeros((224, 224), np.bool_)
     stains[40:80, 40:80] = True
-    monkeypatch.setattr(recognition, "off_tone_stains", lambda _pixels: stains)
+    monkeypatch.setattr("resilver.stages.sight.off_tone_stains", lambda _pixels: stains)
     level = TOLD.weak + 0.01 if agrees else TOLD.weak - 0.01
 
     class Answers:
@@ -280,7 +284,7 @@ def test_stains_seen_by_their_colour_need_the_network_to_agree(
             maps[:, (2, 4), 44:56, 44:56] = level
             return maps, np.zeros((1, 2), np.float32)
 
-    sight = recognition.see(Answers(), pixels, 768, quiet)  # pyright: ignore[reportArgumentType]
+    sight = see(Answers(), pixels, 768, quiet)  # pyright: ignore[reportArgumentType]
     found = found_in(sight, NO_FACES, told=False)
     assert np.array_equal(found, stains if agrees else np.zeros_like(stains))
 

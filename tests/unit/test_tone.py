@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skimage.data import camera, chelsea
 
 from resilver.imaging.tone import colour_left
-from resilver.stages.recognition import OLD_COLOUR_255
+from resilver.stages.sight import OLD_COLOUR_255
 
 
 def toned(red: float, blue: float) -> NDArray[np.uint8]:

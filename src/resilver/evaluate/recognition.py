@@ -15,7 +15,9 @@ from resilver.imaging.measures import Agreement, agreement, balanced_accuracy
 from resilver.models.store import bundled_model
 from resilver.options import Options
 from resilver.stages.detection import find_faces
-from resilver.stages.recognition import KIND_MARKS, TOLD, believed, found_in, see
+from resilver.stages.looks import KIND_MARKS, TOLD, believed
+from resilver.stages.recognition import found_in
+from resilver.stages.sight import see
 
 Mask = NDArray[np.bool_]
 

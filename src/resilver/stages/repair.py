@@ -30,16 +30,9 @@ from resilver.photofile.depth import widen
 from resilver.stages.detection import find_faces
 from resilver.stages.draft import DAMAGE, Draft, Finding, Mark, Measurement, Progress
 from resilver.stages.fills import Fill, fill_in_windows
-from resilver.stages.recognition import (
-    KIND_MARKS,
-    TOLD,
-    Marks,
-    Mask,
-    believed,
-    found_in,
-    keep,
-    see,
-)
+from resilver.stages.looks import KIND_MARKS, TOLD, Marks, Mask, believed, keep
+from resilver.stages.recognition import found_in
+from resilver.stages.sight import see
 from resilver.stages.wide_holes import find_depths, show_depths
 
 THRESHOLD_SHARE = 2e-5  # share of the photo from which filling is worth a pass

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from resilver.imaging.resizing import enlarged_part
 from resilver.imaging.tiles import Area, Pixels, Tile, to_float
 from resilver.stages.fills import Fill
-from resilver.stages.recognition import Marks, Mask
+from resilver.stages.looks import Marks, Mask
 
 COARSE_PX = 768  # longest side of the largest copy
 _LEAST_SOUND = 0.01  # share of a pixel of a copy
