@@ -16,7 +16,7 @@ from torch import Tensor
 from resilver.ageing import AgeingRecipe
 from resilver.errors import RecipeError
 from resilver.train.aged import OLD_SHARE, OLD_UNTOUCHED, AgedStream
-from resilver.train.loop import collate
+from resilver.train.feeding import collate
 from resilver.train.photos import find_shards
 from resilver.train.recipes.damage import DamageRecipe
 

@@ -19,7 +19,7 @@ from resilver.models.store import bundled_model
 from resilver.nets.embedder import EmbedderConfig, FaceEmbedder
 from resilver.train.export import CardText, export
 from resilver.train.face_labels import FaceLabeller
-from resilver.train.loop import collate
+from resilver.train.feeding import collate
 from resilver.train.optimise import Optimiser
 from resilver.train.photos import find_shards
 from resilver.train.recipe import Sample

@@ -20,9 +20,10 @@ from resilver.train.augment import MOST, TARGET, adapted, augment
 from resilver.train.checkpoint import read_checkpoint
 from resilver.train.distance import frechet
 from resilver.train.drawing import PATH_EVERY, R1_EVERY, PriorTraining
+from resilver.train.feeding import collate
 from resilver.train.importing import import_checkpoint
 from resilver.train.layouts import rebuild
-from resilver.train.loop import FitConfig, collate, fit
+from resilver.train.loop import FitConfig, fit
 from resilver.train.optimise import Optimiser
 from resilver.train.recipes import prior
 from resilver.train.recipes.prior import (

@@ -14,7 +14,7 @@ from resilver.imaging.lut import apply_field as field_on_array
 from resilver.imaging.tiles import to_u16
 from resilver.imaging.tone import is_monochrome
 from resilver.nets.tone import ToneNet, apply_field, apply_table
-from resilver.train.loop import collate
+from resilver.train.feeding import collate
 from resilver.train.optimise import Optimiser
 from resilver.train.recipes.tone import (
     ToneRecipe,

@@ -32,13 +32,14 @@ from resilver.train.correlation import distance_apart, noise_correlations
 from resilver.train.events import Events
 from resilver.train.export import CardText, export
 from resilver.train.face_losses import LossWeights
+from resilver.train.feeding import collate
 from resilver.train.learn_noise import (
     SMALLEST_SCAN,
     ScanRecipe,
     held_out_error_255,
     learn_noise,
 )
-from resilver.train.loop import FitConfig, collate, fit, learning_rate_factor
+from resilver.train.loop import FitConfig, fit, learning_rate_factor
 from resilver.train.optimise import Optimiser
 from resilver.train.photos import CropStream, Photos, find_shards, part_overlays
 from resilver.train.recipe import Batch, Lineage, Sample

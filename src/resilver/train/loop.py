@@ -8,28 +8,29 @@ averaged (DistributedDataParallel); process 0 alone writes.
 from __future__ import annotations
 
 import copy
-import ctypes
 import itertools
 import math
-import os
-import signal
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from resilver.errors import OptionError, RecipeError, ResilverError
+from resilver.errors import OptionError, RecipeError
 from resilver.train.events import Events
+from resilver.train.feeding import batches
+from resilver.train.machine import (
+    all_agree,
+    bfloat16_pays,
+    join_processes,
+    keep_freed_memory,
+    to_device,
+)
 from resilver.train.optimise import GENTLE, Optimiser, lay_out
-from resilver.train.recipe import Batch, Lineage, Recipe, Sample
+from resilver.train.recipe import Lineage, Recipe
 from resilver.train.state import load_state, save_state
 from resilver.train.watching import Watch
 
@@ -79,51 +80,6 @@ class FitResult:
     lineage: Lineage | None = None  # of all sittings
 
 
-class _Stream(IterableDataset[Sample]):
-    def __init__(self, recipe: Recipe, sources: list[Path], seed: int) -> None:
-        self._recipe, self._sources, self._seed = recipe, sources, seed
-
-    def __iter__(self) -> Iterator[Sample]:
-        worker = get_worker_info()
-        return self._recipe.samples(
-            self._sources, self._seed * 1009 + (0 if worker is None else worker.id)
-        )
-
-
-def collate(samples: list[Sample]) -> Batch:
-    """Stacks samples; at module level, so that worker processes can find it."""
-    return {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
-
-
-@contextmanager
-def _opencv_alone() -> Generator[None]:
-    """Without OpenCV's threads: a process that is forked amid them waits for them for ever."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _in_one_sentence(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The batches; what a worker process refuses comes with its traceback, which is taken off."""
-    try:
-        yield from batches
-    except ResilverError as error:
-        last = str(error).strip().splitlines()[-1]
-        kind = f"{type(error).__module__}.{type(error).__name__}: "
-        raise RecipeError(last.removeprefix(kind)) from error
-
-
-def _quiet_worker(_worker: int) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it is told to end so, and has nothing to tidy
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    if hasattr(os, "nice"):  # Windows has none
-        os.nice(2)
-
-
 def learning_rate_factor(progress: float, step: int, warmup_steps: int) -> float:
     """Cosine from 1 to 0 over progress in [0, 1], times a linear warm-up over the first steps."""
     warm = min(1.0, (step + 1) / warmup_steps)
@@ -151,14 +107,14 @@ def fit(
         RecipeError: the loss, twenty gradients in a row or the weights are not finite, or
             `state.pt` is of another recipe.
     """
-    _keep_freed_memory()
-    rank, world, device = _join_processes()
+    keep_freed_memory()
+    rank, world, device = join_processes()
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
     network = (initial or recipe.network()).to(device)
-    short = device.type == "cuda" or _all_agree(bfloat16_pays(), world, device)
+    short = device.type == "cuda" or all_agree(bfloat16_pays(), world, device)
     # Matrix units want channels last; without them channels first took a fifth less for a step
     # (AVX2, measured with the recipes denoise, fill and damage on two threads).
     layout = torch.channels_last if short else torch.contiguous_format
@@ -188,23 +144,13 @@ def fit(
     # step moves the seed on.
     seed = config.seed + rank + 7919 * step
     torch.manual_seed(seed)
-    stream = _Stream(recipe, sources, seed)
-    loader = DataLoader(
-        stream,
-        batch_size=recipe.info.batch,
-        num_workers=config.workers,
-        collate_fn=collate,
-        prefetch_factor=6 if config.workers else None,
-        worker_init_fn=_quiet_worker if config.workers else None,
-    )
     log(f"computing in {'bfloat16' if short else 'float32'}")
     events = Events(config.out / "events", log) if rank == 0 else None
     watch = Watch(recipe, sources, config.out, config.inspect_every_s, events, log, figures)
     samples_a_step = recipe.info.batch * world
     budget_s = config.minutes * 60.0
     skipped = 0  # steps in a row
-    with _opencv_alone():
-        batches = _in_one_sentence(iter(loader))  # the workers begin here
+    stream = batches(recipe, sources, seed, config.workers)
 
     def keep(step: int, elapsed: float, usual_norm: float) -> None:
         """Stores the state; the run, and what it makes in the end, do not hang on that."""
@@ -216,18 +162,18 @@ def fit(
         except OSError as error:
             log(f"{error}: the run goes on, and cannot be resumed from here")
 
-    first = next(batches)  # before the clock: a busy machine may take seconds to make the first
+    first = next(stream)  # before the clock: a busy machine may take seconds to make the first
     last = saved = time.monotonic()
     worked = time.process_time()
-    for batch in itertools.chain([first], batches):
+    for batch in itertools.chain([first], stream):
         now = time.monotonic()
         # Sleep is told from work by what the processor did meanwhile.
         elapsed += min(now - last, max(time.process_time() - worked, _LONGEST_STEP_S))
         last, worked = now, time.process_time()
-        if not _all_agree(elapsed < budget_s, world, device):
+        if not all_agree(elapsed < budget_s, world, device):
             break
         with torch.autocast(device.type, torch.bfloat16, enabled=short):
-            loss, figures = recipe.loss(trained, _to_device(batch, device, layout))
+            loss, figures = recipe.loss(trained, to_device(batch, device, layout))
         if not bool(torch.isfinite(loss)):
             raise RecipeError(f"{recipe.info.name}: the loss is not finite at step {step}")
         network.zero_grad(set_to_none=True)
@@ -271,84 +217,9 @@ def fit(
     return FitResult(network, step, elapsed, step * samples_a_step, watch.figures, lineage)
 
 
-def bfloat16_pays() -> bool:
-    """Whether this processor trains a convolution faster in bfloat16 than in float32, measured.
-
-    With matrix units (AMX) it is twice as fast or more; on one that has the instructions but not
-    the units it took 1.7 times as long, and no flag tells the two apart.
-    """
-
-    def time_of(short: bool) -> Callable[[], float]:
-        layout = torch.channels_last if short else torch.contiguous_format
-        convolution = nn.Conv2d(64, 64, 3, padding=1)
-        lay_out(convolution, layout)
-        image = torch.zeros(8, 64, 48, 48).contiguous(memory_format=layout)
-
-        def seconds() -> float:
-            started = time.perf_counter()
-            with torch.autocast("cpu", torch.bfloat16, enabled=short):
-                loss = convolution(image).float().square().mean()
-            loss.backward()
-            return time.perf_counter() - started
-
-        return seconds
-
-    in_short, in_full = time_of(short=True), time_of(short=False)
-    tried = [(in_short(), in_full()) for _ in range(8)]  # the first ones also warm up
-    return min(short for short, _ in tried) < min(full for _, full in tried)
-
-
 def _usual(usual: float, latest: float) -> float:
     """The running mean of a length; the first one where there is none yet."""
     return latest if math.isinf(usual) else usual + 0.02 * (latest - usual)
-
-
-def _keep_freed_memory() -> None:
-    """Tells glibc to reuse freed memory instead of handing it back at every step.
-
-    Activations are tens of megabytes; by default each one is mapped and zeroed anew, which took a
-    third of the processor's time on the machine this was measured on.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):  # not glibc: macOS and Windows have no such habit
-        return
-    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
-    mallopt(mmap_max, 0)
-    mallopt(trim_threshold, 2**31 - 1)
-
-
-def is_first_process() -> bool:
-    """True for the process that writes: process 0 under torchrun, the only one otherwise."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _join_processes() -> tuple[int, int, torch.device]:
-    """(rank, world size, device); joins the process group when started by torchrun."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    rank, local = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
-    cuda = torch.cuda.is_available()
-    device = torch.device("cuda", local) if cuda else torch.device("cpu")
-    if world > 1:
-        dist.init_process_group("nccl" if cuda else "gloo")
-    return rank, world, device
-
-
-def _all_agree(mine: bool, world: int, device: torch.device) -> bool:
-    """True where every process says so: clocks differ, and a lone step would hang."""
-    if world == 1:
-        return mine
-    vote = torch.tensor([1.0 if mine else 0.0], device=device)
-    dist.all_reduce(vote, op=dist.ReduceOp.MIN)
-    return bool(vote.item() > 0)
-
-
-def _to_device(batch: Batch, device: torch.device, layout: torch.memory_format) -> Batch:
-    moved: Batch = {}
-    for key, value in batch.items():
-        there = value.to(device, non_blocking=True)
-        moved[key] = there.contiguous(memory_format=layout) if there.ndim == 4 else there
-    return moved
 
 
 @torch.no_grad()

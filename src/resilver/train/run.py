@@ -18,8 +18,9 @@ from resilver.nets.stylegan2 import StyleGAN2Config
 from resilver.train.export import PRIOR_TOLERANCE, TOLERANCE, CardText, export
 from resilver.train.face_losses import LossWeights
 from resilver.train.lineage import PRIOR_STATE, with_parents
-from resilver.train.loop import FitConfig, FitResult, fit, is_first_process
+from resilver.train.loop import FitConfig, FitResult, fit
 from resilver.train.losses import without
+from resilver.train.machine import is_first_process
 from resilver.train.photos import find_photos
 from resilver.train.recipe import Lineage, Recipe, Taught
 from resilver.train.recipes import recipe_named
