@@ -89,7 +89,9 @@ def test_every_stage_file_is_in_the_table() -> None:
         "draft",
         "fills",
         "identity",
+        "looks",
         "recognition",
+        "sight",
         "wide_holes",
     }
     files = {path.stem for path in (SOURCE / "stages").glob("*.py")} - shared_parts
