@@ -21,6 +21,7 @@ Step: TypeAlias = Callable[[Pixels], Pixels]
 
 LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
+_LEVELS = np.linspace(0, 1, 1025, dtype=np.float32)  # where curves of tones are computed
 _SAMPLES, _LEAST_SAMPLES = 36, 12  # pixels that a deviation is measured from, and can be
 
 # Gamma of each channel: pigment tones bend the middle of the scale and leave black and white.
@@ -56,21 +57,25 @@ def print_monochrome(pixels: Pixels, rng: np.random.Generator, tint: float) -> P
 
 def toned(grey: Field, gammas: tuple[float, float, float]) -> Pixels:
     """A grey print toned by a gamma a channel: the middle takes the tint, black and white stay."""
-    curve = np.linspace(0, 1, 1025, dtype=np.float32)
-    steps = (unit(grey) * np.float32(1024) + np.float32(0.5)).astype(np.int32)
-    return np.stack([(curve ** np.float32(g))[steps] for g in gammas], axis=2).astype(np.float32)
+    steps = _steps(grey)
+    return np.stack([(_LEVELS ** np.float32(g))[steps] for g in gammas], axis=2).astype(np.float32)
 
 
 def expose(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """A print made too dark, too light or on hard paper, which has few middle tones; (H, W, 3)."""
     gamma = np.float32(np.exp(rng.normal(0.1, 0.4)))
     hardness = float(np.exp(rng.uniform(np.log(1.0), np.log(2.6))))
-    curve = np.linspace(0, 1, 1025, dtype=np.float32) ** gamma
+    curve = _LEVELS**gamma
     # Logistic around the middle grey, stretched so that black and white stay.
     steep = 4 * (hardness - 0.9)
     bent = 1 / (1 + np.exp(-steep * (curve - 0.5)))
     curve = ((bent - bent[0]) / (bent[-1] - bent[0])).astype(np.float32)
-    return curve[(unit(pixels) * np.float32(1024) + np.float32(0.5)).astype(np.int32)]
+    return curve[_steps(pixels)]
+
+
+def _steps(pixels: Pixels | Field) -> NDArray[np.int32]:
+    """Which of `_LEVELS` each value is next to."""
+    return (unit(pixels) * np.float32(1024) + np.float32(0.5)).astype(np.int32)
 
 
 def add_border(pixels: Pixels, rng: np.random.Generator, scale: float) -> Pixels:

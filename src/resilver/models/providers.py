@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from resilver.errors import ModelError
+from resilver.models.unbroken import unbroken
 
 PROVIDER_VARIABLE = "RESILVER_PROVIDER"
 """Environment variable: where networks run, one of `PROVIDERS`; on the CPU if it is not set."""
@@ -30,10 +31,13 @@ def chosen_providers() -> tuple[str, ...]:
         raise ModelError(f"{PROVIDER_VARIABLE} is one of {known}, not {asked!r}")
     if asked == "cpu":
         return (CPU,)
-    import onnxruntime as ort  # noqa: PLC0415
+    # Imported here for the same reason as in `resilver.models.session`.
+    with unbroken():
+        import onnxruntime as ort  # noqa: PLC0415
 
-    if PROVIDERS[asked] not in ort.get_available_providers():
-        has = ", ".join(n for n, p in PROVIDERS.items() if p in ort.get_available_providers())
+    available = ort.get_available_providers()
+    if PROVIDERS[asked] not in available:
+        has = ", ".join(name for name, provider in PROVIDERS.items() if provider in available)
         raise ModelError(
             f"{PROVIDER_VARIABLE} is {asked!r}, which the installed ONNX Runtime is built without "
             f"(it has: {has})"

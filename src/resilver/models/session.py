@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +11,7 @@ from numpy.typing import NDArray
 
 from resilver.errors import ModelError
 from resilver.models.providers import CPU, PROVIDERS
+from resilver.models.unbroken import unbroken
 
 Array = NDArray[np.float32]
 
@@ -25,25 +22,6 @@ class Network(Protocol):
     def run(self, *inputs: Array) -> tuple[Array, ...]:
         """Float32 arrays (N, C, H, W) in the order of the card's inputs; outputs likewise."""
         ...
-
-
-@contextmanager
-def _unbroken() -> Generator[None]:
-    """Holds Ctrl-C back until the end, where it counts.
-
-    Amid the import of a compiled module it is lost, and the half-loaded module fails every photo.
-    """
-    if threading.current_thread() is not threading.main_thread():  # only there does Ctrl-C arrive
-        yield
-        return
-    held: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held:
-        signal.raise_signal(signal.SIGINT)
 
 
 @cache
@@ -83,7 +61,7 @@ class OrtNetwork:
         providers: tuple[str, ...] = (CPU,),
     ) -> None:
         # Imported here: 0.2 s that neither `--version` nor a wrong option should cost.
-        with _unbroken():
+        with unbroken():
             import onnxruntime as ort  # noqa: PLC0415
 
             # What it raises has names here only.

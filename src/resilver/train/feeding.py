@@ -62,10 +62,10 @@ def _opencv_alone() -> Generator[None]:
         cv2.setNumThreads(threads)
 
 
-def _in_one_sentence(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _in_one_sentence(drawn: Iterator[Batch]) -> Iterator[Batch]:
     """The batches; what a worker process refuses comes with its traceback, which is taken off."""
     try:
-        yield from batches
+        yield from drawn
     except ResilverError as error:
         last = str(error).strip().splitlines()[-1]
         kind = f"{type(error).__module__}.{type(error).__name__}: "
